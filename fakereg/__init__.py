@@ -1,0 +1,35 @@
+"""A fake container registry: the OCI distribution specification over WSGI, for tests.
+
+`Registry` is the WSGI callable, `serve` runs one on a socket. Names are loaded when they are first used, since this
+package is imported in every pytest run of whoever installs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fakereg.app import Registry
+    from fakereg.dialects import Dialect
+    from fakereg.server import serve
+    from fakereg.storage.base import Storage, StorageError
+
+__all__ = ["Dialect", "Registry", "Storage", "StorageError", "__version__", "serve"]
+
+_HOME = {
+    "Dialect": "fakereg.dialects",
+    "Registry": "fakereg.app",
+    "Storage": "fakereg.storage.base",
+    "StorageError": "fakereg.storage.base",
+    "serve": "fakereg.server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module (PEP 562)."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("fakereg")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,5 @@
+"""`python -m fakereg`."""
+
+from fakereg.cli import main
+
+raise SystemExit(main())

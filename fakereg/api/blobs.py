@@ -1,0 +1,66 @@
+"""`/v2/<name>/blobs/<digest>` (end-2, end-10)."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from fakereg.api import conditional
+from fakereg.errors import Code, RegistryError
+from fakereg.names import Digest, Name
+from fakereg.wsgi import Call, FileRange, empty_response
+
+
+def get(call: Call, name: Name, digest_text: str) -> Response:
+    """The blob, or a range of it; also for HEAD."""
+    name, scope = call.source(name)
+    digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
+    size = call.storage.blob_size(name, digest)
+    if size is None:
+        raise _unknown(call, name, digest)
+    headers = {**scope, **conditional.headers(call, digest)}
+    if conditional.unchanged(call, digest):
+        return empty_response(304, headers)
+    if call.dialect.blob_range:
+        headers["Accept-Ranges"] = "bytes"
+        part = conditional.byte_range(call.request, digest, size)
+        if part:
+            return _part(call, name, digest, headers, size=size, part=part)
+    return _send(call, name, digest, headers, offset=0, count=size, status=200)
+
+
+def delete(call: Call, name: Name, digest_text: str) -> Response:
+    """202, and the blob is gone from this repository."""
+    digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
+    if not call.storage.delete_blob(name, digest):
+        raise _unknown(call, name, digest)
+    return empty_response(202)
+
+
+def _part(
+    call: Call, name: Name, digest: Digest, headers: dict[str, str], *, size: int, part: tuple[int, int]
+) -> Response:
+    offset, count = part
+    headers["Content-Range"] = f"bytes {offset}-{offset + count - 1}/{size}"
+    return _send(call, name, digest, headers, offset=offset, count=count, status=206)
+
+
+def _send(
+    call: Call, name: Name, digest: Digest, headers: dict[str, str], *, offset: int, count: int, status: int
+) -> Response:
+    headers["Content-Length"] = str(count)
+    content_type = "application/octet-stream"
+    if call.request.method == "HEAD":
+        return Response(status=status, headers=headers, content_type=content_type)
+    file = call.storage.open_blob(name, digest)
+    if file is None:
+        raise _unknown(call, name, digest)
+    body = FileRange(file, offset=offset, count=count)
+    response = Response(body, status, headers=headers, content_type=content_type, direct_passthrough=True)
+    response.call_on_close(body.close)
+    return response
+
+
+def _unknown(call: Call, name: Name, digest: Digest) -> RegistryError:
+    if not call.storage.has_repository(name):
+        return RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
+    return RegistryError(Code.BLOB_UNKNOWN, "blob unknown to registry", details=[{"digest": digest}])

@@ -1,0 +1,50 @@
+"""ETag, If-None-Match and Range (RFC 9110, sections 13 and 14)."""
+
+from __future__ import annotations
+
+from werkzeug.http import parse_range_header
+from werkzeug.wrappers import Request
+
+from fakereg.errors import Code, RegistryError
+from fakereg.names import Digest
+from fakereg.wsgi import Call
+
+
+def headers(call: Call, digest: Digest) -> dict[str, str]:
+    """The headers that name the content of an answer."""
+    named: dict[str, str] = {}
+    if call.dialect.digest_header:
+        named["Docker-Content-Digest"] = digest
+    if call.dialect.etag:
+        named["ETag"] = f'"{digest}"'
+    return named
+
+
+def unchanged(call: Call, digest: Digest) -> bool:
+    """Whether the client says that it has this content already: the answer is 304."""
+    return call.dialect.etag and call.request.if_none_match.contains_weak(digest)
+
+
+def byte_range(request: Request, digest: Digest, size: int) -> tuple[int, int] | None:
+    """Offset and count of the one range that a GET asks for; None means the whole of `size` bytes.
+
+    Several ranges, another unit, a malformed header and an If-Range that does not match are ignored, as RFC 9110
+    permits or demands. Raise 416 if the range lies outside.
+    """
+    asked = parse_range_header(request.headers.get("Range")) if request.method == "GET" else None
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not _if_range(request, digest):
+        return None
+    start, stop = asked.ranges[0]
+    if start < 0:
+        start, stop = max(size + start, 0), None
+        if size == 0:
+            return None
+    if start >= size:
+        refusal = {"Content-Range": f"bytes */{size}"}
+        raise RegistryError(Code.SIZE_INVALID, f"the content has {size} bytes", status=416, headers=refusal)
+    return start, min(size if stop is None else stop, size) - start
+
+
+def _if_range(request: Request, digest: Digest) -> bool:
+    condition = request.headers.get("If-Range")
+    return condition is None or condition == f'"{digest}"'

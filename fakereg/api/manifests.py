@@ -1,0 +1,112 @@
+"""`/v2/<name>/manifests/<tag-or-digest>` (end-3, end-7, end-9)."""
+
+from __future__ import annotations
+
+from werkzeug.http import parse_options_header
+from werkzeug.wrappers import Response
+
+from fakereg import manifest as manifests
+from fakereg.api import conditional
+from fakereg.errors import Code, RegistryError
+from fakereg.manifest import Manifest
+from fakereg.names import Digest, Name, Tag, parse_reference
+from fakereg.storage.base import MissingContent
+from fakereg.wsgi import Call, empty_response
+
+
+def get(call: Call, name: Name, reference_text: str) -> Response:
+    """The manifest with the bytes and the media type that were pushed; also for HEAD."""
+    name, scope = call.source(name)
+    reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
+    manifest = call.storage.manifest(name, reference)
+    if manifest is None:
+        raise _unknown(call, name, reference)
+    headers = {**scope, **conditional.headers(call, manifest.digest)}
+    if conditional.unchanged(call, manifest.digest):
+        return empty_response(304, headers)
+    return Response(manifest.content, 200, headers=headers, content_type=manifest.media_type)
+
+
+def put(call: Call, name: Name, reference_text: str) -> Response:
+    """201: stored as it is, under its digest, the tag in the path and those in `?tag=`."""
+    reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
+    more = _tag_parameters(call) if isinstance(reference, Digest) else []
+    manifest = _parse(call, reference)
+    tags = [reference] if isinstance(reference, Tag) else more
+    try:
+        call.storage.put_manifest(name, manifest, tags=tags, complete=not call.dialect.missing_descriptors)
+    except MissingContent as missing:
+        details = [{"digest": digest} for digest in missing.digests]
+        raise RegistryError(
+            Code.MANIFEST_BLOB_UNKNOWN, "manifest references a manifest or blob unknown to registry", details=details
+        ) from missing
+    return _created(call, name, reference, manifest, more)
+
+
+def delete(call: Call, name: Name, reference_text: str) -> Response:
+    """202: a tag goes alone; a manifest, named by digest, goes with all its tags."""
+    reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
+    by_tag = isinstance(reference, Tag)
+    if not (call.dialect.tag_deletion if by_tag else call.dialect.manifest_deletion):
+        what = "tags" if by_tag else "manifests"
+        raise RegistryError(Code.UNSUPPORTED, f"deleting {what} is disabled", status=call.dialect.deletion_refusal)
+    if isinstance(reference, Tag):
+        deleted = call.storage.delete_tag(name, reference)
+    else:
+        deleted = call.storage.delete_manifest(name, reference)
+    if not deleted:
+        raise _unknown(call, name, reference)
+    return empty_response(202)
+
+
+def _parse(call: Call, reference: Tag | Digest) -> Manifest:
+    content = _read(call)
+    digest = Digest.of(content, algorithm=reference.algorithm if isinstance(reference, Digest) else "sha256")
+    if isinstance(reference, Digest) and digest != reference:
+        details = [{"digest": reference, "content": digest}]
+        raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
+    media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
+    return manifests.parse(content, media_type or None, digest)
+
+
+def _read(call: Call) -> bytes:
+    """The body up to the limit; raise 413 as soon as it is known to be larger."""
+    most = call.dialect.manifest_size_limit
+    if (call.request.content_length or 0) > most:
+        raise _too_large(most)
+    content = bytearray()
+    for data in call.chunks():
+        content += data
+        if len(content) > most:
+            raise _too_large(most)
+    return bytes(content)
+
+
+def _too_large(most: int) -> RegistryError:
+    return RegistryError(Code.SIZE_INVALID, f"a manifest has at most {most} bytes here", status=413)
+
+
+def _tag_parameters(call: Call) -> list[Tag]:
+    texts = call.request.args.getlist("tag") if call.dialect.tag_parameters else []
+    if len(texts) > call.dialect.tag_parameters:
+        most = call.dialect.tag_parameters
+        raise RegistryError(Code.UNSUPPORTED, f"at most {most} tags can be pushed in one request", status=414)
+    return [Tag.parse(text) for text in texts]
+
+
+def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest, tags: list[Tag]) -> Response:
+    response = empty_response(201)
+    response.headers["Location"] = call.location(f"/v2/{name}/manifests/{reference}")
+    if call.dialect.digest_header:
+        response.headers["Docker-Content-Digest"] = manifest.digest
+    if manifest.subject and call.dialect.referrers:
+        response.headers["OCI-Subject"] = manifest.subject.digest
+    for tag in tags:
+        response.headers.add("OCI-Tag", tag)
+    return response
+
+
+def _unknown(call: Call, name: Name, reference: Tag | Digest) -> RegistryError:
+    if not call.storage.has_repository(name):
+        return RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
+    return RegistryError(Code.MANIFEST_UNKNOWN, "manifest unknown to registry", details=[{"reference": reference}])

@@ -1,0 +1,12 @@
+"""`/v2/`: does this server speak the protocol (end-1)."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from fakereg.wsgi import Call, json_response
+
+
+def get(call: Call) -> Response:
+    """200 and an empty object."""
+    return json_response({})

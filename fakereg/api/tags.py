@@ -1,0 +1,20 @@
+"""`/v2/<name>/tags/list` (end-8a, end-8b)."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from fakereg.api import paging
+from fakereg.errors import Code, RegistryError
+from fakereg.names import Name
+from fakereg.wsgi import Call, json_response
+
+
+def get(call: Call, name: Name) -> Response:
+    """The tags in ASCII order, from `last` (exclusive) on, at most `n`."""
+    name, headers = call.source(name)
+    tags = call.storage.tags(name)
+    if tags is None:
+        raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
+    shown, links = paging.page(call, tags)
+    return json_response({"name": name, "tags": shown}, **headers, **links)

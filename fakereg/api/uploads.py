@@ -1,0 +1,211 @@
+"""`/v2/<name>/blobs/uploads/` and the sessions below it (end-4, end-5, end-6, end-11, end-13, end-14)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from werkzeug.wrappers import Response
+
+from fakereg.errors import Code, RegistryError
+from fakereg.names import Digest, Name
+from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
+from fakereg.wsgi import Call, empty_response
+
+_CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+
+
+def post(call: Call, name: Name) -> Response:
+    """201 if a mount or a single POST makes the blob, else 202 and the Location of a new session."""
+    mount = call.request.args.get("mount")
+    if mount is not None and _mount(call, name, digest := _digest(call, mount)):
+        return _created(call, name, digest)
+    single = call.request.args.get("digest")
+    if single is None or not call.dialect.single_post:
+        return _accepted(call, _start(call, name, _algorithm(call)), start=True)
+    return _single_post(call, name, _digest(call, single))
+
+
+def patch(call: Call, name: Name, id: str) -> Response:
+    """202: the body is added to the session, as a chunk if it has a Content-Range, else as a stream."""
+    with _claimed(call, name, id) as upload:
+        _receive(call, upload)
+        return _accepted(call, upload)
+
+
+def put(call: Call, name: Name, id: str) -> Response:
+    """201: the session, with the body as its last chunk if there is one, is the blob `?digest=`."""
+    text = call.request.args.get("digest")
+    if text is None:
+        raise RegistryError(Code.DIGEST_INVALID, "the closing PUT has no digest parameter")
+    digest = _digest(call, text)
+    with _claimed(call, name, id) as upload:
+        _receive(call, upload, last=True)
+        return _finish(call, name, upload, digest)
+
+
+def get(call: Call, name: Name, id: str) -> Response:
+    """204 and how far the session has come."""
+    return empty_response(204, _progress(call, _session(call, name, id)))
+
+
+def delete(call: Call, name: Name, id: str) -> Response:
+    """204: the session is gone."""
+    with _claimed(call, name, id) as upload:
+        call.storage.cancel_upload(upload)
+    return empty_response(204)
+
+
+def _mount(call: Call, name: Name, digest: Digest) -> bool:
+    if not call.dialect.mount:
+        return False
+    source = call.request.args.get("from")
+    if source is None and not call.dialect.anonymous_mount:
+        return False
+    return call.storage.mount_blob(name, digest, source=Name.parse(source) if source is not None else None)
+
+
+def _algorithm(call: Call) -> str:
+    name = call.request.args.get("digest-algorithm")
+    if name is None or not call.dialect.digest_algorithm_parameter:
+        return "sha256"
+    if name not in call.dialect.digest_algorithms:
+        raise RegistryError(Code.DIGEST_INVALID, "the digest algorithm is not supported")
+    return name
+
+
+def _digest(call: Call, text: str) -> Digest:
+    return Digest.parse(text, algorithms=call.dialect.digest_algorithms)
+
+
+def _start(call: Call, name: Name, algorithm: str) -> Upload:
+    dialect = call.dialect
+    try:
+        return call.storage.start_upload(
+            name, algorithm=algorithm, expiry=dialect.upload_expiry, limit=dialect.upload_limit
+        )
+    except TooManyUploads:
+        raise RegistryError(
+            Code.TOOMANYREQUESTS, "too many open upload sessions", headers={"Retry-After": "60"}
+        ) from None
+
+
+def _single_post(call: Call, name: Name, digest: Digest) -> Response:
+    upload = _start(call, name, digest.algorithm)
+    with _claimed(call, name, upload.id) as claimed:
+        try:
+            _receive(call, claimed, last=True)
+        except BaseException:
+            call.storage.cancel_upload(claimed)  # the client has no way to go on with it
+            raise
+        return _finish(call, name, claimed, digest)
+
+
+def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
+    if not call.storage.finish_upload(upload, digest):
+        raise RegistryError(
+            Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=[{"digest": digest}]
+        )
+    return _created(call, name, digest)
+
+
+def _session(call: Call, name: Name, id: str) -> Upload:
+    upload = call.storage.upload(name, id)
+    if upload is None:
+        raise _unknown()
+    return upload
+
+
+def _unknown() -> RegistryError:
+    return RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
+
+
+@contextmanager
+def _claimed(call: Call, name: Name, id: str) -> Iterator[Upload]:
+    """The session, held for this request; another request at the same time is told 409."""
+    upload = _session(call, name, id)
+    try:
+        upload.claim()
+    except UploadBusy:
+        message = "another request is writing to this upload session"
+        raise RegistryError(Code.BLOB_UPLOAD_INVALID, message, status=409) from None
+    except UploadGone:
+        raise _unknown() from None
+    try:
+        yield upload
+    finally:
+        upload.release()
+
+
+def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
+    """Add the body to the session. A chunk that is refused leaves nothing; a stream cut short leaves what came."""
+    length = _chunk_length(call, upload)
+    before = upload.size
+    for data in call.chunks():
+        if _over_limit(call, upload.size + len(data)):
+            upload.rollback()
+            raise _too_large(call)
+        upload.append(data)
+    received = upload.size - before
+    if length is not None and received != length:
+        upload.rollback()
+        raise RegistryError(Code.SIZE_INVALID, f"Content-Range says {length} bytes, the body has {received}")
+    upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
+
+
+def _chunk_length(call: Call, upload: Upload) -> int | None:
+    """Bytes that the Content-Range announces; None for a stream. Raise whatever is wrong before the body is read."""
+    declared = call.request.content_length
+    if declared and _over_limit(call, upload.size + declared):
+        raise _too_large(call)
+    text = call.request.headers.get("Content-Range")
+    if text is None:
+        return None
+    match = _CONTENT_RANGE.fullmatch(text)
+    if not match or int(match[1]) > int(match[2]):
+        raise RegistryError(Code.BLOB_UPLOAD_INVALID, "Content-Range is not FIRST-LAST")
+    start, length = int(match[1]), int(match[2]) - int(match[1]) + 1
+    if start != upload.size:
+        raise RegistryError(
+            Code.BLOB_UPLOAD_INVALID, "chunk is out of order", status=416, headers=_progress(call, upload)
+        )
+    if upload.short_chunk:
+        message = f"a chunk before the last has at least {call.dialect.chunk_min_length} bytes here"
+        raise RegistryError(Code.BLOB_UPLOAD_INVALID, message)
+    if declared is not None and declared != length:
+        raise RegistryError(Code.SIZE_INVALID, f"Content-Range says {length} bytes, Content-Length {declared}")
+    return length
+
+
+def _over_limit(call: Call, size: int) -> bool:
+    return 0 < call.dialect.blob_size_limit < size
+
+
+def _too_large(call: Call) -> RegistryError:
+    message = f"a blob has at most {call.dialect.blob_size_limit} bytes here"
+    return RegistryError(Code.SIZE_INVALID, message, status=413)
+
+
+def _progress(call: Call, upload: Upload) -> dict[str, str]:
+    """Location and Range of a session; a fresh one says 0-0, as Docker's clients know it."""
+    path = f"/v2/{upload.repository}/blobs/uploads/{upload.id}"
+    return {
+        "Location": call.location(path),
+        "Range": f"0-{max(upload.size - 1, 0)}",
+        "Docker-Upload-UUID": upload.id,
+    }
+
+
+def _accepted(call: Call, upload: Upload, *, start: bool = False) -> Response:
+    headers = _progress(call, upload)
+    if start and call.dialect.chunk_min_length:
+        headers["OCI-Chunk-Min-Length"] = str(call.dialect.chunk_min_length)
+    return empty_response(202, headers)
+
+
+def _created(call: Call, name: Name, digest: Digest) -> Response:
+    headers = {"Location": call.location(f"/v2/{name}/blobs/{digest}")}
+    if call.dialect.digest_header:
+        headers["Docker-Content-Digest"] = digest
+    return empty_response(201, headers)

@@ -1,0 +1,112 @@
+"""The registry as a WSGI callable: journal, route, handler, and the one place that answers for errors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Request, Response
+
+from fakereg import dialects, routes
+from fakereg.dialects import Dialect
+from fakereg.errors import Code, RegistryError
+from fakereg.journal import Entry, Journal, redact
+from fakereg.routes import Resource
+from fakereg.storage import open_storage
+from fakereg.storage.base import Storage
+from fakereg.wsgi import Call
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+_log = logging.getLogger("fakereg.requests")
+
+
+class Registry:
+    """A fake registry.
+
+    It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
+    (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
+    `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
+    `directory:PATH`); `clock` gives seconds and `new_id` a new unique text for upload sessions.
+    Raise ValueError for an unknown dialect or storage, StorageError for one that cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: Dialect | str = "oci",
+        storage: Storage | str = "memory",
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] | None = None,
+    ) -> None:
+        self.dialect = dialects.parse(dialect) if isinstance(dialect, str) else dialect
+        self.storage = open_storage(storage, clock=clock, new_id=new_id) if isinstance(storage, str) else storage
+        self.journal = Journal()
+        self.url = ""
+        self.host = ""
+
+    def configure(self, **settings: str | bool | float) -> None:
+        """Change settings of the dialect while the registry runs; raise ValueError for unknown ones."""
+        self.dialect = dialects.configure(self.dialect, {name: str(value) for name, value in settings.items()})
+
+    def reset(self) -> None:
+        """Forget all content and the journal."""
+        self.storage.clear()
+        self.journal.clear()
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        self.storage.close()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        started = time.perf_counter()
+        request = Request(environ)
+        response = self._answer(request)
+        seconds = time.perf_counter() - started
+        status = response.status_code
+        query = request.query_string.decode("latin-1")
+        self.journal.record(Entry(request.method, request.path, query, redact(request.headers), status, seconds))
+        _log.info(
+            '%s "%s %s" %d %.1fms',
+            request.remote_addr,
+            request.method,
+            ascii(request.full_path.rstrip("?"))[1:-1],
+            status,
+            seconds * 1000,
+        )
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        dialect = self.dialect
+        resource: Resource = {}
+        try:
+            resource, arguments = routes.find(request.path, dialect)
+            handler = routes.endpoint(resource, request.method, dialect)
+            response = handler(Call(request, dialect, self.storage), *arguments)
+        except RegistryError as refusal:
+            response = _refusal(refusal, request, resource, dialect)
+        except (ClientDisconnected, ConnectionError):
+            response = _refusal(_CUT_SHORT, request, resource, dialect)
+        except TimeoutError:
+            response = _refusal(_TOO_SLOW, request, resource, dialect)
+        response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
+        for warning in dialect.warning_headers():
+            response.headers.add("Warning", warning)
+        return response
+
+
+_CUT_SHORT = RegistryError(Code.SIZE_INVALID, "the request body ended early")
+_TOO_SLOW = RegistryError(Code.SIZE_INVALID, "the request body did not arrive in time", status=408)
+
+
+def _refusal(refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:
+    headers: dict[str, Any] = dict(refusal.headers)
+    if refusal.status == 405:
+        headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
+    return Response(json.dumps(refusal.body()), refusal.status, headers=headers, content_type="application/json")

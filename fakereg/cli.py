@@ -1,0 +1,111 @@
+"""The command `fakereg`: a registry for those who are not Python programs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import fakereg
+from fakereg import dialects
+from fakereg.server import Server, tls_context
+
+GRACE = 5.0
+"""Seconds that requests under way get when the server is told to stop."""
+
+EXIT_USAGE = 2
+"""Exit code for arguments that cannot be obeyed, and for a port or storage that cannot be had."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code: 0 after a clean stop, 2 if it could not start."""
+    options = _parser().parse_args(arguments)
+    command = _list_dialects if options.command == "dialects" else _serve
+    try:
+        return command(options)
+    except (ValueError, OSError, fakereg.StorageError) as problem:
+        sys.stderr.write(f"fakereg: {problem}\n")
+        return EXIT_USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fakereg", description="A container registry for tests.")
+    parser.add_argument("--version", action="version", version=f"fakereg {fakereg.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser(
+        "serve",
+        help="run a registry until interrupted",
+        description="Run a registry. The first line of output is its URL; requests are logged to standard error.",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s, this machine only)")
+    serve.add_argument("--port", type=_port, default=5000, help="port to bind, 0 for a free one (default: %(default)s)")
+    serve.add_argument(
+        "--storage", default="memory", help="memory, or directory:PATH to keep content (default: %(default)s)"
+    )
+    serve.add_argument(
+        "--dialect",
+        default="oci",
+        metavar="PRESET[,SETTING=VALUE]...",
+        help="how the server behaves; `fakereg dialects` lists presets and settings (default: %(default)s)",
+    )
+    serve.add_argument("--tls-cert", metavar="FILE", help="serve HTTPS with this PEM certificate chain")
+    serve.add_argument("--tls-key", metavar="FILE", help="the certificate's PEM key, if it is not in the same file")
+    serve.add_argument("--quiet", action="store_true", help="do not log requests")
+    commands.add_parser("dialects", help="list dialects and their settings")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number")
+    return int(text)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("fakereg.requests").disabled = options.quiet
+    tls = tls_context(options.tls_cert, options.tls_key)
+    registry = fakereg.Registry(dialect=options.dialect, storage=options.storage)
+    try:
+        server = Server(registry, host=options.host, port=options.port, tls=tls)
+        server.start()
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
+        _wait_for_signal()
+        server.stop(grace=GRACE)
+    finally:
+        registry.close()
+    return 0
+
+
+def _wait_for_signal() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+
+
+def _list_dialects(options: argparse.Namespace) -> int:
+    lines = ["Presets:"]
+    for name, preset in dialects.PRESETS.items():
+        values = {key: (getattr(preset, key), default) for key, default, _ in _settings()}
+        changed = [f"{key}={_text(value)}" for key, (value, default) in values.items() if value != default]
+        lines.append(f"  {name:<10} {', '.join(changed) or 'every setting as below'}")
+    lines += ["", "Settings (default):"]
+    lines += [f"  {name:<28} ({_text(default)}) {meaning}" for name, default, meaning in _settings()]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _settings() -> list[tuple[str, object, str]]:
+    return [setting for setting in dialects.settings() if setting[0] != "name"]
+
+
+def _text(value: object) -> str:
+    """A value as one would write it in a dialect."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "|".join(value) if isinstance(value, tuple) else str(value)

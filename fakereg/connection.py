@@ -1,0 +1,351 @@
+"""One client connection: requests from h11 to the WSGI application and answers back, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+import h11
+
+from fakereg.wsgi import READ_BYTES, FileRange
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+
+HEADER_LIMIT = 64 * 1024
+"""Most bytes of a request line with its headers; more are answered with 431."""
+
+_REST_LIMIT = 256 * 1024
+"""Unread body bytes that are read away to keep a connection; with more of them it is closed."""
+
+_LINGER = 5.0
+"""Seconds for which a refused body is still read, so that the client sees the answer and not a reset."""
+
+_log = logging.getLogger("fakereg.server")
+
+
+class Connection:
+    """Serves `client` in a thread of its own until either side has enough; then calls `done`."""
+
+    def __init__(
+        self,
+        client: socket.socket,
+        address: Any,
+        *,
+        application: WSGIApplication,
+        tls: ssl.SSLContext | None,
+        timeout: float,
+        done: Callable[[Connection], None],
+    ) -> None:
+        self._socket = client
+        self._address = address
+        self._application = application
+        self._tls = tls
+        self._timeout = timeout
+        self._done = done
+        self._idle = True
+        self._closing = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="fakereg connection", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        """Wait until it has ended, at most `timeout` seconds."""
+        self._thread.join(timeout)
+
+    def close_when_idle(self) -> None:
+        """End after the request under way, if there is one."""
+        with self._lock:
+            self._closing = True
+            if self._idle:
+                self._shut_down()
+
+    def cut(self) -> None:
+        """End at once."""
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        try:
+            self._socket.settimeout(self._timeout)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                self._socket = self._tls.wrap_socket(self._socket, server_side=True)
+            self._serve()
+        except OSError:  # includes time-outs and failed TLS handshakes: nobody is left to be told
+            pass
+        finally:
+            self._socket.close()
+            self._done(self)
+
+    def _serve(self) -> None:
+        http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
+        while True:
+            try:
+                request = self._next_request(http)
+                if request is None:
+                    return
+                Exchange(self._socket, http, request, self._application, self._environ).run()
+            except h11.RemoteProtocolError as problem:
+                self._refuse(http, problem)
+                return
+            if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+                self._linger()
+                return
+            with self._lock:
+                self._idle = True
+                if self._closing:
+                    return
+            http.start_next_cycle()
+
+    def _next_request(self, http: h11.Connection) -> h11.Request | None:
+        deadline = time.monotonic() + self._timeout
+        while (event := http.next_event()) is h11.NEED_DATA:
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            data = self._socket.recv(READ_BYTES)
+            self._idle = False
+            http.receive_data(data)
+        self._socket.settimeout(self._timeout)
+        self._idle = False
+        return event if isinstance(event, h11.Request) else None
+
+    def _environ(self) -> WSGIEnvironment:
+        host, port = self._socket.getsockname()[:2]
+        return {
+            "REMOTE_ADDR": self._address[0],
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "wsgi.url_scheme": "https" if self._tls else "http",
+        }
+
+    def _refuse(self, http: h11.Connection, problem: h11.RemoteProtocolError) -> None:
+        """Answer what is not HTTP, if an answer is still possible."""
+        if http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            status = problem.error_status_hint
+            body = b'{"errors": [{"code": "UNSUPPORTED", "message": "the request is not valid HTTP/1.1"}]}'
+            headers = [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                ("Connection", "close"),
+            ]
+            self._socket.sendall(
+                (http.send(h11.Response(status_code=status, headers=headers, reason=b"Refused")) or b"")
+                + (http.send(h11.Data(data=body)) or b"")
+            )
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close our side, and read on for a while: data that arrives at a closed socket would reset the answer away."""
+        with contextlib.suppress(OSError):
+            if isinstance(self._socket, ssl.SSLSocket):
+                self._socket.settimeout(1)
+                self._socket = self._socket.unwrap()
+            self._socket.shutdown(socket.SHUT_WR)
+            deadline = time.monotonic() + _LINGER
+            self._socket.settimeout(1)
+            while self._socket.recv(READ_BYTES) and time.monotonic() < deadline:
+                pass
+
+
+class Exchange:
+    """One request and its answer on a connection."""
+
+    def __init__(
+        self,
+        client: socket.socket,
+        http: h11.Connection,
+        request: h11.Request,
+        application: WSGIApplication,
+        environ: Callable[[], WSGIEnvironment],
+    ) -> None:
+        self._socket = client
+        self._http = http
+        self._application = application
+        self._status = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body = RequestBody(client, http)
+        self._environ = {**environ(), **_environ(request), "wsgi.input": self._body}
+
+    def run(self) -> None:
+        """Call the application and send what it answers."""
+        try:
+            body = self._application(self._environ, self._start_response)
+        except Exception:  # the boundary: a defect of the application must not take the server down
+            _log.exception("the application failed")
+            self._fail()
+            return
+        try:
+            self._send(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None, /
+    ) -> Callable[[bytes], object]:
+        self._status = status.encode("latin-1")
+        self._headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        raise NotImplementedError("the write callable of PEP 3333 is for old applications")
+
+    def _fail(self) -> None:
+        text = b'{"errors": []}'
+        self._start_response("500 Internal Server Error", [("Content-Length", str(len(text)))])
+        self._send([text])
+
+    def _send(self, body: Iterable[bytes]) -> None:
+        if not self._body.finish():
+            self._headers.append((b"Connection", b"close"))
+        code, _, reason = self._status.partition(b" ")
+        head = self._http.send(h11.Response(status_code=int(code), headers=self._headers, reason=reason)) or b""
+        if isinstance(body, FileRange) and not isinstance(self._socket, ssl.SSLSocket):
+            self._socket.sendall(head)
+            self._send_file(body)
+        else:
+            self._send_parts(head, body)
+
+    def _send_parts(self, pending: bytes, body: Iterable[bytes]) -> None:
+        """Send the parts; the head goes with the first of them, the end with the last."""
+        for part in body:
+            encoded = self._http.send(h11.Data(data=part)) or b""
+            if pending and len(encoded) < READ_BYTES:
+                encoded, pending = pending + encoded, b""
+            elif pending:
+                self._socket.sendall(pending)
+                pending = b""
+            self._socket.sendall(encoded)
+        pending += self._http.send(h11.EndOfMessage()) or b""
+        if pending:
+            self._socket.sendall(pending)
+
+    def _send_file(self, body: FileRange) -> None:
+        """Let the kernel copy from file to socket; h11 only counts."""
+        try:
+            body.file.fileno()
+        except io.UnsupportedOperation:
+            self._send_parts(b"", body)
+            return
+        self._http.send_with_data_passthrough(h11.Data(data=_Placeholder(body.count)))  # type: ignore[arg-type]
+        if body.count:
+            self._socket.sendfile(body.file, body.offset, body.count)
+        self._http.send(h11.EndOfMessage())
+
+
+class _Placeholder:
+    """Stands for `size` bytes that h11 does not get to see."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class RequestBody(io.RawIOBase):
+    """The body of a request as a stream that is read from the socket on demand (`wsgi.input`).
+
+    Raise ConnectionError if the client goes away early and TimeoutError if it stalls.
+    """
+
+    def __init__(self, client: socket.socket, http: h11.Connection) -> None:
+        super().__init__()
+        self._socket = client
+        self._http = http
+        self._rest = b""
+        self._ended = False
+        if not http.they_are_waiting_for_100_continue:
+            self._take_event(self._http.next_event())
+
+    def readable(self) -> bool:
+        """True: this is a readable stream."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, at least one unless the body has ended; all of it if `size` is negative."""
+        if size < 0:
+            return self.readall()
+        self._fill()
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill the start of `buffer`."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def finish(self) -> bool:
+        """Read the rest away if it is short; False if more would follow and the connection cannot be kept."""
+        left = _REST_LIMIT
+        with contextlib.suppress(OSError, h11.RemoteProtocolError):
+            while left > 0 and not self._ended and not self._http.they_are_waiting_for_100_continue:
+                self._fill()
+                left -= len(self._rest)
+                self._rest = b""
+        return self._ended
+
+    def _fill(self) -> None:
+        while not self._rest and not self._ended:
+            if self._http.they_are_waiting_for_100_continue:
+                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+                self._socket.sendall(self._http.send(go_on) or b"")
+            self._take_event(self._http.next_event())
+
+    def _take_event(self, event: object) -> None:
+        if event is h11.NEED_DATA:
+            self._http.receive_data(self._receive())
+        elif isinstance(event, h11.Data):
+            self._rest = bytes(event.data)
+        elif isinstance(event, h11.EndOfMessage):
+            self._ended = True
+
+    def _receive(self) -> bytes:
+        data = self._socket.recv(READ_BYTES)
+        if not data:
+            raise ConnectionError("the client closed the connection within a request body")
+        return data
+
+
+def _environ(request: h11.Request) -> WSGIEnvironment:
+    target = request.target.decode("latin-1")
+    if not target.startswith("/"):  # absolute form, or `*`
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    path, _, query = target.partition("?")
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": request.method.decode("ascii"),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query,
+        "SERVER_PROTOCOL": "HTTP/" + request.http_version.decode("ascii"),
+        "wsgi.version": (1, 0),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    for raw_name, raw_value in request.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        if "_" in name:  # would pass for the same name with a hyphen
+            continue
+        key = name.upper().replace("-", "_")
+        key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + key
+        environ[key] = f"{environ[key]}, {value}" if key in environ else value
+    return environ

@@ -1,0 +1,69 @@
+"""RegistryError and the error codes of the distribution specification (section "Error Codes")."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class Code(enum.StrEnum):
+    """The 14 codes that a JSON error body may carry; the value is what goes over the wire."""
+
+    BLOB_UNKNOWN = "BLOB_UNKNOWN"
+    BLOB_UPLOAD_INVALID = "BLOB_UPLOAD_INVALID"
+    BLOB_UPLOAD_UNKNOWN = "BLOB_UPLOAD_UNKNOWN"
+    DIGEST_INVALID = "DIGEST_INVALID"
+    MANIFEST_BLOB_UNKNOWN = "MANIFEST_BLOB_UNKNOWN"
+    MANIFEST_INVALID = "MANIFEST_INVALID"
+    MANIFEST_UNKNOWN = "MANIFEST_UNKNOWN"
+    NAME_INVALID = "NAME_INVALID"
+    NAME_UNKNOWN = "NAME_UNKNOWN"
+    SIZE_INVALID = "SIZE_INVALID"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    DENIED = "DENIED"
+    UNSUPPORTED = "UNSUPPORTED"
+    TOOMANYREQUESTS = "TOOMANYREQUESTS"
+
+
+_STATUS = {
+    Code.BLOB_UNKNOWN: 404,
+    Code.BLOB_UPLOAD_UNKNOWN: 404,
+    Code.MANIFEST_UNKNOWN: 404,
+    Code.NAME_UNKNOWN: 404,
+    Code.UNAUTHORIZED: 401,
+    Code.DENIED: 403,
+    Code.UNSUPPORTED: 405,
+    Code.TOOMANYREQUESTS: 429,
+}
+
+
+class RegistryError(Exception):
+    """A request that the registry refuses; `app.py` alone turns it into an answer.
+
+    `status` is the HTTP status (by default the usual one of the code, else 400), `details` gives one entry of
+    the body's error list each (one entry without detail if there are none), `headers` go out with the answer.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        status: int | None = None,
+        details: Sequence[Any] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status if status is not None else _STATUS.get(code, 400)
+        self.details = tuple(details)
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, list[dict[str, Any]]]:
+        """The JSON object of the specification: `{"errors": [{"code", "message", "detail"?}, ...]}`."""
+        entry = {"code": self.code.value, "message": self.message}
+        if not self.details:
+            return {"errors": [entry]}
+        return {"errors": [{**entry, "detail": detail} for detail in self.details]}

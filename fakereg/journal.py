@@ -1,0 +1,93 @@
+"""A bounded log of requests, to assert on in tests and to wait for; without secrets."""
+
+from __future__ import annotations
+
+import fnmatch
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+_SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_HEADER_CHARACTERS = 4096
+REDACTED = "[redacted]"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One request and how it was answered; `seconds` from its arrival to the start of the answer."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    status: int
+    seconds: float
+
+
+class Journal:
+    """The newest `limit` requests, the oldest first. Safe to use from several threads."""
+
+    def __init__(self, limit: int = 2048) -> None:
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._changed = threading.Condition()
+
+    def record(self, entry: Entry) -> None:
+        """Add an entry and wake those who wait."""
+        with self._changed:
+            self._entries.append(entry)
+            self._changed.notify_all()
+
+    def filter(self, *, method: str | None = None, path: str | None = None, status: int | None = None) -> list[Entry]:
+        """The entries with this method, a path that matches the pattern (`*` and `?` as in a shell), this status."""
+        return [entry for entry in self if _matches(entry, method, path, status)]
+
+    def wait(
+        self,
+        *,
+        method: str | None = None,
+        path: str | None = None,
+        status: int | None = None,
+        count: int = 1,
+        timeout: float = 5.0,
+    ) -> list[Entry]:
+        """What `filter` finds, once it is `count` entries; raise TimeoutError after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while len(found := self.filter(method=method, path=path, status=status)) < count:
+                if not self._changed.wait(deadline - time.monotonic()):
+                    raise TimeoutError(f"{len(found)} of {count} requests arrived within {timeout} s")
+        return found
+
+    def clear(self) -> None:
+        """Forget all entries."""
+        with self._changed:
+            self._entries.clear()
+
+    def __iter__(self) -> Iterator[Entry]:
+        with self._changed:
+            return iter(list(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The headers with secrets taken out and no more than a few KiB in all."""
+    kept: dict[str, str] = {}
+    left = _HEADER_CHARACTERS
+    for name, value in headers:
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        kept[name] = REDACTED if name.lower() in _SECRET_HEADERS else value
+    return kept
+
+
+def _matches(entry: Entry, method: str | None, path: str | None, status: int | None) -> bool:
+    return (
+        method in (None, entry.method)
+        and (path is None or fnmatch.fnmatchcase(entry.path, path))
+        and status in (None, entry.status)
+    )

@@ -1,0 +1,150 @@
+"""The embedded server: sockets and threads around h11, which speaks HTTP/1.1.
+
+One thread accepts, one serves each connection. A body is read as the application asks for it, so `100 Continue` goes
+out once and only if it is wanted, and an early refusal is sent while the client still writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from fakereg.app import Registry
+from fakereg.connection import Connection
+from fakereg.dialects import Dialect
+from fakereg.storage.base import Storage
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+CONNECTION_LIMIT = 512
+"""Connections served at one time; further ones wait to be accepted."""
+
+_BACKLOG = 512
+
+
+@contextlib.contextmanager
+def serve(
+    *,
+    dialect: Dialect | str = "oci",
+    storage: Storage | str = "memory",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    clock: Callable[[], float] = time.time,
+    new_id: Callable[[], str] | None = None,
+) -> Iterator[Registry]:
+    """A registry on a socket for as long as the context lasts; the other arguments are those of `Registry`.
+
+    Port 0 takes a free one. With `tls_cert` and `tls_key`, paths of PEM files, it speaks HTTPS.
+    Raise OSError if the address cannot be bound or a file cannot be read.
+    """
+    registry = Registry(dialect=dialect, storage=storage, clock=clock, new_id=new_id)
+    try:
+        with Server(registry, host=host, port=port, tls=tls_context(tls_cert, tls_key)) as server:
+            registry.host, registry.url = server.host, server.url
+            yield registry
+    finally:
+        registry.close()
+
+
+def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
+    """A server context from PEM files, or None without them; raise ValueError or OSError."""
+    if cert is None and key is None:
+        return None
+    if cert is None:
+        raise ValueError("tls_key is given without tls_cert")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+class Server:
+    """Serves a WSGI application from `start` to `stop`; as a context manager it does both.
+
+    `idle_timeout` is how long, in seconds, a client may keep a connection without a request or a body waiting.
+    """
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        idle_timeout: float = 60.0,
+    ) -> None:
+        self._application = application
+        self._tls = tls
+        self._idle_timeout = idle_timeout
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        bound = self._listener.getsockname()[1]
+        self.host = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+        self._waker, self._wake = socket.socketpair()
+        self._slots = threading.Semaphore(CONNECTION_LIMIT)
+        self._connections: set[Connection] = set()
+        self._stopping = False
+        self._acceptor = threading.Thread(target=self._accept, name=f"fakereg {self.host}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._acceptor.start()
+
+    def stop(self, *, grace: float = 0.0) -> None:
+        """Accept no more, give requests under way `grace` seconds to end, then cut what is left."""
+        self._stopping = True
+        self._waker.close()
+        self._acceptor.join()
+        self._listener.close()
+        self._wake.close()
+        deadline = time.monotonic() + grace
+        for connection in list(self._connections):
+            connection.close_when_idle()
+        for connection in list(self._connections):
+            connection.join(max(deadline - time.monotonic(), 0))
+        for connection in list(self._connections):
+            connection.cut()
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _accept(self) -> None:
+        selector = selectors.DefaultSelector()
+        with selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            while True:
+                selector.select()
+                if self._stopping:
+                    return
+                self._take_connection()
+
+    def _take_connection(self) -> None:
+        self._slots.acquire()
+        try:
+            client, address = self._listener.accept()
+        except OSError:  # the client is gone again, or the process is out of file descriptors
+            self._slots.release()
+            return
+        connection = Connection(
+            client, address, application=self._application, tls=self._tls, timeout=self._idle_timeout, done=self._forget
+        )
+        self._connections.add(connection)
+        connection.start()
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._slots.release()

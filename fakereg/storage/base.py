@@ -1,0 +1,129 @@
+"""What a storage is: the protocols that the registry relies on.
+
+A storage is atomic per call: each write is one call, and whoever reads sees it whole or not at all. No call
+holds a lock while a request body is read or an answer is sent. `fakereg.storage.contract` tests any storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import BinaryIO, Protocol
+
+from fakereg.manifest import Manifest
+from fakereg.names import Digest, Name, Tag
+
+
+class StorageError(Exception):
+    """The storage cannot be opened or used; the message says why and what to do."""
+
+
+class MissingContent(Exception):
+    """`put_manifest` found that the repository lacks `digests`."""
+
+    def __init__(self, digests: Sequence[Digest]) -> None:
+        super().__init__(", ".join(digests))
+        self.digests = tuple(digests)
+
+
+class UploadBusy(Exception):
+    """Another request is writing to the upload session."""
+
+
+class UploadGone(Exception):
+    """The upload session has ended between `upload` and `claim`."""
+
+
+class TooManyUploads(Exception):
+    """The limit of open upload sessions is reached."""
+
+
+class Upload(Protocol):
+    """An upload session. One request at a time writes to it, between `claim` and `release`."""
+
+    id: str
+    repository: Name
+    short_chunk: bool
+    """Whether the last chunk was shorter than the announced minimum; the registry keeps it here between requests."""
+
+    @property
+    def size(self) -> int:
+        """Bytes received so far."""
+
+    def claim(self) -> None:
+        """Take the session for writing; raise UploadBusy if another request has it, UploadGone if it has ended."""
+
+    def release(self) -> None:
+        """Give the session back."""
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end."""
+
+    def rollback(self) -> None:
+        """Forget all bytes that came since `claim`."""
+
+
+class Storage(Protocol):
+    """Repositories with their blobs, manifests and tags. `None` and `False` mean: there is no such thing."""
+
+    def repositories(self) -> list[Name]:
+        """All repositories, sorted. One comes to be with its first blob or manifest and stays."""
+
+    def has_repository(self, name: Name) -> bool:
+        """Whether the repository exists."""
+
+    def blob_size(self, name: Name, digest: Digest) -> int | None:
+        """Size in bytes of a blob of this repository."""
+
+    def open_blob(self, name: Name, digest: Digest) -> BinaryIO | None:
+        """A blob of this repository, readable even if it is deleted meanwhile; the caller closes it."""
+
+    def delete_blob(self, name: Name, digest: Digest) -> bool:
+        """Take a blob out of this repository, and of no other."""
+
+    def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
+        """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
+
+    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int) -> Upload:
+        """Open a session for a blob to be named by `algorithm`, gone after `expiry` seconds without a request.
+
+        Raise TooManyUploads if `limit` sessions are open.
+        """
+
+    def upload(self, name: Name, id: str) -> Upload | None:
+        """An open session of this repository; asking for it counts as a request."""
+
+    def cancel_upload(self, upload: Upload) -> None:
+        """End a session that the caller has claimed, and forget its bytes."""
+
+    def finish_upload(self, upload: Upload, digest: Digest) -> bool:
+        """End a session that the caller has claimed: its bytes become a blob of its repository if they match `digest`,
+        else they are forgotten and the answer is False.
+        """
+
+    def manifest(self, name: Name, reference: Tag | Digest) -> Manifest | None:
+        """The manifest that the tag points to or that the digest names."""
+
+    def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
+        """Store the manifest and point the tags at it, all in one step.
+
+        With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
+        layers and the subject excepted), and change nothing.
+        """
+
+    def delete_manifest(self, name: Name, digest: Digest) -> bool:
+        """Delete a manifest and every tag that points to it."""
+
+    def delete_tag(self, name: Name, tag: Tag) -> bool:
+        """Delete a tag and leave the manifest."""
+
+    def tags(self, name: Name) -> list[Tag] | None:
+        """The tags of a repository in ASCII order; None if there is no such repository."""
+
+    def referrers(self, name: Name, subject: Digest) -> list[Manifest]:
+        """The manifests of the repository whose subject is `subject`, by digest."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+    def close(self) -> None:
+        """Let go of files and locks; nothing is called afterwards."""

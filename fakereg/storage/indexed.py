@@ -1,0 +1,296 @@
+"""What the storages of this package share: the index of repositories, kept in memory under one lock.
+
+A subclass says where bytes lie and how a change is made to last; it is called with the lock held, before the
+change shows in memory.
+"""
+
+from __future__ import annotations
+
+import abc
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from fakereg import manifest as manifests
+from fakereg.manifest import Manifest
+from fakereg.names import Digest, Name, Tag
+from fakereg.storage.base import MissingContent, Upload
+from fakereg.storage.content import Content, Spool
+from fakereg.storage.uploads import UploadSession, UploadTable
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A manifest at rest."""
+
+    digest: Digest
+    media_type: str
+    subject: Digest | None
+    content: Content
+
+    def parse(self, content: bytes) -> Manifest:
+        """The manifest, with its bytes read already."""
+        return manifests.parse(content, self.media_type, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The manifests and tags of a repository at one moment; replaced, never changed."""
+
+    manifests: dict[Digest, Entry] = field(default_factory=dict)
+    tags: dict[Tag, Digest] = field(default_factory=dict)
+
+    def with_manifest(self, entry: Entry, tags: Iterable[Tag]) -> Index:
+        """This index with the manifest in it and the tags on it."""
+        moved = {**self.tags, **dict.fromkeys(tags, entry.digest)}
+        return Index({**self.manifests, entry.digest: entry}, moved)
+
+    def without_manifest(self, digest: Digest) -> Index:
+        """This index without the manifest and its tags."""
+        kept = {key: entry for key, entry in self.manifests.items() if key != digest}
+        return Index(kept, {tag: target for tag, target in self.tags.items() if target != digest})
+
+    def without_tag(self, tag: Tag) -> Index:
+        """This index without the tag."""
+        return replace(self, tags={key: target for key, target in self.tags.items() if key != tag})
+
+
+@dataclass(slots=True)
+class Repository:
+    """One repository: its blobs and its index."""
+
+    blobs: dict[Digest, Content] = field(default_factory=dict)
+    index: Index = field(default_factory=Index)
+
+
+class IndexedStorage(abc.ABC):
+    """A `Storage` with its index in memory.
+
+    `clock` gives seconds and `new_id` a unique text; both are injected so that tests need not wait or guess.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time, new_id: Callable[[], str] | None = None) -> None:
+        self._new_id = new_id or (lambda: str(uuid.uuid4()))
+        self._lock = threading.RLock()
+        self._repositories: dict[Name, Repository] = {}
+        self._uploads = UploadTable(clock)
+
+    # Where bytes lie and what lasts: for the subclass.
+
+    @abc.abstractmethod
+    def _new_spool(self, id: str, name: Name, algorithm: str, expiry: float) -> Spool: ...
+
+    @abc.abstractmethod
+    def _discard_spool(self, session: UploadSession) -> None: ...
+
+    @abc.abstractmethod
+    def _create_repository(self, name: Name) -> None: ...
+
+    @abc.abstractmethod
+    def _keep_blob(self, name: Name, digest: Digest, session: UploadSession) -> Content: ...
+
+    @abc.abstractmethod
+    def _share_blob(self, name: Name, digest: Digest, content: Content) -> Content: ...
+
+    @abc.abstractmethod
+    def _drop_blob(self, name: Name, digest: Digest) -> None: ...
+
+    @abc.abstractmethod
+    def _keep_manifest(self, name: Name, digest: Digest, content: bytes) -> Content: ...
+
+    @abc.abstractmethod
+    def _save_index(self, name: Name, index: Index) -> None: ...
+
+    @abc.abstractmethod
+    def _drop_manifest(self, name: Name, digest: Digest) -> None: ...
+
+    @abc.abstractmethod
+    def _clear(self) -> None: ...
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of files and locks; nothing is called afterwards."""
+
+    # Repositories and blobs.
+
+    def repositories(self) -> list[Name]:
+        """All repositories, sorted."""
+        with self._lock:
+            return sorted(self._repositories)
+
+    def has_repository(self, name: Name) -> bool:
+        """Whether the repository exists."""
+        return name in self._repositories
+
+    def blob_size(self, name: Name, digest: Digest) -> int | None:
+        """Size in bytes of a blob of this repository."""
+        content = self._blob(name, digest)
+        return content.size if content else None
+
+    def open_blob(self, name: Name, digest: Digest) -> BinaryIO | None:
+        """A blob of this repository, readable even if it is deleted meanwhile."""
+        with self._lock:  # only while opening, so that a deletion cannot come between the look and the open
+            content = self._blob(name, digest)
+            return content.open() if content else None
+
+    def delete_blob(self, name: Name, digest: Digest) -> bool:
+        """Take a blob out of this repository, and of no other."""
+        with self._lock:
+            if not self._blob(name, digest):
+                return False
+            self._drop_blob(name, digest)
+            del self._repositories[name].blobs[digest]
+            return True
+
+    def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
+        """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
+        with self._lock:
+            content = self._blob(source, digest) if source else self._find_blob(digest)
+            if not content:
+                return False
+            self._add_blob(name, digest, lambda: self._share_blob(name, digest, content))
+            return True
+
+    def _blob(self, name: Name, digest: Digest) -> Content | None:
+        repository = self._repositories.get(name)
+        return repository.blobs.get(digest) if repository else None
+
+    def _find_blob(self, digest: Digest) -> Content | None:
+        found = (repository.blobs.get(digest) for repository in self._repositories.values())
+        return next((content for content in found if content), None)
+
+    def _add_blob(self, name: Name, digest: Digest, keep: Callable[[], Content]) -> None:
+        repository = self._repository(name)
+        if digest not in repository.blobs:
+            repository.blobs[digest] = keep()
+
+    def _repository(self, name: Name) -> Repository:
+        if name not in self._repositories:
+            self._create_repository(name)
+            self._repositories[name] = Repository()
+        return self._repositories[name]
+
+    # Upload sessions.
+
+    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int) -> UploadSession:
+        """Open an upload session; raise TooManyUploads if `limit` are open."""
+        with self._lock:
+            for expired in self._uploads.make_room(limit):
+                self._discard_spool(expired)
+            id = self._new_id()
+            spool = self._new_spool(id, name, algorithm, expiry)
+            session = UploadSession(id, name, algorithm=algorithm, spool=spool, expiry=expiry)
+            self._uploads.add(session)
+            return session
+
+    def upload(self, name: Name, id: str) -> UploadSession | None:
+        """An open session of this repository; asking for it counts as a request."""
+        with self._lock:
+            return self._uploads.get(name, id)
+
+    def cancel_upload(self, upload: Upload) -> None:
+        """End a session that the caller has claimed, and forget its bytes."""
+        session = _session(upload)
+        with self._lock:
+            self._uploads.remove(session)
+            self._discard_spool(session)
+
+    def finish_upload(self, upload: Upload, digest: Digest) -> bool:
+        """End a session that the caller has claimed; False if its bytes do not match `digest`."""
+        session = _session(upload)
+        matches = session.matches(digest)  # outside the lock: it may read the whole blob
+        with self._lock:
+            self._uploads.remove(session)
+            if matches:
+                self._add_blob(session.repository, digest, lambda: self._keep_blob(session.repository, digest, session))
+            self._discard_spool(session)
+        return matches
+
+    # Manifests, tags and referrers.
+
+    def manifest(self, name: Name, reference: Tag | Digest) -> Manifest | None:
+        """The manifest that the tag points to or that the digest names."""
+        with self._lock:
+            index = self._index(name)
+            digest = index.tags.get(reference) if isinstance(reference, Tag) else reference
+            entry = index.manifests.get(digest) if digest else None
+            content = entry.content.read() if entry else b""
+        return entry.parse(content) if entry else None
+
+    def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
+        """Store the manifest and point the tags at it, all in one step; raise MissingContent."""
+        with self._lock:
+            if complete:
+                self._check_complete(name, manifest)
+            repository = self._repository(name)
+            entry = repository.index.manifests.get(manifest.digest)
+            content = entry.content if entry else self._keep_manifest(name, manifest.digest, manifest.content)
+            subject = manifest.subject.digest if manifest.subject else None
+            entry = Entry(manifest.digest, manifest.media_type, subject, content)
+            index = repository.index.with_manifest(entry, tags)
+            self._save_index(name, index)
+            repository.index = index
+
+    def delete_manifest(self, name: Name, digest: Digest) -> bool:
+        """Delete a manifest and every tag that points to it."""
+        with self._lock:
+            index = self._index(name)
+            if digest not in index.manifests:
+                return False
+            self._replace_index(name, index.without_manifest(digest))
+            self._drop_manifest(name, digest)
+            return True
+
+    def delete_tag(self, name: Name, tag: Tag) -> bool:
+        """Delete a tag and leave the manifest."""
+        with self._lock:
+            index = self._index(name)
+            if tag not in index.tags:
+                return False
+            self._replace_index(name, index.without_tag(tag))
+            return True
+
+    def tags(self, name: Name) -> list[Tag] | None:
+        """The tags of a repository in ASCII order; None if there is no such repository."""
+        repository = self._repositories.get(name)
+        return sorted(repository.index.tags) if repository else None
+
+    def referrers(self, name: Name, subject: Digest) -> list[Manifest]:
+        """The manifests of the repository whose subject is `subject`, by digest."""
+        with self._lock:
+            entries = [entry for entry in self._index(name).manifests.values() if entry.subject == subject]
+            found = [(entry, entry.content.read()) for entry in sorted(entries, key=lambda entry: entry.digest)]
+        return [entry.parse(content) for entry, content in found]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            for session in self._uploads.drain():
+                self._discard_spool(session)
+            self._clear()
+            self._repositories.clear()
+
+    def _index(self, name: Name) -> Index:
+        repository = self._repositories.get(name)
+        return repository.index if repository else Index()
+
+    def _replace_index(self, name: Name, index: Index) -> None:
+        self._save_index(name, index)
+        self._repositories[name].index = index
+
+    def _check_complete(self, name: Name, manifest: Manifest) -> None:
+        repository = self._repositories.get(name) or Repository()
+        blobs = [blob.digest for blob in manifest.blobs if not blob.foreign and blob.digest not in repository.blobs]
+        known = repository.index.manifests
+        missing = blobs + [child.digest for child in manifest.manifests if child.digest not in known]
+        if missing:
+            raise MissingContent(missing)
+
+
+def _session(upload: Upload) -> UploadSession:
+    if not isinstance(upload, UploadSession):
+        raise TypeError("the upload session is of another storage")
+    return upload

@@ -1,0 +1,133 @@
+"""Upload sessions: one blob on its way in, with its offset, running hash and deadline."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from fakereg.names import Digest, Name
+from fakereg.storage.base import TooManyUploads, UploadBusy, UploadGone
+from fakereg.storage.content import Spool
+
+_READ_BYTES = 1 << 20
+
+
+class UploadSession:
+    """The `Upload` of the storages of this package; see there."""
+
+    def __init__(self, id: str, repository: Name, *, algorithm: str, spool: Spool, expiry: float) -> None:
+        self.id = id
+        self.repository = repository
+        self.algorithm = algorithm
+        self.spool = spool
+        self.expiry = expiry
+        self.touched = 0.0
+        self.short_chunk = False
+        self.ended = False
+        self._hash = hashlib.new(algorithm) if spool.size == 0 else None
+        self._mark = (0, self._hash)
+        self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """Bytes received so far."""
+        return self.spool.size
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is writing."""
+        return self._lock.locked()
+
+    def claim(self) -> None:
+        """Take the session for writing; raise UploadBusy if another request has it, UploadGone if it has ended."""
+        if not self._lock.acquire(blocking=False):
+            raise UploadBusy
+        if self.ended:
+            self._lock.release()
+            raise UploadGone
+        self._mark = (self.size, self._hash.copy() if self._hash else None)
+        self.spool.open()
+
+    def release(self) -> None:
+        """Give the session back."""
+        self.spool.close()
+        self._lock.release()
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end."""
+        self.spool.write(data)
+        if self._hash:
+            self._hash.update(data)
+
+    def rollback(self) -> None:
+        """Forget all bytes that came since `claim`."""
+        size, self._hash = self._mark
+        self.spool.truncate(size)
+
+    def matches(self, digest: Digest) -> bool:
+        """Whether the bytes so far have this digest; reads them again if it is of another algorithm."""
+        if self._hash and digest.algorithm == self.algorithm:
+            return self._hash.hexdigest() == digest.encoded
+        again = hashlib.new(digest.algorithm)
+        with self.spool.reader() as stream:
+            while data := stream.read(_READ_BYTES):
+                again.update(data)
+        return again.hexdigest() == digest.encoded
+
+
+class UploadTable:
+    """The open sessions, the one longest without a request first. Not thread-safe: the storage holds its lock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._sessions: OrderedDict[str, UploadSession] = OrderedDict()
+
+    def add(self, session: UploadSession) -> None:
+        """Take a new session."""
+        self._sessions[session.id] = session
+        self._touch(session)
+
+    def make_room(self, limit: int) -> list[UploadSession]:
+        """Take out the expired sessions and return them; raise TooManyUploads if `limit` are still open."""
+        expired = list(self._expired())
+        for session in expired:
+            self.remove(session)
+        if len(self._sessions) >= limit:
+            raise TooManyUploads
+        return expired
+
+    def get(self, name: Name, id: str) -> UploadSession | None:
+        """The open session of that repository, which starts its time anew."""
+        session = self._sessions.get(id)
+        if session is None or session.repository != name or self._has_expired(session):
+            return None
+        self._touch(session)
+        return session
+
+    def remove(self, session: UploadSession) -> None:
+        """Take a session out for good."""
+        session.ended = True
+        del self._sessions[session.id]
+
+    def drain(self) -> list[UploadSession]:
+        """Take out all sessions."""
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            self.remove(session)
+        return sessions
+
+    def _touch(self, session: UploadSession) -> None:
+        session.touched = self._clock()
+        self._sessions.move_to_end(session.id)
+
+    def _has_expired(self, session: UploadSession) -> bool:
+        return not session.busy and self._clock() - session.touched > session.expiry
+
+    def _expired(self) -> Iterator[UploadSession]:
+        for session in self._sessions.values():
+            if self._has_expired(session):
+                yield session
+            elif not session.busy:
+                return  # all that follow had a request later
