@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fakereg.app import Registry
+    from fakereg.clock import ManualClock
     from fakereg.dialects import Dialect
     from fakereg.server import serve
     from fakereg.storage.base import Storage, StorageError
 
-__all__ = ["Dialect", "Registry", "Storage", "StorageError", "__version__", "serve"]
+__all__ = ["Dialect", "ManualClock", "Registry", "Storage", "StorageError", "__version__", "serve"]
 
 _HOME = {
     "Dialect": "fakereg.dialects",
+    "ManualClock": "fakereg.clock",
     "Registry": "fakereg.app",
     "Storage": "fakereg.storage.base",
     "StorageError": "fakereg.storage.base",

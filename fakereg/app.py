@@ -12,6 +12,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
 from fakereg import dialects, routes
+from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.journal import Entry, Journal, redact
@@ -41,7 +42,7 @@ class Registry:
         *,
         dialect: Dialect | str = "oci",
         storage: Storage | str = "memory",
-        clock: Callable[[], float] = time.time,
+        clock: Clock = time.time,
         new_id: Callable[[], str] | None = None,
     ) -> None:
         self.dialect = dialects.parse(dialect) if isinstance(dialect, str) else dialect

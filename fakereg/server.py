@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from fakereg.app import Registry
+from fakereg.clock import Clock
 from fakereg.connection import Connection
 from fakereg.dialects import Dialect
 from fakereg.storage.base import Storage
@@ -38,7 +39,7 @@ def serve(
     port: int = 0,
     tls_cert: str | None = None,
     tls_key: str | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Clock = time.time,
     new_id: Callable[[], str] | None = None,
 ) -> Iterator[Registry]:
     """A registry on a socket for as long as the context lasts; the other arguments are those of `Registry`.

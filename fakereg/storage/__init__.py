@@ -7,12 +7,13 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import cast
 
+from fakereg.clock import Clock
 from fakereg.storage.base import Storage, StorageError
 
 GROUP = "fakereg.storage"
 
 
-def open_storage(text: str, *, clock: Callable[[], float], new_id: Callable[[], str] | None = None) -> Storage:
+def open_storage(text: str, *, clock: Clock, new_id: Callable[[], str] | None = None) -> Storage:
     """Open the storage `NAME[:ARGUMENT]`; raise ValueError with what exists, or StorageError.
 
     The entry point NAME is called with the argument, if there is one, and the keywords `clock` and `new_id`.

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from fakereg.clock import Clock
 from fakereg.errors import RegistryError
 from fakereg.names import Digest, Name
 from fakereg.storage import layout
@@ -46,7 +47,7 @@ class DirectoryStorage(IndexedStorage):
         self,
         folder: str | os.PathLike[str],
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = time.time,
         new_id: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(clock=clock, new_id=new_id)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from fakereg import manifest as manifests
+from fakereg.clock import Clock
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import MissingContent, Upload
@@ -72,7 +73,7 @@ class IndexedStorage(abc.ABC):
     `clock` gives seconds and `new_id` a unique text; both are injected so that tests need not wait or guess.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time, new_id: Callable[[], str] | None = None) -> None:
+    def __init__(self, *, clock: Clock = time.time, new_id: Callable[[], str] | None = None) -> None:
         self._new_id = new_id or (lambda: str(uuid.uuid4()))
         self._lock = threading.RLock()
         self._repositories: dict[Name, Repository] = {}

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from fakereg.clock import Clock
 from fakereg.names import Digest, Name
 from fakereg.storage.content import Budget, Content, Spool
 from fakereg.storage.indexed import Index, IndexedStorage
@@ -32,7 +33,7 @@ class MemoryStorage(IndexedStorage):
         *,
         spill_bytes: int = SPILL_BYTES,
         memory_bytes: int = MEMORY_BYTES,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = time.time,
         new_id: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(clock=clock, new_id=new_id)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from fakereg.clock import Clock
 from fakereg.names import Digest, Name
 from fakereg.storage.base import TooManyUploads, UploadBusy, UploadGone
 from fakereg.storage.content import Spool
@@ -80,7 +81,7 @@ class UploadSession:
 class UploadTable:
     """The open sessions, the one longest without a request first. Not thread-safe: the storage holds its lock."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._sessions: OrderedDict[str, UploadSession] = OrderedDict()
 

@@ -1,0 +1,388 @@
+"""The contract of a storage, as tests that any storage can be put to.
+
+In a test module of the project that has the storage:
+
+    from fakereg.storage.contract import *
+
+    @pytest.fixture
+    def make_storage(tmp_path):
+        return lambda *, clock: MyStorage(tmp_path, clock=clock)
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fakereg import manifest as manifests
+from fakereg.clock import ManualClock
+from fakereg.manifest import OCI_IMAGE, OCI_INDEX, Manifest
+from fakereg.names import Digest, Name, Tag
+from fakereg.storage.base import MissingContent, Storage, TooManyUploads, Upload, UploadBusy, UploadGone
+
+A, B = Name("team/a"), Name("team/a/b")
+EXPIRY = 60.0
+
+MakeStorage = Callable[..., Storage]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock of the storage under test."""
+    return ManualClock()
+
+
+@pytest.fixture
+def storage(make_storage: MakeStorage, clock: ManualClock) -> Iterator[Storage]:
+    """The storage under test, empty."""
+    made = make_storage(clock=clock)
+    yield made
+    made.close()
+
+
+def start(storage: Storage, name: Name, *, algorithm: str = "sha256", limit: int = 100) -> Upload:
+    """A new upload session."""
+    return storage.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit)
+
+
+def push(storage: Storage, name: Name, content: bytes, *, algorithm: str = "sha256") -> Digest:
+    """Push a blob; its digest."""
+    upload = start(storage, name, algorithm=algorithm)
+    upload.claim()
+    upload.append(content)
+    digest = Digest.of(content, algorithm=algorithm)
+    assert storage.finish_upload(upload, digest)
+    upload.release()
+    return digest
+
+
+def read(storage: Storage, name: Name, digest: Digest) -> bytes | None:
+    """A blob's bytes."""
+    stream = storage.open_blob(name, digest)
+    if stream is None:
+        return None
+    with stream:
+        return stream.read()
+
+
+def image(config: Digest, *layers: Digest, subject: Digest | None = None, note: str = "") -> Manifest:
+    """An image manifest over blobs."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_IMAGE,
+        "config": _descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer) for layer in layers],
+        "annotations": {"note": note},
+    }
+    if subject:
+        document["subject"] = _descriptor(OCI_IMAGE, subject)
+    return _parse(document, OCI_IMAGE)
+
+
+def index(*children: Digest) -> Manifest:
+    """An index over manifests."""
+    entries = [_descriptor(OCI_IMAGE, child) for child in children]
+    return _parse({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}, OCI_INDEX)
+
+
+def _descriptor(media_type: str, digest: Digest) -> dict[str, object]:
+    return {"mediaType": media_type, "digest": digest, "size": 1}
+
+
+def _parse(document: dict[str, object], media_type: str) -> Manifest:
+    content = json.dumps(document).encode()
+    return manifests.parse(content, media_type, Digest.of(content))
+
+
+def put(storage: Storage, name: Name, manifest: Manifest, *tags: str) -> Digest:
+    """Push a complete manifest."""
+    storage.put_manifest(name, manifest, tags=[Tag(tag) for tag in tags], complete=True)
+    return manifest.digest
+
+
+def pushed_image(storage: Storage, name: Name, *tags: str, note: str = "") -> Manifest:
+    """Push an image of one layer with all it needs."""
+    manifest = image(push(storage, name, b"{}"), push(storage, name, b"layer"), note=note)
+    put(storage, name, manifest, *tags)
+    return manifest
+
+
+def test_a_new_storage_is_empty(storage: Storage) -> None:
+    assert storage.repositories() == []
+    assert storage.tags(A) is None
+    assert not storage.has_repository(A)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
+def test_a_pushed_blob_reads_back(storage: Storage, size: int, algorithm: str) -> None:
+    content = bytes(range(251)) * (size // 251) + b"x" * (size % 251)
+    digest = push(storage, A, content, algorithm=algorithm)
+    assert read(storage, A, digest) == content
+    assert storage.blob_size(A, digest) == size
+    assert storage.repositories() == [A]
+
+
+def test_a_blob_is_of_its_repository_alone(storage: Storage) -> None:
+    digest = push(storage, A, b"secret")
+    push(storage, B, b"other")
+    assert storage.blob_size(B, digest) is None
+    assert storage.open_blob(B, digest) is None
+
+
+def test_the_digest_decides_whether_a_session_ends_in_a_blob(storage: Storage) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    upload.append(b"content")
+    assert not storage.finish_upload(upload, Digest.of(b"something else"))
+    upload.release()
+    assert storage.upload(A, upload.id) is None
+    assert storage.blob_size(A, Digest.of(b"content")) is None
+
+
+def test_a_session_can_end_with_another_algorithm_than_it_began_with(storage: Storage) -> None:
+    upload = start(storage, A, algorithm="sha256")
+    upload.claim()
+    upload.append(b"content")
+    assert storage.finish_upload(upload, Digest.of(b"content", algorithm="sha512"))
+    upload.release()
+
+
+def test_a_session_goes_on_over_several_requests(storage: Storage) -> None:
+    id = start(storage, A).id
+    for data in (b"one ", b"two ", b"three"):
+        upload = storage.upload(A, id)
+        assert upload
+        upload.claim()
+        upload.append(data)
+        upload.release()
+    upload = storage.upload(A, id)
+    assert upload
+    assert upload.size == 13
+    upload.claim()
+    assert storage.finish_upload(upload, digest := Digest.of(b"one two three"))
+    upload.release()
+    assert read(storage, A, digest) == b"one two three"
+
+
+@pytest.mark.parametrize("extra", [1, 5_000_000])
+def test_rollback_forgets_what_came_since_the_claim(storage: Storage, extra: int) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    upload.append(b"keep")
+    upload.release()
+    upload.claim()
+    upload.append(b"x" * extra)
+    upload.rollback()
+    assert upload.size == 4
+    upload.append(b" it")
+    assert storage.finish_upload(upload, digest := Digest.of(b"keep it"))
+    upload.release()
+    assert read(storage, A, digest) == b"keep it"
+
+
+def test_one_request_at_a_time_writes_to_a_session(storage: Storage) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    with pytest.raises(UploadBusy):
+        upload.claim()
+    upload.release()
+    upload.claim()
+    upload.release()
+
+
+def test_a_session_that_has_ended_cannot_be_claimed(storage: Storage) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    storage.cancel_upload(upload)
+    upload.release()
+    with pytest.raises(UploadGone):
+        upload.claim()
+    assert storage.upload(A, upload.id) is None
+
+
+def test_a_session_is_of_its_repository_alone(storage: Storage) -> None:
+    assert storage.upload(B, start(storage, A).id) is None
+
+
+def test_a_session_expires_without_requests(storage: Storage, clock: ManualClock) -> None:
+    used, unused = start(storage, A), start(storage, A)
+    clock.advance(EXPIRY)
+    assert storage.upload(A, used.id)
+    clock.advance(1)
+    assert storage.upload(A, unused.id) is None
+    assert storage.upload(A, used.id)
+
+
+def test_expired_sessions_make_room(storage: Storage, clock: ManualClock) -> None:
+    start(storage, A, limit=2)
+    start(storage, A, limit=2)
+    with pytest.raises(TooManyUploads):
+        start(storage, A, limit=2)
+    clock.advance(EXPIRY + 1)
+    start(storage, A, limit=2)
+
+
+def test_a_mount_shares_a_blob(storage: Storage) -> None:
+    digest = push(storage, A, b"shared")
+    assert storage.mount_blob(B, digest, source=A)
+    assert storage.delete_blob(A, digest)
+    assert read(storage, A, digest) is None
+    assert read(storage, B, digest) == b"shared"
+
+
+def test_a_mount_needs_the_blob_in_its_source(storage: Storage) -> None:
+    digest = push(storage, A, b"content")
+    assert not storage.mount_blob(A, digest, source=B)
+    assert not storage.mount_blob(B, Digest.of(b"unknown"), source=A)
+    assert not storage.has_repository(B)
+
+
+def test_a_mount_without_source_looks_everywhere(storage: Storage) -> None:
+    digest = push(storage, A, b"shared")
+    assert storage.mount_blob(B, digest, source=None)
+    assert read(storage, B, digest) == b"shared"
+    assert not storage.mount_blob(B, Digest.of(b"unknown"), source=None)
+
+
+def test_a_deleted_blob_can_be_pushed_again(storage: Storage) -> None:
+    digest = push(storage, A, b"content")
+    assert storage.delete_blob(A, digest)
+    assert not storage.delete_blob(A, digest)
+    push(storage, A, b"content")
+    assert read(storage, A, digest) == b"content"
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_an_open_blob_outlives_its_deletion(storage: Storage, size: int) -> None:
+    digest = push(storage, A, b"x" * size)
+    stream = storage.open_blob(A, digest)
+    assert stream
+    storage.delete_blob(A, digest)
+    with stream:
+        assert len(stream.read()) == size
+
+
+def test_a_manifest_reads_back_by_tag_and_digest(storage: Storage) -> None:
+    manifest = pushed_image(storage, A, "one", "two")
+    assert storage.manifest(A, manifest.digest) == manifest
+    assert storage.manifest(A, Tag("one")) == manifest
+    assert storage.manifest(A, Tag("three")) is None
+    assert storage.manifest(B, manifest.digest) is None
+    assert storage.tags(A) == ["one", "two"]
+
+
+def test_tags_are_in_ascii_order(storage: Storage) -> None:
+    pushed_image(storage, A, "b", "B", "a", "_", "0", "a.b", "a-b")
+    assert storage.tags(A) == sorted(["b", "B", "a", "_", "0", "a.b", "a-b"])
+
+
+def test_a_tag_moves(storage: Storage) -> None:
+    old = pushed_image(storage, A, "latest", note="old")
+    new = pushed_image(storage, A, "latest", note="new")
+    assert storage.manifest(A, Tag("latest")) == new
+    assert storage.manifest(A, old.digest) == old
+
+
+def test_an_incomplete_manifest_changes_nothing(storage: Storage) -> None:
+    config, layer = push(storage, A, b"{}"), Digest.of(b"never pushed")
+    manifest = image(config, layer)
+    with pytest.raises(MissingContent) as missing:
+        put(storage, A, manifest, "tag")
+    assert missing.value.digests == (layer,)
+    assert storage.tags(A) == []
+    assert storage.manifest(A, manifest.digest) is None
+    storage.put_manifest(A, manifest, tags=[Tag("tag")], complete=False)
+    assert storage.manifest(A, Tag("tag")) == manifest
+
+
+def test_a_manifest_is_no_blob_and_a_blob_no_manifest(storage: Storage) -> None:
+    manifest = pushed_image(storage, A)
+    assert storage.blob_size(A, manifest.digest) is None
+    with pytest.raises(MissingContent):
+        put(storage, A, image(manifest.digest))
+    with pytest.raises(MissingContent):
+        put(storage, A, index(push(storage, A, b"blob")))
+    put(storage, A, index(manifest.digest), "multi")
+
+
+def test_the_same_bytes_can_be_blob_and_manifest(storage: Storage) -> None:
+    manifest = pushed_image(storage, A, "tag")
+    push(storage, A, manifest.content)
+    assert storage.delete_blob(A, manifest.digest)
+    assert storage.manifest(A, Tag("tag")) == manifest
+    push(storage, A, manifest.content)
+    assert storage.delete_manifest(A, manifest.digest)
+    assert read(storage, A, manifest.digest) == manifest.content
+
+
+def test_deleting_a_manifest_takes_its_tags_along(storage: Storage) -> None:
+    gone, kept = pushed_image(storage, A, "one", "two", note="gone"), pushed_image(storage, A, "three", note="kept")
+    assert storage.delete_manifest(A, gone.digest)
+    assert not storage.delete_manifest(A, gone.digest)
+    assert storage.tags(A) == ["three"]
+    assert storage.manifest(A, kept.digest) == kept
+
+
+def test_deleting_a_tag_leaves_manifest_and_siblings(storage: Storage) -> None:
+    manifest = pushed_image(storage, A, "one", "two")
+    assert storage.delete_tag(A, Tag("one"))
+    assert not storage.delete_tag(A, Tag("one"))
+    assert storage.tags(A) == ["two"]
+    assert storage.manifest(A, manifest.digest) == manifest
+
+
+def test_a_repository_outlives_its_content(storage: Storage) -> None:
+    manifest = pushed_image(storage, A, "tag")
+    storage.delete_manifest(A, manifest.digest)
+    assert storage.tags(A) == []
+    assert storage.repositories() == [A]
+
+
+def test_referrers_are_the_live_manifests_with_the_subject(storage: Storage) -> None:
+    subject = pushed_image(storage, A, "subject")
+    empty = push(storage, A, b"{}")
+    first = image(empty, subject=subject.digest, note="first")
+    second = image(empty, subject=subject.digest, note="second")
+    for manifest in (first, second, image(empty, subject=first.digest)):
+        put(storage, A, manifest)
+    found = storage.referrers(A, subject.digest)
+    assert found == sorted([first, second], key=lambda manifest: manifest.digest)
+    storage.delete_manifest(A, first.digest)
+    storage.delete_manifest(A, subject.digest)
+    assert storage.referrers(A, subject.digest) == [second]
+    assert storage.referrers(B, subject.digest) == []
+
+
+def test_clear_forgets_everything(storage: Storage) -> None:
+    pushed_image(storage, A, "tag")
+    upload = start(storage, A)
+    storage.clear()
+    assert storage.repositories() == []
+    assert storage.upload(A, upload.id) is None
+    pushed_image(storage, A, "tag")
+    assert storage.tags(A) == ["tag"]
+
+
+def test_many_threads_push_the_same_content(storage: Storage) -> None:
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(20):
+                pushed_image(storage, A if number % 2 else B, f"tag-{number}", note=str(turn))
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert storage.tags(A) == ["tag-1", "tag-3"]
+    assert storage.tags(B) == ["tag-0", "tag-2"]
+    assert storage.manifest(A, Tag("tag-1")) == storage.manifest(B, Tag("tag-0")) is not None

@@ -1,0 +1,188 @@
+"""One contract, all storages; and what only the directory storage promises."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fakereg.names import Digest, Name, Tag
+from fakereg.storage.base import Storage, StorageError
+from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
+from fakereg.storage.contract import A, B, image, index, push, pushed_image, read, start
+from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.memory import MemoryStorage
+
+
+def _memory(folder: Path) -> Callable[..., Storage]:
+    return MemoryStorage
+
+
+def _spilling(folder: Path) -> Callable[..., Storage]:
+    return lambda **options: MemoryStorage(spill_bytes=3, memory_bytes=10, **options)
+
+
+def _directory(folder: Path) -> Callable[..., Storage]:
+    return lambda **options: DirectoryStorage(folder / "store", **options)
+
+
+@pytest.fixture(params=[_memory, _spilling, _directory], ids=lambda make: make.__name__.strip("_"))
+def make_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Storage]:
+    make: Callable[..., Storage] = request.param(tmp_path)
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[DirectoryStorage]:
+    storage = DirectoryStorage(folder)
+    try:
+        yield storage
+    finally:
+        storage.close()
+
+
+def test_everything_is_there_after_a_restart(folder: Path) -> None:
+    with opened(folder) as storage:
+        manifest = pushed_image(storage, A, "one", "two")
+        untagged = pushed_image(storage, A, note="untagged")
+        shared = push(storage, A, b"shared", algorithm="sha512")
+        storage.mount_blob(B, shared, source=A)
+    with opened(folder) as storage:
+        assert storage.repositories() == [A, B]
+        assert storage.tags(A) == ["one", "two"]
+        assert storage.manifest(A, Tag("two")) == manifest
+        assert storage.manifest(A, untagged.digest) == untagged
+        assert read(storage, B, shared) == b"shared"
+        assert storage.blob_size(A, manifest.digest) is None
+
+
+def test_an_upload_session_goes_on_after_a_restart(folder: Path) -> None:
+    with opened(folder) as storage:
+        upload = start(storage, A)
+        upload.claim()
+        upload.append(b"before ")
+        upload.release()
+        other = start(storage, B)
+    with opened(folder) as storage:
+        resumed = storage.upload(A, upload.id)
+        assert resumed
+        assert resumed.size == 7
+        resumed.claim()
+        resumed.append(b"after")
+        assert storage.finish_upload(resumed, digest := Digest.of(b"before after"))
+        resumed.release()
+        assert read(storage, A, digest) == b"before after"
+        assert storage.upload(B, other.id)
+
+
+def test_deletions_last(folder: Path) -> None:
+    with opened(folder) as storage:
+        manifest = pushed_image(storage, A, "tag")
+        other = pushed_image(storage, A, "other", note="other")
+        storage.delete_manifest(A, manifest.digest)
+        storage.delete_tag(A, Tag("other"))
+        storage.delete_blob(A, Digest.of(b"layer"))
+    with opened(folder) as storage:
+        assert storage.tags(A) == []
+        assert storage.manifest(A, manifest.digest) is None
+        assert storage.manifest(A, other.digest) == other
+        assert storage.blob_size(A, Digest.of(b"layer")) is None
+
+
+def test_what_a_killed_process_left_half_done_is_gone(folder: Path) -> None:
+    with opened(folder) as storage:
+        manifest = pushed_image(storage, A, "tag")
+    layout = folder / "repositories" / "team+a"
+    unacknowledged = layout / "blobs" / "sha256" / Digest.of(b"blob without its mark").encoded
+    unacknowledged.write_bytes(b"blob without its mark")
+    (layout / "index.json.partial").write_bytes(b'{"manifests": [')
+    (layout / "pushed" / "sha256" / Digest.of(b"mark without its blob").encoded).touch()
+    (folder / "repositories" / ".partial" / "blobs").mkdir(parents=True)
+    (folder / "uploads" / "session-without-description").write_bytes(b"bytes")
+    (folder / "uploads" / "description-without-bytes.json").write_text("{}")
+    with opened(folder) as storage:
+        assert storage.repositories() == [A]
+        assert storage.manifest(A, Tag("tag")) == manifest
+        assert storage.blob_size(A, Digest.of(b"blob without its mark")) is None
+        assert storage.blob_size(A, Digest.of(b"mark without its blob")) is None
+    assert not unacknowledged.exists()
+    assert not list(folder.rglob("*.partial"))
+    assert not list((folder / "uploads").iterdir())
+
+
+def test_shared_content_is_one_file(folder: Path) -> None:
+    with opened(folder) as storage:
+        digest = push(storage, A, b"shared")
+        storage.mount_blob(B, digest, source=A)
+        push(storage, Name("third"), b"shared")
+    files = list(folder.glob(f"repositories/*/blobs/sha256/{digest.encoded}"))
+    assert len(files) == 3
+    assert len({file.stat().st_ino for file in files}) == 1
+
+
+def test_a_layout_of_another_tool_is_served(folder: Path) -> None:
+    config, layer = b"{}", b"layer"
+    child = image(Digest.of(config), Digest.of(layer))
+    top = index(child.digest)
+    layout = folder / "repositories" / "imported+app"
+    (layout / "blobs" / "sha256").mkdir(parents=True)
+    for content in (config, layer, child.content, top.content):
+        (layout / "blobs" / "sha256" / Digest.of(content).encoded).write_bytes(content)
+    entry = {
+        "mediaType": top.media_type,
+        "digest": top.digest,
+        "size": len(top.content),
+        "annotations": {"org.opencontainers.image.ref.name": "v1"},
+    }
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    name = Name("imported/app")
+    for _ in range(2):
+        with opened(folder) as storage:
+            assert storage.manifest(name, Tag("v1")) == top
+            assert storage.manifest(name, child.digest) == child
+            assert read(storage, name, Digest.of(layer)) == layer
+            assert storage.blob_size(name, child.digest) is None
+
+
+def test_one_process_at_a_time_has_the_folder(folder: Path) -> None:
+    with opened(folder), pytest.raises(StorageError, match="in use by another process"):
+        DirectoryStorage(folder)
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot use"):
+        DirectoryStorage(tmp_path / "file" / "store")
+
+
+def test_the_memory_storage_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    storage = MemoryStorage(spill_bytes=10)
+    digest = push(storage, A, b"x" * 100)
+    start(storage, A)
+    assert [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()] == [100]
+    storage.delete_blob(A, digest)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    storage.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_memory_storage_keeps_to_its_budget() -> None:
+    storage = MemoryStorage(spill_bytes=1000, memory_bytes=1500)
+    digests = [push(storage, A, bytes([number]) * 1000) for number in range(3)]
+    held = [isinstance(storage._repositories[A].blobs[digest].source, bytes) for digest in digests]
+    assert held == [True, False, False]
+    storage.delete_blob(A, digests[0])
+    again = push(storage, A, b"again" * 200)
+    assert isinstance(storage._repositories[A].blobs[again].source, bytes)
+    storage.close()
