@@ -1,0 +1,71 @@
+"""A small client over WSGI for the tests of the fake."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from werkzeug.test import Client, TestResponse
+
+from fakereg import Registry
+from fakereg.manifest import OCI_IMAGE, OCI_INDEX
+from fakereg.names import Digest
+
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+
+class RegistryClient(Client):
+    """Requests to one registry, and the steps that most tests begin with."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry)
+        self.registry = registry
+
+    def push_blob(self, name: str, content: bytes, *, algorithm: str = "sha256") -> Digest:
+        """Push a blob by POST and PUT."""
+        digest = Digest.of(content, algorithm=algorithm)
+        response = self.put(self.start(name), query_string={"digest": digest}, data=content)
+        assert response.status_code == 201, response.text
+        return digest
+
+    def start(self, name: str, **parameters: str) -> str:
+        """The path of a new upload session."""
+        response = self.post(f"/v2/{name}/blobs/uploads/", query_string=parameters)
+        assert response.status_code == 202, response.text
+        return response.headers["Location"]
+
+    def push_image(self, name: str, reference: str = "", **fields: Any) -> Digest:
+        """Push an image with its two blobs, by digest unless `reference` is given; `fields` go into the manifest."""
+        content = json.dumps(image(self.push_blob(name, b"{}"), self.push_blob(name, b"layer"), **fields)).encode()
+        digest = Digest.of(content)
+        response = self.put(f"/v2/{name}/manifests/{reference or digest}", data=content, content_type=OCI_IMAGE)
+        assert response.status_code == 201, response.text
+        return digest
+
+
+def descriptor(media_type: str, digest: str, size: int = 5, **fields: Any) -> dict[str, Any]:
+    """A descriptor."""
+    return {"mediaType": media_type, "digest": digest, "size": size, **fields}
+
+
+def image(config: str, *layers: str, **fields: Any) -> dict[str, Any]:
+    """An OCI image manifest."""
+    return {
+        "schemaVersion": 2,
+        "mediaType": OCI_IMAGE,
+        "config": descriptor(CONFIG, config),
+        "layers": [descriptor(LAYER, layer) for layer in layers],
+        **fields,
+    }
+
+
+def index(*children: str, **fields: Any) -> dict[str, Any]:
+    """An OCI image index."""
+    entries = [descriptor(OCI_IMAGE, child) for child in children]
+    return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries, **fields}
+
+
+def codes(response: TestResponse) -> list[str]:
+    """The codes in an error body."""
+    return [error["code"] for error in response.get_json()["errors"]]
