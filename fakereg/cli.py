@@ -27,8 +27,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except (ValueError, OSError, fakereg.StorageError) as problem:
-        sys.stderr.write(f"fakereg: {problem}\n")
+        sys.stderr.write(f"fakereg: {_sentence(problem)}\n")
         return EXIT_USAGE
+
+
+def _sentence(problem: Exception) -> str:
+    """What went wrong, with the file that an OSError is about and without its number."""
+    if not isinstance(problem, OSError) or not problem.strerror:
+        return str(problem)
+    return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -100,6 +100,7 @@ class Connection:
                 request = self._next_request(http)
                 if request is None:
                     return
+                _check(request)
                 Exchange(self._socket, http, request, self._application, self._environ).run()
             except h11.RemoteProtocolError as problem:
                 self._refuse(http, problem)
@@ -117,7 +118,7 @@ class Connection:
         deadline = time.monotonic() + self._timeout
         while (event := http.next_event()) is h11.NEED_DATA:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
-            data = self._socket.recv(READ_BYTES)
+            data = self._socket.recv(HEADER_LIMIT)
             self._idle = False
             http.receive_data(data)
         self._socket.settimeout(self._timeout)
@@ -321,6 +322,16 @@ class RequestBody(io.RawIOBase):
         if not data:
             raise ConnectionError("the client closed the connection within a request body")
         return data
+
+
+def _check(request: h11.Request) -> None:
+    """Refuse what h11 lets pass: other versions, more headers than the limit, and two ways to frame one body."""
+    if request.http_version not in {b"1.0", b"1.1"}:
+        raise h11.RemoteProtocolError("unknown version", error_status_hint=505)
+    if sum(len(name) + len(value) for name, value in request.headers) > HEADER_LIMIT:
+        raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
+        raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
 
 
 def _environ(request: h11.Request) -> WSGIEnvironment:

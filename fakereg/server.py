@@ -7,6 +7,7 @@ out once and only if it is wanted, and an early refusal is sent while the client
 from __future__ import annotations
 
 import contextlib
+import errno
 import selectors
 import socket
 import ssl
@@ -63,8 +64,21 @@ def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     if cert is None:
         raise ValueError("tls_key is given without tls_cert")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for path in filter(None, (cert, key)):
+        open(path, "rb").close()  # load_cert_chain does not say which file is missing
     context.load_cert_chain(cert, key)
     return context
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            message = f"{host}:{port} is in use; choose another port, or 0 for a free one"
+            raise OSError(errno.EADDRINUSE, message) from problem
+        raise
 
 
 class Server:
@@ -85,8 +99,7 @@ class Server:
         self._application = application
         self._tls = tls
         self._idle_timeout = idle_timeout
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        self._listener = _listen(host, port)
         bound = self._listener.getsockname()[1]
         self.host = f"[{host}]:{bound}" if ":" in host else f"{host}:{bound}"
         self.url = f"{'https' if tls else 'http'}://{self.host}"

@@ -1,0 +1,86 @@
+"""The command: what it prints, how it stops, what it says of bad arguments."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import urllib3
+
+import fakereg
+from fakereg import cli, dialects
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "fakereg", "serve", "--port", "0", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
+    process = start("--storage", f"directory:{tmp_path}")
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    assert url.startswith("http://127.0.0.1:")
+    urllib3.request("GET", f"{url}/v2/?token=%0Aline", headers={"Authorization": "Basic c2VjcmV0"})
+    process.send_signal(number)
+    _, log = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert log.count("\n") == 1
+    assert '127.0.0.1 "GET /v2/?token=%0Aline" 200' in log
+    assert "c2VjcmV0" not in log
+
+
+def test_quiet_logs_no_request() -> None:
+    process = start("--quiet")
+    assert process.stdout
+    urllib3.request("GET", process.stdout.readline().strip())
+    process.terminate()
+    assert process.communicate(timeout=20) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dialect", "nothing"], "known are oci"),
+        (["--storage", "nothing"], "known are directory, memory"),
+        (["--storage", "directory"], "directory:PATH"),
+        (["--storage", "directory:/dev/null/x"], "cannot use /dev/null/x as a storage"),
+        (["--tls-cert", "/nowhere.pem"], "No such file"),
+        (["--tls-key", "/nowhere.pem"], "without tls_cert"),
+        (["--port", "70000"], "not a port number"),
+        (["--host", "192.0.2.1", "--port", "0"], "annot assign"),
+    ],
+)
+def test_bad_arguments_give_one_sentence_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        raise SystemExit(cli.main(["serve", *arguments]))
+    assert stop.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with fakereg.serve() as registry:
+        port = registry.host.rpartition(":")[2]
+        assert cli.main(["serve", "--port", port]) == 2
+    assert f"127.0.0.1:{port} is in use" in capsys.readouterr().err
+
+
+def test_every_preset_and_setting_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["dialects"]) == 0
+    listed = capsys.readouterr().out
+    for name in [*dialects.PRESETS, *(name for name, _, _ in dialects.settings() if name != "name")]:
+        assert f"\n  {name} " in listed
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"fakereg {fakereg.__version__}\n"

@@ -1,0 +1,50 @@
+"""The journal: bounded, filtered, waited for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from fakereg.journal import Entry, Journal, redact
+
+
+def entry(method: str = "GET", path: str = "/v2/", status: int = 200) -> Entry:
+    return Entry(method, path, "", {}, status, 0.0)
+
+
+def test_the_oldest_entries_make_room() -> None:
+    journal = Journal(limit=3)
+    for status in range(5):
+        journal.record(entry(status=status))
+    assert [each.status for each in journal] == [2, 3, 4]
+
+
+def test_a_filter_narrows_by_each_of_its_arguments() -> None:
+    journal = Journal()
+    wanted = entry("PUT", "/v2/a/manifests/v1", 201)
+    for each in (wanted, entry("GET", wanted.path, 201), entry("PUT", "/v2/a", 201), entry("PUT", wanted.path, 400)):
+        journal.record(each)
+    assert journal.filter(method="PUT", path="/v2/*/manifests/v?", status=201) == [wanted]
+    assert len(journal.filter()) == 4
+
+
+def test_waiting_ends_when_the_request_has_come() -> None:
+    journal = Journal()
+    journal.record(entry("GET"))
+    timer = threading.Timer(0.05, journal.record, [entry("PUT")])
+    timer.start()
+    assert journal.wait(method="PUT", timeout=5)
+    timer.join()
+
+
+def test_waiting_for_what_does_not_come_says_how_far_it_got() -> None:
+    journal = Journal()
+    journal.record(entry())
+    with pytest.raises(TimeoutError, match="1 of 2"):
+        journal.wait(count=2, timeout=0.01)
+
+
+def test_secrets_and_floods_stay_out() -> None:
+    kept = redact([("authorization", "Basic c2VjcmV0"), ("Accept", "a/b"), ("X", "x" * 5000), ("Y", "y")])
+    assert kept == {"authorization": "[redacted]", "Accept": "a/b"}

@@ -1,0 +1,252 @@
+"""The embedded server, spoken to over raw sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+import trustme
+import urllib3
+
+import fakereg
+from fakereg.names import Digest
+from fakereg.server import Server
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Refuses /refuse at once, fails at /fail, and sends any other body back."""
+    if environ["PATH_INFO"] == "/fail":
+        raise ZeroDivisionError("deliberate")
+    status = "413 Too Large" if environ["PATH_INFO"] == "/refuse" else "200 OK"
+    body = b"" if environ["PATH_INFO"] == "/refuse" else environ["wsgi.input"].read()
+    start_response(status, [("Content-Length", str(len(body))), ("X-Path", environ["PATH_INFO"])])
+    return [body]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(echo, idle_timeout=2.0) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def connected(server: Server) -> Iterator[socket.socket]:
+    host, _, port = server.host.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as client:
+        yield client
+
+
+def read_answer(client: socket.socket) -> bytes:
+    """Everything up to the end of the connection."""
+    parts = []
+    while data := client.recv(65536):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def read_some(client: socket.socket, until: bytes) -> bytes:
+    """Everything up to and with `until`."""
+    data = b""
+    while until not in data:
+        more = client.recv(65536)
+        assert more, data
+        data += more
+    return data
+
+
+def test_a_connection_is_kept(server: Server) -> None:
+    with connected(server) as client:
+        for number in range(3):
+            client.sendall(b"PUT /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi" % number)
+            assert b"X-Path: /%d\r\n" % number in read_some(client, b"hi")
+
+
+def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(3)))
+        answers = read_some(client, b"/2\r\n")
+        assert answers.index(b"/0\r\n") < answers.index(b"/1\r\n")
+
+
+def test_a_chunked_body_is_decoded(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"3\r\nabc\r\n4;extension=1\r\ndefg\r\n0\r\nTrailer: x\r\n\r\n")
+        assert read_some(client, b"abcdefg")
+
+
+def test_100_continue_goes_out_once_and_only_when_the_body_is_wanted(server: Server) -> None:
+    request = b" HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    with connected(server) as client:
+        client.sendall(b"PUT /" + request)
+        assert read_some(client, b"\r\n\r\n").startswith(b"HTTP/1.1 100 Continue\r\n")
+        client.sendall(b"hello")
+        assert b"100 Continue" not in read_some(client, b"hello")
+    with connected(server) as client:
+        client.sendall(b"PUT /refuse" + request)
+        answer = read_answer(client)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"100 Continue" not in answer
+
+
+def test_an_early_refusal_can_be_read_while_the_body_is_sent(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n")
+        for _ in range(30):
+            client.sendall(b"x" * 1_000_000)
+        assert read_answer(client).startswith(b"HTTP/1.1 413")
+
+
+def test_a_short_unread_body_keeps_the_connection(server: Server) -> None:
+    with connected(server) as client:
+        for _ in range(2):
+            client.sendall(b"PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000)
+            assert b"Connection: close" not in read_some(client, b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 505),
+        (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"x" * 100_000 + b"\r\n\r\n", 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+    ],
+)
+def test_what_is_not_http_is_refused_and_the_connection_closed(
+    server: Server, request_bytes: bytes, status: int
+) -> None:
+    with connected(server) as client:
+        client.sendall(request_bytes)
+        answer = read_answer(client)
+    assert answer.startswith(b"HTTP/1.1 %d " % status), answer
+    assert b'"errors"' in answer
+
+
+def test_a_header_with_an_underscore_does_not_pass_for_another() -> None:
+    seen: list[dict[str, Any]] = []
+
+    def look(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(environ)
+        return echo(environ, start_response)
+
+    with Server(look) as server, connected(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent_Length: 5\r\nA: 1\r\nA: 2\r\nConnection: close\r\n\r\n")
+        read_answer(client)
+    assert not seen[0].get("CONTENT_LENGTH")
+    assert seen[0]["HTTP_A"] == "1, 2"
+
+
+def test_the_absolute_form_of_a_target_is_understood(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET http://x/path%2Fa?q HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"X-Path: /path/a\r\n" in read_some(client, b"\r\n\r\n")
+
+
+def test_a_failing_application_is_answered_for(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET /fail HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 500")
+    assert "deliberate" in caplog.text
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"])
+def test_a_client_that_stalls_is_let_go(server: Server, sent: bytes) -> None:
+    with connected(server) as client:
+        client.sendall(sent)
+        started = time.monotonic()
+        read_answer(client)
+        assert time.monotonic() - started < 9
+
+
+def test_headers_that_trickle_are_not_waited_for_longer(server: Server) -> None:
+    with connected(server) as client, contextlib.suppress(OSError):
+        for _ in range(60):
+            client.sendall(b"G")
+            time.sleep(0.1)
+        pytest.fail("the server waited for more than twice its limit")
+
+
+def test_stopping_lets_a_request_end_and_cuts_idle_connections() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        begun.set()
+        assert go_on.wait(5)
+        return echo(environ, start_response)
+
+    server = Server(slow)
+    server.start()
+    with connected(server) as idle, connected(server) as busy:
+        busy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert begun.wait(5)
+        stopper = threading.Thread(target=server.stop, kwargs={"grace": 5.0})
+        stopper.start()
+        assert read_answer(idle) == b""
+        go_on.set()
+        assert read_answer(busy).startswith(b"HTTP/1.1 200")
+        stopper.join(5)
+        assert not stopper.is_alive()
+    with pytest.raises(ConnectionRefusedError), connected(server):
+        pass
+
+
+def test_a_port_in_use_is_an_error(server: Server) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Server(echo, port=int(server.host.rpartition(":")[2]))
+
+
+def test_many_connections_at_once(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connected(server)) for _ in range(100)]
+        for client in clients:
+            client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+        for client in clients:
+            assert read_some(client, b"hi")
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+@pytest.mark.parametrize("tls", [False, True])
+def test_blobs_travel_over_both_schemes(tmp_path: Any, tls: bool, size: int) -> None:
+    authority = trustme.CA()
+    files: dict[str, Any] = {}
+    if tls:
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+        files["tls_cert"] = str(tmp_path / "server.pem")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    content = b"x" * size
+    digest = Digest.of(content)
+    with fakereg.serve(**files) as registry, urllib3.PoolManager(ssl_context=context) as client:
+        assert registry.url.startswith("https://127.0.0.1:" if tls else "http://127.0.0.1:")
+        path = f"{registry.url}/v2/a/blobs"
+        assert client.request("POST", f"{path}/uploads/?digest={digest}", body=content).status == 201
+        assert client.request("GET", f"{path}/{digest}").data == content
+        part = client.request("GET", f"{path}/{digest}", headers={"Range": "bytes=-5"})
+        assert part.data == content[-5:]
+
+
+def test_a_client_that_goes_away_leaves_what_it_sent() -> None:
+    with fakereg.serve() as registry, urllib3.PoolManager() as http:
+        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
+        host, _, port = registry.host.rpartition(":")
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
+            client.sendall(b"x" * 40)
+        registry.journal.wait(method="PATCH", status=400)
+        assert http.request("GET", registry.url + location).headers["Range"] == "0-39"
