@@ -14,7 +14,7 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
     """The headers that name the content of an answer."""
     named: dict[str, str] = {}
     if call.dialect.digest_header:
-        named["Docker-Content-Digest"] = digest
+        named["Docker-Content-Digest"] = str(digest)
     if call.dialect.etag:
         named["ETag"] = f'"{digest}"'
     return named

@@ -98,11 +98,11 @@ def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest
     response = empty_response(201)
     response.headers["Location"] = call.location(f"/v2/{name}/manifests/{reference}")
     if call.dialect.digest_header:
-        response.headers["Docker-Content-Digest"] = manifest.digest
+        response.headers["Docker-Content-Digest"] = str(manifest.digest)
     if manifest.subject and call.dialect.referrers:
-        response.headers["OCI-Subject"] = manifest.subject.digest
+        response.headers["OCI-Subject"] = str(manifest.subject.digest)
     for tag in tags:
-        response.headers.add("OCI-Tag", tag)
+        response.headers.add("OCI-Tag", str(tag))
     return response
 
 

@@ -207,5 +207,5 @@ def _accepted(call: Call, upload: Upload, *, start: bool = False) -> Response:
 def _created(call: Call, name: Name, digest: Digest) -> Response:
     headers = {"Location": call.location(f"/v2/{name}/blobs/{digest}")}
     if call.dialect.digest_header:
-        headers["Docker-Content-Digest"] = digest
+        headers["Docker-Content-Digest"] = str(digest)
     return empty_response(201, headers)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client, TestResponse
 
 from fakereg import Registry
 from fakereg.manifest import OCI_IMAGE, OCI_INDEX
 from fakereg.names import Digest
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -19,7 +23,7 @@ class RegistryClient(Client):
     """Requests to one registry, and the steps that most tests begin with."""
 
     def __init__(self, registry: Registry) -> None:
-        super().__init__(registry)
+        super().__init__(_exact(registry))
         self.registry = registry
 
     def push_blob(self, name: str, content: bytes, *, algorithm: str = "sha256") -> Digest:
@@ -42,6 +46,19 @@ class RegistryClient(Client):
         response = self.put(f"/v2/{name}/manifests/{reference or digest}", data=content, content_type=OCI_IMAGE)
         assert response.status_code == 201, response.text
         return digest
+
+
+def _exact(registry: Registry) -> WSGIApplication:
+    """The registry with its answers held to PEP 3333: header names and values are `str` and nothing derived from it."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], /, *rest: Any) -> Any:
+            assert all(type(text) is str for header in headers for text in header), headers
+            return start_response(status, headers, *rest)
+
+        return registry(environ, start)
+
+    return application
 
 
 def descriptor(media_type: str, digest: str, size: int = 5, **fields: Any) -> dict[str, Any]:
