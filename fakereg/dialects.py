@@ -54,6 +54,7 @@ class Dialect:
     referrers_filter: bool = _setting(True, "artifactType filter; off: ignored")
     referrers_page_size: int = _setting(0, "most descriptors in one answer; 0: as many as fit manifest_size_limit")
     catalog: bool = _setting(True, "GET /v2/_catalog; off: 404")
+    lexical_tags: bool = _setting(False, "tags in order without regard to case, as 1.0 and 1.1 want; off: ASCII order")
     tags_page_size: int = _setting(0, "most names in one page of tags or repositories; 0: no limit")
 
     digest_algorithms: tuple[str, ...] = _setting(ALGORITHMS, "algorithms accepted for blobs and manifests, by `|`")
@@ -81,7 +82,12 @@ class Dialect:
 PRESETS = {
     "oci": Dialect(name="oci"),
     "oci-1.1": Dialect(
-        name="oci-1.1", tag_parameters=0, upload_cancel=False, digest_algorithm_parameter=False, namespaces=False
+        name="oci-1.1",
+        tag_parameters=0,
+        upload_cancel=False,
+        digest_algorithm_parameter=False,
+        namespaces=False,
+        lexical_tags=True,
     ),
     "oci-1.0": Dialect(
         name="oci-1.0",
@@ -90,6 +96,7 @@ PRESETS = {
         upload_status=False,
         digest_algorithm_parameter=False,
         namespaces=False,
+        lexical_tags=True,
         referrers=False,
         anonymous_mount=False,
     ),

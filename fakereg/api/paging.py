@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from fakereg.errors import Code, RegistryError
@@ -21,10 +22,11 @@ def limit(call: Call) -> int | None:
     return min(int(text), most) if most else int(text)
 
 
-def page(call: Call, names: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The part of the sorted `names` that the request asks for, and the headers that lead on."""
+def page(call: Call, names: Sequence[str], *, key: Callable[[str], Any] = str) -> tuple[list[str], dict[str, str]]:
+    """The part of `names`, sorted by `key`, that the request asks for, and the headers that lead on."""
     count = limit(call)
-    rest = names[bisect_right(names, call.request.args.get("last", "")) :]
+    last = call.request.args.get("last")
+    rest = names[bisect_right(names, key(last), key=key) :] if last else names
     if count is None or len(rest) <= count or count == 0:
         return list(rest[:count]), {}
     shown = list(rest[:count])

@@ -11,10 +11,17 @@ from fakereg.wsgi import Call, json_response
 
 
 def get(call: Call, name: Name) -> Response:
-    """The tags in ASCII order, from `last` (exclusive) on, at most `n`."""
+    """The tags in the dialect's order, from `last` (exclusive) on, at most `n`."""
     name, headers = call.source(name)
     tags = call.storage.tags(name)
     if tags is None:
         raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
-    shown, links = paging.page(call, tags)
+    if call.dialect.lexical_tags:
+        shown, links = paging.page(call, sorted(tags, key=_lexical), key=_lexical)
+    else:
+        shown, links = paging.page(call, tags)
     return json_response({"name": name, "tags": shown}, **headers, **links)
+
+
+def _lexical(tag: str) -> tuple[str, str]:
+    return tag.lower(), tag

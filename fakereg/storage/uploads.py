@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from fakereg.clock import Clock
 from fakereg.names import Digest, Name
@@ -13,6 +15,14 @@ from fakereg.storage.base import TooManyUploads, UploadBusy, UploadGone
 from fakereg.storage.content import Spool
 
 _READ_BYTES = 1 << 20
+
+_ASIDE_BYTES = 64 * 1024
+"""Pieces of at least this size are hashed in another thread while this one writes them and receives the next."""
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="fakereg hash")
 
 
 class UploadSession:
@@ -28,6 +38,7 @@ class UploadSession:
         self.short_chunk = False
         self.ended = False
         self._hash = hashlib.new(algorithm) if spool.size == 0 else None
+        self._hashing: Future[None] | None = None
         self._mark = (0, self._hash)
         self._lock = threading.Lock()
 
@@ -53,22 +64,28 @@ class UploadSession:
 
     def release(self) -> None:
         """Give the session back."""
+        self._finish_hashing()
         self.spool.close()
         self._lock.release()
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""
-        self.spool.write(data)
-        if self._hash:
+        self._finish_hashing()
+        if self._hash and len(data) >= _ASIDE_BYTES:
+            self._hashing = _pool().submit(self._hash.update, data)
+        elif self._hash:
             self._hash.update(data)
+        self.spool.write(data)
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
+        self._finish_hashing()
         size, self._hash = self._mark
         self.spool.truncate(size)
 
     def matches(self, digest: Digest) -> bool:
         """Whether the bytes so far have this digest; reads them again if it is of another algorithm."""
+        self._finish_hashing()
         if self._hash and digest.algorithm == self.algorithm:
             return self._hash.hexdigest() == digest.encoded
         again = hashlib.new(digest.algorithm)
@@ -76,6 +93,11 @@ class UploadSession:
             while data := stream.read(_READ_BYTES):
                 again.update(data)
         return again.hexdigest() == digest.encoded
+
+    def _finish_hashing(self) -> None:
+        if self._hashing:
+            self._hashing.result()
+            self._hashing = None
 
 
 class UploadTable:

@@ -1,0 +1,22 @@
+"""Use the product: `nox -s conformance -- TARGET`, `nox -s bench`. What tests our own code is in tox.ini."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["conformance"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Run the scenarios against a target: `nox -s conformance -- https://registry.example.com`."""
+    session.install(".[containers]", "pytest-xdist")
+    session.run("python", "-m", "conformance", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print figures, each a ratio to something measured in the same run; needs docker-registry and Docker for all."""
+    session.install(".")
+    session.run("python", "bench.py", *session.posargs)
