@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import h11
 
+from fakereg.request_body import RequestBody
 from fakereg.wsgi import READ_BYTES, FileRange
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 HEADER_LIMIT = 64 * 1024
 """Most bytes of a request line with its headers; more are answered with 431."""
-
-_REST_LIMIT = 256 * 1024
-"""Unread body bytes that are read away to keep a connection; with more of them it is closed."""
 
 _LINGER = 5.0
 """Seconds for which a refused body is still read, so that the client sees the answer and not a reset."""
@@ -94,25 +92,27 @@ class Connection:
             self._done(self)
 
     def _serve(self) -> None:
-        http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
+        http = _http()
         while True:
             try:
                 request = self._next_request(http)
                 if request is None:
                     return
                 _check(request)
-                Exchange(self._socket, http, request, self._application, self._environ).run()
+                exchange = Exchange(self._socket, http, request, self._application, self._environ)
+                exchange.run()
             except h11.RemoteProtocolError as problem:
                 self._refuse(http, problem)
                 return
-            if http.our_state is not h11.DONE or http.their_state is not h11.DONE:
+            following = exchange.following()
+            if following is None:
                 self._linger()
                 return
+            http = following
             with self._lock:
                 self._idle = True
                 if self._closing:
                     return
-            http.start_next_cycle()
 
     def _next_request(self, http: h11.Connection) -> h11.Request | None:
         deadline = time.monotonic() + self._timeout
@@ -179,13 +179,15 @@ class Exchange:
         self._application = application
         self._status = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body = RequestBody(client, http)
+        self._body = RequestBody(client, http, request)
         self._environ = {**environ(), **_environ(request), "wsgi.input": self._body}
 
     def run(self) -> None:
         """Call the application and send what it answers."""
         try:
             body = self._application(self._environ, self._start_response)
+        except (ConnectionError, TimeoutError) as problem:
+            raise h11.RemoteProtocolError(str(problem)) from problem
         except Exception:  # the boundary: a defect of the application must not take the server down
             _log.exception("the application failed")
             self._fail()
@@ -195,6 +197,17 @@ class Exchange:
         finally:
             if hasattr(body, "close"):
                 body.close()
+
+    def following(self) -> h11.Connection | None:
+        """The connection as the next request needs it; None if it cannot be kept."""
+        if self._http.our_state is not h11.DONE:
+            return None
+        if self._body.past_h11:
+            return _http(self._body.beyond)
+        if self._http.their_state is not h11.DONE:
+            return None
+        self._http.start_next_cycle()
+        return self._http
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: object = None, /
@@ -259,69 +272,12 @@ class _Placeholder:
         return self._size
 
 
-class RequestBody(io.RawIOBase):
-    """The body of a request as a stream that is read from the socket on demand (`wsgi.input`).
-
-    Raise ConnectionError if the client goes away early and TimeoutError if it stalls.
-    """
-
-    def __init__(self, client: socket.socket, http: h11.Connection) -> None:
-        super().__init__()
-        self._socket = client
-        self._http = http
-        self._rest = b""
-        self._ended = False
-        if not http.they_are_waiting_for_100_continue:
-            self._take_event(self._http.next_event())
-
-    def readable(self) -> bool:
-        """True: this is a readable stream."""
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes, at least one unless the body has ended; all of it if `size` is negative."""
-        if size < 0:
-            return self.readall()
-        self._fill()
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
-
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill the start of `buffer`."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def finish(self) -> bool:
-        """Read the rest away if it is short; False if more would follow and the connection cannot be kept."""
-        left = _REST_LIMIT
-        with contextlib.suppress(OSError, h11.RemoteProtocolError):
-            while left > 0 and not self._ended and not self._http.they_are_waiting_for_100_continue:
-                self._fill()
-                left -= len(self._rest)
-                self._rest = b""
-        return self._ended
-
-    def _fill(self) -> None:
-        while not self._rest and not self._ended:
-            if self._http.they_are_waiting_for_100_continue:
-                go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
-                self._socket.sendall(self._http.send(go_on) or b"")
-            self._take_event(self._http.next_event())
-
-    def _take_event(self, event: object) -> None:
-        if event is h11.NEED_DATA:
-            self._http.receive_data(self._receive())
-        elif isinstance(event, h11.Data):
-            self._rest = bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage):
-            self._ended = True
-
-    def _receive(self) -> bytes:
-        data = self._socket.recv(READ_BYTES)
-        if not data:
-            raise ConnectionError("the client closed the connection within a request body")
-        return data
+def _http(received: bytes = b"") -> h11.Connection:
+    """A connection to h11 before its first request, of which `received` has come already."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
+    if received:
+        connection.receive_data(received)
+    return connection
 
 
 def _check(request: h11.Request) -> None:

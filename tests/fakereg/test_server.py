@@ -74,6 +74,20 @@ def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
         assert answers.index(b"/0\r\n") < answers.index(b"/1\r\n")
 
 
+@pytest.mark.parametrize("cut", [None, 3, 60, 64, 66, 70])
+def test_requests_behind_bodies_are_found_wherever_the_pieces_part(server: Server, cut: int | None) -> None:
+    sized = b"PUT /0 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+    chunked = b"PUT /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    last = b"PUT /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nend"
+    data = sized + chunked + sized + last
+    with connected(server) as client:
+        for piece in (data[:cut], data[cut:] if cut else b""):
+            client.sendall(piece)
+            time.sleep(0.05)
+        answer = read_answer(client)
+    assert [answer.count(part) for part in (b"hello", b"abc", b"end", b" 200 ")] == [2, 1, 1, 4]
+
+
 def test_a_chunked_body_is_decoded(server: Server) -> None:
     with connected(server) as client:
         client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -250,3 +264,17 @@ def test_a_client_that_goes_away_leaves_what_it_sent() -> None:
             client.sendall(b"x" * 40)
         registry.journal.wait(method="PATCH", status=400)
         assert http.request("GET", registry.url + location).headers["Range"] == "0-39"
+
+
+@pytest.mark.parametrize("chunk", [b"zz\r\n", b"-1\r\n", b"5\r\nabc", b"5\r\nabcdefghij\r\n", b"f" * 30 + b"\r\n"])
+def test_malformed_chunks_are_an_error_of_the_client(chunk: bytes) -> None:
+    with fakereg.serve() as registry, urllib3.PoolManager() as http:
+        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
+        host, _, port = registry.host.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\n" % location.encode())
+            client.sendall(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + chunk)
+            client.shutdown(socket.SHUT_WR)
+            assert read_answer(client).startswith(b"HTTP/1.1 400 ")
+        assert registry.journal.filter(method="PATCH", status=400)
+        assert http.request("GET", registry.url + location).status == 204
