@@ -1,0 +1,140 @@
+"""One request and its answer as plain values, and how they are shown to a person without giving secrets away."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+Header = tuple[str, str]
+Body = bytes | Iterable[bytes]
+
+SHOWN_BYTES = 1000
+HIDDEN = "***"
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
+_SECRET_WORDS = r"(?:access_|refresh_|identity_?)?token|password|client_secret|sig|(?:x-amz-)?(?:signature|credential)"
+_SECRET_JSON = re.compile(rf'("(?:{_SECRET_WORDS})"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE)
+_SECRET_QUERY = re.compile(rf"(\b(?:{_SECRET_WORDS})=)[^&\s\"']*", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be sent. A body of bytes is sent with its length, any other body in chunks of unknown length."""
+
+    method: str
+    url: str
+    headers: tuple[Header, ...] = ()
+    body: Body = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request as it was sent and the answer as it came; headers keep their order and their duplicates.
+
+    `elapsed` is in seconds. `body` holds the bytes as they came over the wire, not decoded, and may be shorter than
+    the Content-Length said when the server closed the connection early.
+    """
+
+    request: Request
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+    elapsed: float
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a header, in order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name: str) -> str | None:
+        """The values of a header joined with commas (RFC 9110 section 5.3); None when it is absent."""
+        values = self.values(name)
+        return ", ".join(values) if values else None
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without parameters, in lower case; empty when there is none."""
+        return (self.header("Content-Type") or "").partition(";")[0].strip().lower()
+
+    def json(self) -> object:
+        """The body read as JSON; None when it is not JSON."""
+        try:
+            value: object = json.loads(self.body)
+        except ValueError:
+            return None
+        return value
+
+    def describe(self) -> str:
+        """The exchange as text of a few lines, redacted."""
+        sent = [f"> {self.request.method} {redact(self.request.url)}"]
+        sent += [f"> {name}: {value}" for name, value in redact_headers(self.request.headers)]
+        sent += _marked(">", _shown(self.request.body))
+        got = [f"< {self.status}"]
+        got += [f"< {name}: {value}" for name, value in redact_headers(self.headers)]
+        got += _marked("<", _shown(self.body))
+        return "\n".join(sent + got)
+
+    def curl(self) -> str:
+        """A shell line that sends the same request again; a long body is left to a file named `body`."""
+        words = ["curl", "-i", "--path-as-is"] if "/." in self.request.url else ["curl", "-i"]
+        words += ["--head"] if self.request.method == "HEAD" else ["-X", self.request.method]
+        for name, value in redact_headers(self.request.headers):
+            if name.lower() not in {"content-length", "accept-encoding", "user-agent", "x-conformance-case"}:
+                words += ["-H", f"{name}: {value}"]
+        body = self.request.body
+        if not isinstance(body, bytes):
+            words += ["-T", "body"]
+        elif body:
+            shown = body.decode() if len(body) <= SHOWN_BYTES and _is_text(body) else "@body"
+            words += ["--data-binary", redact(shown)]
+        return shlex.join([*words, redact(self.request.url)])
+
+
+def redact(text: str) -> str:
+    """Hide tokens, passwords and signatures in a URL or a body."""
+    text = _USERINFO.sub(HIDDEN, text)
+    text = _SECRET_QUERY.sub(rf"\g<1>{HIDDEN}", text)
+    return _SECRET_JSON.sub(rf"\g<1>{HIDDEN}", text)
+
+
+def redact_headers(headers: Iterable[Header]) -> list[Header]:
+    """Hide the secrets in headers; the scheme of an Authorization stays."""
+    shown: list[Header] = []
+    for name, value in headers:
+        if name.lower() in _SECRET_HEADERS:
+            scheme, separator, _ = value.partition(" ")
+            shown.append((name, f"{scheme} {HIDDEN}" if separator and "authorization" in name.lower() else HIDDEN))
+        else:
+            shown.append((name, redact(value)))
+    return shown
+
+
+def summarize(body: bytes) -> str:
+    """Say in one line how long a body is and what it hashes to."""
+    return f"{len(body)} bytes, sha256:{sha256(body).hexdigest()[:12]}..."
+
+
+def _shown(body: Body) -> str:
+    if not isinstance(body, bytes):
+        return "[a body of unknown length]"
+    if not body:
+        return ""
+    if not _is_text(body):
+        return f"[{summarize(body)}]"
+    text = redact(body.decode())
+    return text if len(text) <= SHOWN_BYTES else f"{text[:SHOWN_BYTES]}... [{summarize(body)}]"
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\r\n\t" for character in text)
+
+
+def _marked(mark: str, text: str) -> list[str]:
+    return [f"{mark} {line}" for line in text.splitlines()]

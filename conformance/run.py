@@ -1,0 +1,185 @@
+"""One conformance run inside a pytest process: its settings, its target, the scenario that runs, and the report.
+
+Under xdist every worker has one, which tests, and the controller has one, which starts servers and writes the report.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance import passive
+from conformance.content import Content
+from conformance.exchange import redact
+from conformance.options import OPTIONS, ConfigurationError
+from conformance.plugin import FACT, MARKER, OUTCOME
+from conformance.report import Results, text, write
+from conformance.requirements import catalogue
+from conformance.settings import Settings, resolve
+from conformance.targets import Target, attached, target_of
+from conformance.transport import TransportError
+from conformance.verdict import WARN, Case, Nonconformity, Unprepared
+
+if TYPE_CHECKING:
+    from conformance.capabilities import Capabilities
+
+CASE = pytest.StashKey[Case]()
+HANDOVER = "conformance"
+UNSUPPORTED = "unsupported: "
+NOT_APPLICABLE = "not applicable: "
+_PLAIN = (Nonconformity, Unprepared, TransportError)
+"""Errors whose text says everything: they are shown without a traceback."""
+
+
+class Run:
+    """Registered as a pytest plugin once a conformance run is asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._handed: dict[str, Any] = getattr(config, "workerinput", {}).get(HANDOVER, {})
+        self._is_worker = hasattr(config, "workerinput")
+        self.settings = settings_of(config, seed=self._handed.get("seed"))
+        self.id = str(self._handed.get("run") or secrets.token_hex(3))
+        self.results = Results(self.settings, redact(self.settings.target))
+        self.capabilities: Capabilities | None = None
+        self._target: Target | None = None
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._clock = time.perf_counter()
+        self._document: dict[str, Any] | None = None
+        if self.settings.report and not self._is_worker and not config.getoption("xmlpath", None):
+            config.option.xmlpath = str(self.settings.report / "junit.xml")
+
+    def target(self) -> Target:
+        """The target, started when first asked for; ConfigurationError when it cannot be tested."""
+        if self._target is None:
+            url = self._handed.get("url")
+            target = attached(self.settings, url) if url else target_of(self.settings)
+            self._target = target.__enter__()
+            self._config.add_cleanup(lambda: target.__exit__(None, None, None))
+        return self._target
+
+    def content(self, label: str) -> Content:
+        """Content that the seed and a label make."""
+        return Content(seed=self.settings.seed, label=label)
+
+    def repository(self, label: str) -> str:
+        """A new repository name under the prefix, unique to this run, with a label to know it by."""
+        slug = "-".join(label.replace("_", "-").split())[:60].strip("-")
+        return f"{self.settings.repository}/{self.id}-{slug}-{secrets.token_hex(2)}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if not self._is_worker and not self._config.option.collectonly:
+            try:
+                self.target()
+            except ConfigurationError as error:
+                raise pytest.UsageError(f"conformance: {error}") from None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        url = self.target().url
+        node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "url": url}
+
+    def pytest_report_header(self) -> str:
+        settings = self.settings
+        return (
+            f"conformance: target {redact(settings.target)}, specification {settings.version}, "
+            f"level {settings.level}, seed {settings.seed}"
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        bound = [key for marker in item.iter_markers(MARKER) for key in marker.args]
+        if not bound:
+            return
+        settings = self.settings
+        case = Case(
+            id=scenario_id(item),
+            bound=tuple(sorted(set(bound))),
+            version=settings.version,
+            strict=settings.level == "should",
+            seed=settings.seed,
+            watch=passive.watch,
+        )
+        if unknown := [key for key in case.bound if key not in catalogue()]:
+            raise ValueError(f"{case.id} is bound to {', '.join(unknown)}, which the catalogue does not have")
+        item.stash[CASE] = case
+        if not case.applies():
+            pytest.skip(f"{NOT_APPLICABLE}none of its requirements is in version {settings.version}")
+
+    def settle(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+        """Put the facts of a scenario on the report that decides its outcome."""
+        case = item.stash.get(CASE, None)
+        if case is None or report.when == "teardown" or (report.when == "setup" and report.passed):
+            return
+        outcome, reason = _outcome(case, call, report)
+        if report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
+            report.longrepr = reason
+        short = [(OUTCOME, outcome), ("conformance.requirements", " ".join(case.bound))]
+        item.user_properties.extend(short)
+        report.user_properties.extend([*short, (FACT, case.facts(outcome, reason))])
+
+    def add(self, fact: dict[str, Any]) -> None:
+        """Take in the facts of one scenario."""
+        if not self._is_worker:
+            self.results.add(fact)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._is_worker or not self.results.facts:
+            return
+        seconds = time.perf_counter() - self._clock
+        self._document = self.results.document(started=self._started, seconds=seconds)
+        if self.settings.report:
+            write(self.settings.report, self._document)
+        if exitstatus == pytest.ExitCode.OK and self.results.has_failures:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._document is None:
+            return
+        terminalreporter.section("conformance")
+        for line in text(self._document):
+            terminalreporter.write_line(line)
+        if self.settings.report:
+            terminalreporter.write_line("")
+            terminalreporter.write_line(f"report: {self.settings.report / 'summary.md'} and results.json, junit.xml")
+
+
+def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
+    """The settings of a pytest run; the controller's seed wins when there is one."""
+    command_line = {option.name: config.getoption(option.key) for option in OPTIONS}
+    if seed is not None:
+        command_line["seed"] = str(seed)
+    ini = {option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    return resolve(
+        command_line=command_line, environ=os.environ, ini=ini, new_seed=lambda: secrets.randbelow(1_000_000)
+    )
+
+
+def scenario_id(item: pytest.Item) -> str:
+    """The name of a scenario in reports, the same wherever the package lies: `test_pull::test_missing[tag]`."""
+    return f"{Path(item.path).stem}::{item.name}"
+
+
+def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) -> tuple[str, str]:
+    """The outcome of a scenario and the reason, empty when it passed."""
+    error = call.excinfo.value if call.excinfo else None
+    if report.skipped:
+        reason = str(error)
+        if reason.startswith(UNSUPPORTED):
+            return "unsupported", reason.removeprefix(UNSUPPORTED)
+        return ("not applicable" if reason.startswith(NOT_APPLICABLE) else "skipped"), reason
+    if report.passed:
+        return ("warn" if any(v.severity == WARN for v in case.violations) else "pass"), ""
+    if isinstance(error, Nonconformity):
+        return "fail", str(error)
+    if isinstance(error, _PLAIN):
+        return "error", str(error)
+    return "error", f"{type(error).__name__}: {error}\n{report.longreprtext}"

@@ -1,0 +1,3 @@
+"""Makes the fixtures of the suite known to its scenarios, and to nobody else."""
+
+from conformance.fixtures import *  # noqa: F403

@@ -1,0 +1,104 @@
+"""Pushing blobs in one piece: POST then PUT, and a single POST (end-4a, end-4b, end-6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.client import Client, location_of
+from conformance.content import BAD_DIGESTS, Content
+from conformance.requirements import requirement
+from conformance.steps import Steps
+
+
+@requirement("OCI-R002")
+def test_every_category(client: Client, check: Checks, content: Content, repository: str) -> None:
+    check.status("OCI-R002", client.start_upload(repository), 202)
+    tags = client.follow(client.list_tags(repository))
+    check.status("OCI-R002", tags, 200, 404)
+    deletion = client.delete_manifest(repository, content.missing_digest())
+    check.status("OCI-R002", deletion, 202, 404)
+
+
+@requirement("OCI-R028", "OCI-R029", "OCI-R031", "OCI-R032")
+@pytest.mark.parametrize("size", [0, 1, 1_000_000])
+def test_post_then_put(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, size: int
+) -> None:
+    blob = content.blob(size)
+    opened = client.start_upload(repository)
+    check.status("OCI-R028", opened, 202)
+    session = check.location("OCI-R029", opened)
+    closed = client.put_upload(session, blob.digest, blob.data)
+    check.status("OCI-R031", closed, 201)
+    place = check.location("OCI-R032", closed)
+    check.pullable("OCI-R032", client.follow(client.request("GET", place)), blob.data)
+
+
+@requirement("OCI-R030")
+def test_session_ids(client: Client, check: Checks, given: Steps, repository: str) -> None:
+    check.unique_session("OCI-R030", given.session(repository), given.session(repository))
+
+
+@requirement("OCI-R015", "OCI-R031")
+def test_push_again(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    blob = content.blob()
+    given.blob(repository, blob)
+    session = location_of(given.session(repository)) or ""
+    check.status("OCI-R031", client.put_upload(session, blob.digest, blob.data), 201)
+    check.body("OCI-R015", client.follow(client.get_blob(repository, blob.digest)), blob.data)
+
+
+@requirement("OCI-R015", "OCI-R031", needs="sha512")
+def test_sha512(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    blob = content.blob(algorithm="sha512")
+    session = location_of(given.session(repository, digest_algorithm="sha512")) or ""
+    check.status("OCI-R031", client.put_upload(session, blob.digest, blob.data), 201)
+    check.body("OCI-R015", client.follow(client.get_blob(repository, blob.digest)), blob.data)
+
+
+@requirement("OCI-R034", "OCI-R035", needs=("push", "single_post"))
+def test_single_post(client: Client, check: Checks, content: Content, repository: str) -> None:
+    blob = content.blob(1000)
+    answer = client.post_blob(repository, blob.digest, blob.data)
+    check.status("OCI-R034", answer, 201)
+    place = check.location("OCI-R035", answer)
+    check.pullable("OCI-R035", client.follow(client.request("GET", place)), blob.data)
+
+
+@requirement("OCI-R033", needs="push")
+def test_single_post_or_session(client: Client, check: Checks, content: Content, repository: str) -> None:
+    blob = content.blob(1000)
+    answer = client.post_blob(repository, blob.digest, blob.data)
+    if check.status("OCI-R033", answer, 201, 202) and answer.status == 202:
+        session = check.location("OCI-R033", answer)
+        check.status("OCI-R033", client.put_upload(session, blob.digest, blob.data), 201)
+
+
+@requirement("OCI-R019", "OCI-R027")
+@pytest.mark.parametrize("way", ["put", "patch then put", "single post"])
+def test_digest_of_other_content(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, way: str
+) -> None:
+    blob, wrong = content.blob(), content.missing_digest()
+    allowed = [400]
+    if way == "single post":
+        answer = client.post_blob(repository, wrong, blob.data)
+        allowed += [202]
+    else:
+        session, data = location_of(given.session(repository)) or "", blob.data
+        if way == "patch then put":
+            patched = client.patch(session, data, content_range=f"0-{len(data) - 1}")
+            session, data = location_of(patched) or "", b""
+        answer = client.put_upload(session, wrong, data)
+    check.status("OCI-R027", answer, *allowed)
+    check.status("OCI-R019", client.follow(client.get_blob(repository, wrong)), 404)
+
+
+@requirement("OCI-R027")
+@pytest.mark.parametrize("digest", [*BAD_DIGESTS, "foo99:" + "0" * 64, "nodigest"])
+def test_bad_digest(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, digest: str
+) -> None:
+    session = location_of(given.session(repository)) or ""
+    check.status("OCI-R027", client.put_upload(session, digest, content.blob().data), 400)

@@ -1,0 +1,204 @@
+"""`python -m conformance` from end to end: exit codes, the report folder, and that workers change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fakereg
+from tests.conformance.servers import adding, served
+
+SEED = "--seed=11"
+UNDELETING = "fake:oci,manifest_deletion=false"
+VARYING = [
+    (r"conformance/[0-9a-f]{6}-[a-z0-9-]+-[0-9a-f]{4}", "REPOSITORY"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    (r"(?i)< date: .*", "< Date"),
+    (r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}(?![0-9a-f])", "SESSION"),
+]
+
+
+def conformance(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CONFORMANCE_", "OCI_", "PYTEST_"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", *arguments],
+        cwd=folder,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def results(folder: Path, report: str = "conformance-report") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / report / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+def comparable(found: dict[str, Any]) -> str:
+    """The results without what differs from run to run."""
+    found["run"] |= {"started": "", "seconds": 0}
+    text = json.dumps(found, indent=1)
+    for pattern, word in VARYING:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Every scenario against the fake, once."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, conformance(folder)
+
+
+def test_the_fake_is_conformant(whole_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, done = whole_run
+    assert done.returncode == 0, done.stdout
+    found = results(folder)
+    assert found["summary"]["conformant"]
+    assert found["summary"]["scenarios"]["pass"] > 200
+    assert {row["outcome"] for row in found["requirements"]} <= {"pass", "unsupported", "untested"}
+    assert "report: conformance-report/summary.md" in done.stdout
+
+
+def test_every_scenario_looks_at_what_it_is_bound_to(
+    whole_run: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    bound: dict[str, set[str]] = {}
+    kept: dict[str, set[str]] = {}
+    for row in results(whole_run[0])["scenarios"]:
+        if row["outcome"] == "pass":
+            name = row["id"].partition("[")[0]
+            bound.setdefault(name, set()).update(row["requirements"])
+            kept.setdefault(name, set()).update(row["kept"])
+    assert {name: keys - kept[name] for name, keys in bound.items() if keys - kept[name]} == {}
+
+
+def test_report_folder(whole_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder = whole_run[0] / "conformance-report"
+    assert sorted(path.name for path in folder.iterdir()) == ["junit.xml", "results.json", "summary.md"]
+    suite = ElementTree.parse(folder / "junit.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert int(suite.attrib["tests"]) == len(results(whole_run[0])["scenarios"])
+    assert (folder / "summary.md").read_text().startswith("# fake: conformant")
+
+
+@pytest.mark.parametrize("target", ["fake:oci,digest_header=false", "socket:oci,digest_header=false"])
+def test_workers_change_nothing(tmp_path: Path, target: str) -> None:
+    options = ("-k", "test_pull or test_tags or test_upload_sessions")
+    alone = conformance(tmp_path, target, SEED, "--report=alone", "--", *options)
+    shared = conformance(tmp_path, target, SEED, "--report=shared", "--", *options, "-n", "2")
+    assert (alone.returncode, shared.returncode) == (1, 1)
+    assert comparable(results(tmp_path, "alone")) == comparable(results(tmp_path, "shared"))
+    assert len(results(tmp_path, "alone")["scenarios"]) > 60
+
+
+def test_pytest_does_the_same(tmp_path: Path) -> None:
+    conformance(tmp_path, "fake", SEED, "--", "-k", "test_mount")
+    options = ["--conformance-target=fake", "--conformance-seed=11", "--conformance-report=other", "-k", "test_mount"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "conformance.scenarios", *options]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert comparable(results(tmp_path)) == comparable(results(tmp_path, "other"))
+    assert (tmp_path / "other" / "junit.xml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["socket:oci,digest_header=false", "--", "-k", "test_blob_head"], 1, "OCI-R022 MUST FAIL"),
+        (["fake:oci,manifest_deletion=false", "--", "-k", "test_every_category"], 0, "OCI-R002 SHOULD WARN"),
+        (
+            ["fake:oci,manifest_deletion=false", "--level=should", "--", "-k", "test_every_category"],
+            1,
+            "OCI-R002 SHOULD FAIL",
+        ),
+        (
+            ["fake:oci,mount=false", "--", "-k", "test_mount"],
+            0,
+            "absent:       anonymous_mount (POST answered 202), mount",
+        ),
+        (["fake:oci-1.0", "--spec-version=1.0", "--", "-k", "test_referrers"], 0, "23 not applicable"),
+        (["--", "-k", "nothing_of_that_name"], 5, "deselected"),
+        (["fake:nosuch"], 4, "ERROR: conformance: the fake has no such dialect"),
+        (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the fake has no such dialect"),
+        (["--level=may"], 4, "ERROR: conformance: the level 'may' does not exist"),
+        (["--nosuch"], 4, "ERROR: conformance: unrecognized arguments: --nosuch"),
+        (["ftp://registry"], 4, "is of no known kind"),
+        (["--version"], 0, "conformance "),
+        (["--help"], 0, "--conformance-repository"),
+    ],
+)
+def test_exit_codes(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    done = conformance(tmp_path, *arguments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    if code == 4:
+        assert done.stdout.strip() == ""
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_no_docker_engine(tmp_path: Path) -> None:
+    pytest.importorskip("testcontainers")
+    done = conformance(tmp_path, "container:registry:2", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
+    assert done.returncode == 4
+    assert done.stderr.startswith("ERROR: conformance: no Docker engine answers: start one")
+
+
+def test_violation_that_only_a_passive_check_sees(tmp_path: Path) -> None:
+    registry = fakereg.Registry(dialect="oci", storage="memory")
+    with served(adding(registry, ("Warning", '199 - "old"'))) as url:
+        done = conformance(tmp_path, url, "--", "-k", "test_missing_blob and test_pull")
+    registry.close()
+    assert done.returncode == 1
+    assert results(tmp_path)["summary"]["scenarios"]["pass"] == 1
+    assert "OCI-R108 MUST FAIL" in done.stdout
+    assert "passive check: warnings" in done.stdout
+
+
+def test_environment(tmp_path: Path) -> None:
+    with fakereg.serve(dialect="oci", storage="memory") as server:
+        done = conformance(
+            tmp_path, "--", "-k", "test_mount", OCI_REGISTRY=server.host, OCI_TLS="disabled", OCI_RESULTS_DIR="there"
+        )
+    assert done.returncode == 0
+    assert results(tmp_path, "there")["run"]["target"] == server.url
+    assert not (tmp_path / "conformance-report").exists()
+
+
+def test_secrets_are_in_no_report(tmp_path: Path) -> None:
+    with fakereg.serve(dialect="oci,digest_header=false", storage="memory") as server:
+        target = server.url.replace("://", "://ann:hushhush@")
+        done = conformance(tmp_path, target, "--", "-k", "test_blob_head", "--tb=long")
+    assert done.returncode == 1
+    written = [path.read_text() for path in (tmp_path / "conformance-report").iterdir()]
+    for text in (done.stdout, done.stderr, *written):
+        assert "hushhush" not in text
+        assert "YW5uOmh1c2hodXNo" not in text
+    assert any("Authorization: Basic ***" in text for text in written)
+
+
+def test_surroundings_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text("raise RuntimeError('not to be read')")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nosuch\nconformance_target = fake:nosuch\n")
+    assert conformance(tmp_path, "--", "-k", "test_mount").returncode == 0
+
+
+def test_the_same_seed_makes_the_same_content(tmp_path: Path) -> None:
+    for report in ("one", "two"):
+        conformance(tmp_path, "fake:oci,digest_header=false", SEED, f"--report={report}", "--", "-k", "test_blob_head")
+    assert comparable(results(tmp_path, "one")) == comparable(results(tmp_path, "two"))
+    conformance(tmp_path, "fake:oci,digest_header=false", "--seed=12", "--report=three", "--", "-k", "test_blob_head")
+    changed = comparable(results(tmp_path, "three")).replace('"seed": 12', '"seed": 11')
+    assert changed != comparable(results(tmp_path, "one"))

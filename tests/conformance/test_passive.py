@@ -1,0 +1,158 @@
+"""Each passive check sees its violation in a broken registry and keeps quiet about a good one."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from conformance import passive
+from conformance.client import Client
+from conformance.exchange import Exchange, Header
+from conformance.passive import PASSIVE, next_link
+from conformance.requirements import catalogue
+from conformance.transport import WsgiTransport
+from conformance.verdict import FAIL, WARN, Case
+from tests.conformance.servers import answering, exchange
+
+BODY = b"a manifest"
+DIGEST = f"sha256:{sha256(BODY).hexdigest()}"
+OTHER = "sha256:" + "0" * 64
+JSON = ("Content-Type", "application/json")
+GOOD_ERROR = b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no", "detail": {}}]}'
+
+
+def seen(found: Exchange, *, version: str = "dev", strict: bool = False) -> Case:
+    case = Case(id="a case", bound=(), version=version, strict=strict)
+    passive.watch(case, found)
+    return case
+
+
+def violated(found: Exchange) -> set[str]:
+    return {key for key, _ in seen(found).passive}
+
+
+def digest(value: str) -> Header:
+    return ("Docker-Content-Digest", value)
+
+
+BROKEN: list[tuple[str, str, Exchange]] = [
+    ("blob digest", "OCI-R018", exchange(200, digest(OTHER), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
+    ("manifest digest", "OCI-R013", exchange(200, digest(OTHER), body=BODY)),
+    ("digest without form", "OCI-R018", exchange(200, digest("nonsense"), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
+    ("body short", "OCI-R102", exchange(200, ("Content-Length", "99"), body=BODY)),
+    ("length no number", "OCI-R102", exchange(200, ("Content-Length", "ten"), body=BODY)),
+    ("body on head", "OCI-R102", exchange(200, body=BODY, method="HEAD")),
+    ("crash", "OCI-R102", exchange(500)),
+    ("405 without allow", "OCI-R102", exchange(405)),
+    ("401 without challenge", "OCI-R102", exchange(401)),
+    ("error no object", "OCI-R103", exchange(404, JSON, body=b"[]")),
+    ("error no json", "OCI-R103", exchange(404, JSON, body=b"not found")),
+    ("error empty list", "OCI-R103", exchange(404, JSON, body=b'{"errors": []}')),
+    ("error without code", "OCI-R103", exchange(404, JSON, body=b'{"errors": [{"message": "no"}]}')),
+    ("error as text", "OCI-R103", exchange(404, ("Content-Type", "text/plain"), body=b'{"error": "no"}')),
+    ("code in lower case", "OCI-R104", exchange(404, JSON, body=GOOD_ERROR.lower())),
+    ("code with digits", "OCI-R104", exchange(404, JSON, body=GOOD_ERROR.replace(b"UNKNOWN", b"E404"))),
+    ("code of its own", "OCI-R106", exchange(404, JSON, body=GOOD_ERROR.replace(b"MANIFEST_UNKNOWN", b"UNKNOWN"))),
+    ("message no text", "OCI-R105", exchange(404, JSON, body=GOOD_ERROR.replace(b'"no"', b"{}"))),
+    ("429 alone", "OCI-R107", exchange(429)),
+    ("429 with nonsense", "OCI-R107", exchange(429, ("Retry-After", "soon"))),
+    ("warning code", "OCI-R108", exchange(200, ("Warning", '199 - "old"'))),
+    ("second warning code", "OCI-R108", exchange(200, ("Warning", '299 - "a, b", 110 - "old"'))),
+    ("warning without form", "OCI-R108", exchange(200, ("Warning", "old"))),
+    ("warning agent", "OCI-R109", exchange(200, ("Warning", '299 registry "old"'))),
+    ("warning date", "OCI-R110", exchange(200, ("Warning", '299 - "old" "Wed, 21 Oct 2015 07:28:00 GMT"'))),
+    ("long warnings", "OCI-R111", exchange(200, *[("Warning", f'299 - "{"x" * 2100}"')] * 2)),
+    ("link of tags", "OCI-R069", exchange(200, ("Link", "/v2/a/tags/list?last=b"), path="/v2/a/tags/list")),
+    ("link elsewhere", "OCI-R069", exchange(200, ("Link", '</x>; rel="last"'), path="/v2/a/tags/list")),
+    ("link of referrers", "OCI-R087", exchange(200, ("Link", "</x>"), path=f"/v2/a/referrers/{DIGEST}")),
+    ("type parameters", "OCI-R009", exchange(200, ("Content-Type", "a/b; charset=utf-8"))),
+    ("location no url", "OCI-R102", exchange(202, ("Location", "ftp://h/x"))),
+    ("location with space", "OCI-R102", exchange(202, ("Location", "/a b"))),
+]
+
+GOOD: list[tuple[str, Exchange]] = [
+    ("manifest", exchange(200, digest(DIGEST), ("Content-Length", str(len(BODY))), ("Content-Type", "a/b"), body=BODY)),
+    ("head", exchange(200, digest(DIGEST), ("Content-Length", str(len(BODY))), method="HEAD")),
+    ("part of a blob", exchange(206, digest(DIGEST), body=BODY[:3], path=f"/v2/a/blobs/{DIGEST}")),
+    ("unknown algorithm", exchange(200, digest("foo99:abc"), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
+    ("error", exchange(404, JSON, body=GOOD_ERROR)),
+    ("error without message", exchange(400, JSON, body=b'{"errors": [{"code": "SIZE_INVALID"}]}')),
+    ("legacy code", exchange(400, JSON, body=b'{"errors": [{"code": "TAG_INVALID"}]}')),
+    ("error in html", exchange(404, ("Content-Type", "text/html"), body=b"<h1>404</h1>")),
+    ("error without body", exchange(404, JSON)),
+    ("unavailable", exchange(503)),
+    ("405", exchange(405, ("Allow", "GET"))),
+    ("429 with seconds", exchange(429, ("Retry-After", "3"))),
+    ("429 with date", exchange(429, ("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT"))),
+    ("warnings", exchange(200, ("Warning", '299 - "a, b"'), ("Warning", '299 - "c", 299 - "d \\" e"'))),
+    ("link", exchange(200, ("Link", '</v2/a/tags/list?n=1&last=b>; rel="next"'), path="/v2/a/tags/list")),
+    ("link in bare words", exchange(200, ("Link", "<http://h/x>;rel=next"), path="/v2/a/tags/list")),
+    ("two links", exchange(200, ("Link", '</a>; rel="last", </b>; rel="next"'), path="/v2/a/tags/list")),
+    ("location", exchange(202, ("Location", "/v2/a/blobs/uploads/1?x=y"))),
+]
+
+
+@pytest.mark.parametrize(("requirement", "found"), [row[1:] for row in BROKEN], ids=[row[0] for row in BROKEN])
+def test_broken(requirement: str, found: Exchange) -> None:
+    assert requirement in violated(found)
+
+
+@pytest.mark.parametrize("found", [row[1] for row in GOOD], ids=[row[0] for row in GOOD])
+def test_good(found: Exchange) -> None:
+    assert violated(found) == set()
+
+
+@pytest.mark.parametrize("check", PASSIVE, ids=lambda check: check.__name__)
+def test_every_check_is_broken_by_something(check: object) -> None:
+    name = getattr(check, "__name__", "").replace("_", " ")
+    assert any(name == seen_by for _, _, found in BROKEN for _, seen_by in seen(found).passive)
+
+
+def test_in_a_registry_that_breaks_everything() -> None:
+    app = answering(
+        405,
+        JSON,
+        ("Warning", '199 me "old" "today"'),
+        ("Warning", '299 - "' + "x" * 5000 + '"'),
+        body=b'{"errors": [{}]}',
+    )
+    case = Case(id="a case", bound=(), watch=passive.watch)
+    client = Client(WsgiTransport(app), case=case.id, on_exchange=case.record)
+    for _ in range(3):
+        client.get_manifest("a", "v1")
+    assert {key for key, _ in case.passive} == {"OCI-R102", "OCI-R103", "OCI-R108", "OCI-R109", "OCI-R110", "OCI-R111"}
+    assert {violation.count for violation in case.passive.values()} == {3}
+
+
+def test_kept_only_when_seen() -> None:
+    assert seen(exchange(404, JSON, body=GOOD_ERROR)).kept >= {"OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106"}
+    assert not seen(exchange(200)).kept & {"OCI-R103", "OCI-R108", "OCI-R069", "OCI-R018"}
+
+
+def test_level_decides_the_severity() -> None:
+    no_message, no_code = exchange(429), exchange(404, JSON, body=b"[]")
+    assert {v.severity for v in seen(no_message).passive.values()} == {WARN}
+    assert {v.severity for v in seen(no_message, strict=True).passive.values()} == {FAIL}
+    assert {v.severity for v in seen(no_code).passive.values()} == {FAIL}
+
+
+def test_row_of_another_version_is_not_judged() -> None:
+    assert catalogue()["OCI-R107"].level("1.1") == "-"
+    assert not seen(exchange(429), version="1.1").passive
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ('</a?n=1>; rel="next"', "/a?n=1"),
+        ("<http://h/a>; rel=next", "http://h/a"),
+        ('</a>; title="x"; rel="next"', "/a"),
+        ('</a>; rel="last", </b>; rel="prev next"', "/b"),
+        ('</a>; rel="nextish"', None),
+        ("</a>", None),
+        (None, None),
+    ],
+)
+def test_next_link(link: str | None, target: str | None) -> None:
+    assert next_link(exchange(200, *([("Link", link)] if link else []))) == target
