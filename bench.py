@@ -46,6 +46,7 @@ def main() -> None:
         large_blob(Path(folder), options.size * MIB)
         small_manifest(Path(folder))
     fixtures(options.image)
+    plugins()
 
 
 def report(text: str) -> None:
@@ -251,6 +252,25 @@ def _run_container(image: str) -> None:
         _wait(f"http://127.0.0.1:{port}")
     finally:
         subprocess.run(["docker", "kill", container], check=True, capture_output=True)
+
+
+# Plugins: what every pytest run of whoever installs the project pays.
+
+
+def plugins() -> None:
+    """Import each pytest plugin in a fresh process, beside importing pytest."""
+    report("\nimport of a pytest plugin, beside that of pytest (median of 9, processor time)")
+    whole = _import_seconds("import pytest, _pytest.config", "")
+    for plugin in ("fakereg.pytest_plugin", "conformance.plugin"):
+        seconds = _import_seconds(f"import {plugin}", "import pytest, _pytest.config")
+        report(f"  {plugin:<22} {seconds * 1000:5.1f} ms = {seconds / whole:.3f} of pytest's {whole * 1000:.0f} ms")
+
+
+def _import_seconds(measured: str, before: str) -> float:
+    code = (
+        f"import time; {before or 'pass'}; start = time.process_time(); {measured}; print(time.process_time() - start)"
+    )
+    return statistics.median(float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(9))
 
 
 # Servers.
