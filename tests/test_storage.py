@@ -182,7 +182,14 @@ def test_the_memory_storage_keeps_to_its_budget() -> None:
     digests = [push(storage, A, bytes([number]) * 1000) for number in range(3)]
     held = [isinstance(storage._repositories[A].blobs[digest].source, bytes) for digest in digests]
     assert held == [True, False, False]
+    upload = start(storage, A)
+    upload.claim()
+    upload.append(b"x" * 400)
+    upload.rollback()
+    storage.cancel_upload(upload)
+    upload.release()
     storage.delete_blob(A, digests[0])
-    again = push(storage, A, b"again" * 200)
-    assert isinstance(storage._repositories[A].blobs[again].source, bytes)
+    for content in (b"a" * 1000, b"b" * 500):
+        again = push(storage, A, content)
+        assert isinstance(storage._repositories[A].blobs[again].source, bytes)
     storage.close()

@@ -79,7 +79,6 @@ class UploadSession:
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
-        self._finish_hashing()
         size, self._hash = self._mark
         self.spool.truncate(size)
 
