@@ -15,10 +15,10 @@ from fakereg import dialects, routes
 from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
-from fakereg.journal import Entry, Journal, redact
+from fakereg.journal import PATH_LIMIT, Entry, Journal, redact
 from fakereg.routes import Resource
 from fakereg.storage import open_storage
-from fakereg.storage.base import Storage
+from fakereg.storage.base import Storage, StorageError
 from fakereg.wsgi import Call
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Registry:
         response = self._answer(request)
         seconds = time.perf_counter() - started
         status = response.status_code
-        query = request.query_string.decode("latin-1")
-        self.journal.record(Entry(request.method, request.path, query, redact(request.headers), status, seconds))
+        path, query = request.path[:PATH_LIMIT], request.query_string.decode("latin-1")[:PATH_LIMIT]
+        self.journal.record(Entry(request.method, path, query, redact(request.headers), status, seconds))
         _log.info(
             '%s "%s %s" %d %.1fms',
             request.remote_addr,
@@ -92,18 +92,23 @@ class Registry:
             response = handler(Call(request, dialect, self.storage), *arguments)
         except RegistryError as refusal:
             response = _refusal(refusal, request, resource, dialect)
-        except (ClientDisconnected, ConnectionError):
-            response = _refusal(_CUT_SHORT, request, resource, dialect)
+        except (ClientDisconnected, ConnectionError) as problem:
+            message = f"the request body cannot be read: {problem}"
+            response = _refusal(RegistryError(Code.SIZE_INVALID, message), request, resource, dialect)
         except TimeoutError:
-            response = _refusal(_TOO_SLOW, request, resource, dialect)
+            late = RegistryError(Code.SIZE_INVALID, "the request body did not arrive in time", status=408)
+            response = _refusal(late, request, resource, dialect)
+        except (OSError, StorageError) as problem:
+            logging.getLogger("fakereg").error("the storage failed: %s", problem)
+            failure = RegistryError(Code.DENIED, "the storage failed, see the log", status=503, headers=_LATER)
+            response = _refusal(failure, request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
         return response
 
 
-_CUT_SHORT = RegistryError(Code.SIZE_INVALID, "the request body ended early")
-_TOO_SLOW = RegistryError(Code.SIZE_INVALID, "the request body did not arrive in time", status=408)
+_LATER = {"Retry-After": "60"}
 
 
 def _refusal(refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import select
 import signal
 import sys
 import threading
@@ -72,27 +74,45 @@ def _port(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[LogToStderr()])
     logging.getLogger("fakereg.requests").disabled = options.quiet
     tls = tls_context(options.tls_cert, options.tls_key)
     registry = fakereg.Registry(dialect=options.dialect, storage=options.storage)
     try:
         server = Server(registry, host=options.host, port=options.port, tls=tls)
         server.start()
+        stop = _stop_signal()
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
-        _wait_for_signal()
+        stop.wait()
         server.stop(grace=GRACE)
     finally:
         registry.close()
     return 0
 
 
-def _wait_for_signal() -> None:
+def _stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    return stop
+
+
+class LogToStderr(logging.Handler):
+    """Writes lines to standard error, and drops those for which a pipe that nobody reads has no room.
+
+    A server that waits for its log to be read would hang the tests of whoever reads only its URL.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        line = (self.format(record) + "\n").encode(errors="backslashreplace")
+        stderr = sys.stderr.fileno()
+        room = select.poll()
+        room.register(stderr, select.POLLOUT)
+        if room.poll(0):
+            os.write(stderr, line[: select.PIPE_BUF])
 
 
 def _list_dialects(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -52,8 +53,12 @@ class Connection:
         self._done = done
         self._idle = True
         self._closing = False
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="fakereg connection", daemon=True)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for the start of a request."""
+        return self._idle
 
     def start(self) -> None:
         """Begin to serve."""
@@ -65,10 +70,9 @@ class Connection:
 
     def close_when_idle(self) -> None:
         """End after the request under way, if there is one."""
-        with self._lock:
-            self._closing = True
-            if self._idle:
-                self._shut_down()
+        self._closing = True
+        if self._idle:
+            self._shut_down()
 
     def cut(self) -> None:
         """End at once."""
@@ -83,9 +87,11 @@ class Connection:
             self._socket.settimeout(self._timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
-                self._socket = self._tls.wrap_socket(self._socket, server_side=True)
+                # The handshake comes afterwards, so that `cut` can end it.
+                self._socket = self._tls.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
+                self._socket.do_handshake()
             self._serve()
-        except OSError:  # includes time-outs and failed TLS handshakes: nobody is left to be told
+        except (OSError, h11.LocalProtocolError):  # a time-out, a failed handshake, an answer cut: nobody is left
             pass
         finally:
             self._socket.close()
@@ -94,6 +100,7 @@ class Connection:
     def _serve(self) -> None:
         http = _http()
         while True:
+            request = None
             try:
                 request = self._next_request(http)
                 if request is None:
@@ -102,17 +109,16 @@ class Connection:
                 exchange = Exchange(self._socket, http, request, self._application, self._environ)
                 exchange.run()
             except h11.RemoteProtocolError as problem:
-                self._refuse(http, problem)
+                self._refuse(http, problem, head=request is not None and request.method == b"HEAD")
                 return
             following = exchange.following()
             if following is None:
                 self._linger()
                 return
             http = following
-            with self._lock:
-                self._idle = True
-                if self._closing:
-                    return
+            if self._closing:
+                return
+            self._idle = True
 
     def _next_request(self, http: h11.Connection) -> h11.Request | None:
         deadline = time.monotonic() + self._timeout
@@ -134,7 +140,7 @@ class Connection:
             "wsgi.url_scheme": "https" if self._tls else "http",
         }
 
-    def _refuse(self, http: h11.Connection, problem: h11.RemoteProtocolError) -> None:
+    def _refuse(self, http: h11.Connection, problem: h11.RemoteProtocolError, *, head: bool) -> None:
         """Answer what is not HTTP, if an answer is still possible."""
         if http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             status = problem.error_status_hint
@@ -144,19 +150,17 @@ class Connection:
                 ("Content-Length", str(len(body))),
                 ("Connection", "close"),
             ]
-            self._socket.sendall(
-                (http.send(h11.Response(status_code=status, headers=headers, reason=b"Refused")) or b"")
-                + (http.send(h11.Data(data=body)) or b"")
-            )
+            answer = http.send(h11.Response(status_code=status, headers=headers, reason=b"Refused")) or b""
+            if not head:
+                answer += http.send(h11.Data(data=body)) or b""
+            self._socket.sendall(answer)
         self._linger()
 
     def _linger(self) -> None:
         """Close our side, and read on for a while: data that arrives at a closed socket would reset the answer away."""
         with contextlib.suppress(OSError):
-            if isinstance(self._socket, ssl.SSLSocket):
-                self._socket.settimeout(1)
-                self._socket = self._socket.unwrap()
-            self._socket.shutdown(socket.SHUT_WR)
+            if not isinstance(self._socket, ssl.SSLSocket):  # under TLS that would end both directions
+                self._socket.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + _LINGER
             self._socket.settimeout(1)
             while self._socket.recv(READ_BYTES) and time.monotonic() < deadline:
@@ -220,13 +224,13 @@ class Exchange:
         raise NotImplementedError("the write callable of PEP 3333 is for old applications")
 
     def _fail(self) -> None:
-        text = b'{"errors": []}'
-        self._start_response("500 Internal Server Error", [("Content-Length", str(len(text)))])
-        self._send([text])
+        self._start_response("500 Internal Server Error", [("Content-Length", "0")])
+        self._send([])
 
     def _send(self, body: Iterable[bytes]) -> None:
         if not self._body.finish():
             self._headers.append((b"Connection", b"close"))
+        self._headers.append((b"Date", formatdate(usegmt=True).encode("ascii")))
         code, _, reason = self._status.partition(b" ")
         head = self._http.send(h11.Response(status_code=int(code), headers=self._headers, reason=reason)) or b""
         if isinstance(body, FileRange) and not isinstance(self._socket, ssl.SSLSocket):
@@ -257,8 +261,8 @@ class Exchange:
             self._send_parts(b"", body)
             return
         self._http.send_with_data_passthrough(h11.Data(data=_Placeholder(body.count)))  # type: ignore[arg-type]
-        if body.count:
-            self._socket.sendfile(body.file, body.offset, body.count)
+        if body.count and self._socket.sendfile(body.file, body.offset, body.count) < body.count:
+            raise ConnectionError("the file has become shorter than the answer says")
         self._http.send(h11.EndOfMessage())
 
 
@@ -282,7 +286,7 @@ def _http(received: bytes = b"") -> h11.Connection:
 
 def _check(request: h11.Request) -> None:
     """Refuse what h11 lets pass: other versions, more headers than the limit, and two ways to frame one body."""
-    if request.http_version not in {b"1.0", b"1.1"}:
+    if not request.http_version.startswith(b"1."):
         raise h11.RemoteProtocolError("unknown version", error_status_hint=505)
     if sum(len(name) + len(value) for name, value in request.headers) > HEADER_LIMIT:
         raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
@@ -292,8 +296,10 @@ def _check(request: h11.Request) -> None:
 
 def _environ(request: h11.Request) -> WSGIEnvironment:
     target = request.target.decode("latin-1")
+    host = None
     if not target.startswith("/"):  # absolute form, or `*`
-        target = "/" + target.partition("://")[2].partition("/")[2]
+        host, _, path = target.partition("://")[2].partition("/")
+        target = "/" + path
     path, _, query = target.partition("?")
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": request.method.decode("ascii"),
@@ -315,4 +321,6 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
         key = name.upper().replace("-", "_")
         key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + key
         environ[key] = f"{environ[key]}, {value}" if key in environ else value
+    if host:  # RFC 9112 section 3.2.2: it counts more than the header
+        environ["HTTP_HOST"] = host
     return environ

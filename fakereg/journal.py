@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _HEADER_CHARACTERS = 4096
+
+PATH_LIMIT = 4096
+"""Characters of a path, and of a query, that an entry keeps."""
+
 REDACTED = "[redacted]"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+import ssl
+import time
 from typing import Any
 
 import h11
@@ -13,6 +15,9 @@ from fakereg.wsgi import READ_BYTES
 
 _REST_LIMIT = 256 * 1024
 """Unread body bytes that are read away to keep a connection; with more of them it is closed."""
+
+_REST_SECONDS = 0.5
+"""How long they are waited for."""
 
 
 class RequestBody(io.RawIOBase):
@@ -30,6 +35,7 @@ class RequestBody(io.RawIOBase):
         self._chunked = b"transfer-encoding" in headers
         self._expected = 0 if self._chunked else int(headers.get(b"content-length", 0))
         self._ended = False
+        self._failed = False
         self._rest = b""
         self.past_h11 = self._expected > 0
         self.beyond = b""
@@ -61,12 +67,14 @@ class RequestBody(io.RawIOBase):
 
     def finish(self) -> bool:
         """Read the rest away if it is short; False if more would follow and the connection cannot be kept."""
-        left = _REST_LIMIT
+        left, deadline, patience = _REST_LIMIT, time.monotonic() + _REST_SECONDS, self._socket.gettimeout()
         with contextlib.suppress(OSError):
-            while left > 0 and not self._ended and not self._http.they_are_waiting_for_100_continue:
+            while left > 0 and not (self._ended or self._failed or self._http.they_are_waiting_for_100_continue):
                 self._rest = b""
+                self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
                 self._fill()
                 left -= len(self._rest)
+        self._socket.settimeout(patience)
         return self._ended
 
     def _fill(self) -> None:
@@ -99,7 +107,14 @@ class RequestBody(io.RawIOBase):
             raise ConnectionError(f"the chunks of a request body are malformed: {problem}") from problem
 
     def _receive(self, size: int) -> bytes:
-        data = self._socket.recv(size)
+        try:
+            data = self._socket.recv(size)
+        except ssl.SSLError as problem:
+            self._failed = True
+            raise ConnectionError(f"the TLS connection broke: {problem.reason}") from problem
+        except OSError:
+            self._failed = True
+            raise
         if not data:
             raise ConnectionError("the client closed the connection within a request body")
         return data

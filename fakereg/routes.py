@@ -82,7 +82,7 @@ def endpoint(resource: Resource, method: str, dialect: Dialect) -> Handler:
 def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
     """The value of the Allow header of a 405 for the method `refused`."""
     methods = [method for method, endpoint in resource.items() if endpoint.enabled(dialect) and method != refused]
-    return ", ".join(["GET", "HEAD", *methods[1:]] if "GET" in methods else methods)
+    return ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
 
 
 def _name(parts: list[str]) -> Name:

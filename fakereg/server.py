@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import selectors
 import socket
 import ssl
@@ -29,6 +30,14 @@ CONNECTION_LIMIT = 512
 """Connections served at one time; further ones wait to be accepted."""
 
 _BACKLOG = 512
+
+_TURN_SECONDS = 0.1
+"""How long the acceptor waits before it looks again whether there is room."""
+
+_CUT_SECONDS = 0.5
+"""How long a connection that was cut gets to notice."""
+
+_log = logging.getLogger("fakereg.server")
 
 
 @contextlib.contextmanager
@@ -66,7 +75,11 @@ def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     for path in filter(None, (cert, key)):
         open(path, "rb").close()  # load_cert_chain does not say which file is missing
-    context.load_cert_chain(cert, key)
+    try:
+        context.load_cert_chain(cert, key, password=lambda: "")  # else it would ask on the terminal
+    except (ssl.SSLError, ValueError) as problem:
+        reason = "it wants a pass phrase" if isinstance(problem, ValueError) else problem.reason
+        raise ValueError(f"{cert} and {key or cert} are no certificate with its key: {reason}") from problem
     return context
 
 
@@ -115,18 +128,21 @@ class Server:
 
     def stop(self, *, grace: float = 0.0) -> None:
         """Accept no more, give requests under way `grace` seconds to end, then cut what is left."""
+        deadline = time.monotonic() + grace
         self._stopping = True
         self._waker.close()
         self._acceptor.join()
         self._listener.close()
         self._wake.close()
-        deadline = time.monotonic() + grace
-        for connection in list(self._connections):
+        left = list(self._connections)
+        for connection in left:
             connection.close_when_idle()
-        for connection in list(self._connections):
+        for connection in left:
             connection.join(max(deadline - time.monotonic(), 0))
-        for connection in list(self._connections):
+        for connection in left:
             connection.cut()
+        for connection in left:  # so that nobody works on a storage that is closed
+            connection.join(_CUT_SECONDS)
 
     def __enter__(self) -> Server:
         self.start()
@@ -147,11 +163,19 @@ class Server:
                 self._take_connection()
 
     def _take_connection(self) -> None:
-        self._slots.acquire()
+        while not self._slots.acquire(timeout=_TURN_SECONDS):
+            if self._stopping:
+                return
+            idle = next((connection for connection in list(self._connections) if connection.is_idle), None)
+            if idle:  # it makes room for a client that has something to say
+                idle.close_when_idle()
         try:
             client, address = self._listener.accept()
-        except OSError:  # the client is gone again, or the process is out of file descriptors
+        except OSError as problem:  # the client is gone again, or the process is out of file descriptors
             self._slots.release()
+            if problem.errno in {errno.EMFILE, errno.ENFILE}:
+                _log.error("cannot accept a connection: %s", problem.strerror)
+                time.sleep(_TURN_SECONDS)
             return
         connection = Connection(
             client, address, application=self._application, tls=self._tls, timeout=self._idle_timeout, done=self._forget

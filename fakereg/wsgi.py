@@ -31,7 +31,11 @@ class Call:
 
     def location(self, path: str) -> str:
         """`path` as the dialect writes it into a Location header."""
-        return self.request.host_url.rstrip("/") + path if self.dialect.absolute_locations else path
+        if not self.dialect.absolute_locations:
+            return path
+        environ = self.request.environ
+        host = self.request.host or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        return f"{self.request.scheme}://{host}{path}"
 
     def source(self, name: Name) -> tuple[Name, dict[str, str]]:
         """The repository that a pull reads, and the headers that say so (section "Registry Proxying").

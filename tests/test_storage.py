@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
-from fakereg.storage.contract import A, B, image, index, push, pushed_image, read, start
+from fakereg.storage.contract import A, B, image, index, push, pushed_image, read, start, stored
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
 
@@ -59,8 +64,8 @@ def test_everything_is_there_after_a_restart(folder: Path) -> None:
     with opened(folder) as storage:
         assert storage.repositories() == [A, B]
         assert storage.tags(A) == ["one", "two"]
-        assert storage.manifest(A, Tag("two")) == manifest
-        assert storage.manifest(A, untagged.digest) == untagged
+        assert storage.manifest(A, Tag("two")) == stored(manifest)
+        assert storage.manifest(A, untagged.digest) == stored(untagged)
         assert read(storage, B, shared) == b"shared"
         assert storage.blob_size(A, manifest.digest) is None
 
@@ -94,7 +99,7 @@ def test_deletions_last(folder: Path) -> None:
     with opened(folder) as storage:
         assert storage.tags(A) == []
         assert storage.manifest(A, manifest.digest) is None
-        assert storage.manifest(A, other.digest) == other
+        assert storage.manifest(A, other.digest) == stored(other)
         assert storage.blob_size(A, Digest.of(b"layer")) is None
 
 
@@ -111,7 +116,7 @@ def test_what_a_killed_process_left_half_done_is_gone(folder: Path) -> None:
     (folder / "uploads" / "description-without-bytes.json").write_text("{}")
     with opened(folder) as storage:
         assert storage.repositories() == [A]
-        assert storage.manifest(A, Tag("tag")) == manifest
+        assert storage.manifest(A, Tag("tag")) == stored(manifest)
         assert storage.blob_size(A, Digest.of(b"blob without its mark")) is None
         assert storage.blob_size(A, Digest.of(b"mark without its blob")) is None
     assert not unacknowledged.exists()
@@ -148,8 +153,8 @@ def test_a_layout_of_another_tool_is_served(folder: Path) -> None:
     name = Name("imported/app")
     for _ in range(2):
         with opened(folder) as storage:
-            assert storage.manifest(name, Tag("v1")) == top
-            assert storage.manifest(name, child.digest) == child
+            assert storage.manifest(name, Tag("v1")) == stored(top)
+            assert storage.manifest(name, child.digest) == stored(child)
             assert read(storage, name, Digest.of(layer)) == layer
             assert storage.blob_size(name, child.digest) is None
 
@@ -193,3 +198,167 @@ def test_the_memory_storage_keeps_to_its_budget() -> None:
         again = push(storage, A, content)
         assert isinstance(storage._repositories[A].blobs[again].source, bytes)
     storage.close()
+
+
+@contextlib.contextmanager
+def no_file_over(size: int) -> Iterator[None]:
+    """As if the disk were full: writes that would make a file longer than `size` bytes fail."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("first", [500, 1_200_000])
+def test_a_write_that_fails_leaves_what_was_there(storage: Storage, first: int) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    upload.append(b"a" * first)
+    with no_file_over(first + 1000), contextlib.suppress(OSError):
+        upload.append(b"b" * 2_000_000)
+    size = upload.size
+    upload.release()
+    upload.claim()
+    upload.append(b"c" * 10)
+    content = b"a" * first + b"b" * (size - first) + b"c" * 10
+    assert storage.finish_upload(upload, digest := Digest.of(content))
+    upload.release()
+    assert read(storage, A, digest) == content
+
+
+def test_a_session_that_cannot_be_claimed_can_be_later(folder: Path) -> None:
+    with opened(folder) as storage:
+        upload = start(storage, A)
+        (folder / "uploads" / upload.id).unlink()
+        (folder / "uploads" / upload.id).mkdir()
+        with pytest.raises(IsADirectoryError):
+            upload.claim()
+        (folder / "uploads" / upload.id).rmdir()
+        upload.claim()
+        upload.release()
+
+
+def _layout(folder: Path, name: str, *contents: bytes, index: object) -> Path:
+    """A layout as another tool writes it."""
+    layout = folder / "repositories" / name
+    (layout / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    for content in contents:
+        (layout / "blobs" / "sha256" / Digest.of(content).encoded).write_bytes(content)
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (layout / "index.json").write_text(index if isinstance(index, str) else json.dumps(index))
+    return layout
+
+
+def _entry(manifest: Manifest) -> dict[str, object]:
+    return {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.content)}
+
+
+def test_what_another_tool_adds_to_our_layout_is_served(folder: Path) -> None:
+    with opened(folder) as storage:
+        ours = pushed_image(storage, Name("app"), "ours")
+    child = image(Digest.of(b"config"), Digest.of(b"another layer"))
+    top = index(child.digest)
+    document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
+    document["manifests"].append(_entry(top))
+    _layout(folder, "app", b"config", b"another layer", child.content, top.content, index=document)
+    for _ in range(2):
+        with opened(folder) as storage:
+            for manifest in (ours, child, top):
+                assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
+            assert read(storage, Name("app"), Digest.of(b"another layer")) == b"another layer"
+            assert storage.blob_size(Name("app"), child.digest) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "no json",
+        "[" * 100_000,
+        "[]",
+        {},
+        {"manifests": 5},
+        {"manifests": [5]},
+    ],
+    ids=str,
+)
+def test_a_broken_layout_is_left_alone_and_the_others_are_served(folder: Path, document: object) -> None:
+    layout = _layout(folder, "broken", b"content", index=document)
+    (folder / "repositories" / "file").touch()
+    (folder / "repositories" / "NO+NAME").mkdir()
+    with opened(folder) as storage:
+        push(storage, A, b"content")
+    with opened(folder) as storage:
+        assert storage.repositories() == [A]
+        with pytest.raises(StorageError, match="move it away"):
+            push(storage, Name("broken"), b"content")
+        storage.clear()
+    assert (layout / "blobs" / "sha256" / Digest.of(b"content").encoded).read_bytes() == b"content"
+
+
+def test_broken_entries_of_a_layout_are_left_out(folder: Path) -> None:
+    manifest = image(Digest.of(b"config"))
+    altered = image(Digest.of(b"config"), note="altered")
+    cycle = "sha256:" + "a" * 64
+    entries = [
+        _entry(manifest) | {"annotations": {"org.opencontainers.image.ref.name": "not a tag"}},
+        _entry(manifest) | {"annotations": "x"},
+        _entry(altered),
+        _entry(index(Digest(cycle))),
+        {"digest": cycle, "mediaType": "application/vnd.oci.image.index.v1+json"},
+        {"digest": "nothing"},
+        {},
+    ]
+    layout = _layout(folder, "app", b"config", manifest.content, altered.content, index={"manifests": entries})
+    (layout / "blobs" / "sha256" / altered.digest.encoded).write_bytes(b"{}")
+    (layout / "blobs" / "sha256" / ("a" * 64)).write_bytes(index(Digest(cycle)).content)
+    (layout / "blobs" / "sha256" / ("b" * 64)).symlink_to("/etc/hostname")
+    with opened(folder) as storage:
+        assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
+        assert storage.manifest(Name("app"), altered.digest) is None
+        assert storage.tags(Name("app")) == []
+        assert storage.open_blob(Name("app"), Digest("sha256:" + "b" * 64)) is None
+
+
+@pytest.mark.parametrize(
+    "description", ["{}", "[]", "no json", '{"repository": "a", "algorithm": "sha256", "expiry": "x"}']
+)
+def test_a_broken_session_is_removed(folder: Path, description: str) -> None:
+    (folder / "uploads").mkdir(parents=True)
+    (folder / "uploads" / "id").write_bytes(b"bytes")
+    (folder / "uploads" / "id.json").write_text(description)
+    (folder / "uploads" / "folder").mkdir()
+    with opened(folder) as storage:
+        assert storage.upload(Name("a"), "id") is None
+    assert not list((folder / "uploads").iterdir())
+
+
+def test_files_that_somebody_removed_are_not_there(folder: Path) -> None:
+    with opened(folder) as storage:
+        manifest = pushed_image(storage, A, "tag")
+        shutil.rmtree(folder / "repositories" / "team+a" / "blobs" / "sha256")
+        (folder / "repositories" / "team+a" / "blobs" / "sha256").mkdir()
+        assert storage.manifest(A, Tag("tag")) is None
+        assert storage.open_blob(A, Digest.of(b"layer")) is None
+        assert not storage.mount_blob(B, Digest.of(b"layer"), source=A)
+        assert push(storage, B, b"layer")
+        assert storage.delete_blob(A, Digest.of(b"layer"))
+        assert storage.delete_manifest(A, manifest.digest)
+        pushed_image(storage, A, "tag")
+        assert storage.manifest(A, Tag("tag")) == stored(manifest)
+
+
+def test_a_forked_child_hashes_too() -> None:
+    script = """
+import os
+from fakereg.storage.contract import A, push
+from fakereg.storage.memory import MemoryStorage
+push(MemoryStorage(), A, b"x" * 1_000_000)
+if os.fork() == 0:
+    push(MemoryStorage(), A, b"y" * 1_000_000)
+    os._exit(0)
+print(os.wait()[1])
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "0\n", done.stderr

@@ -6,11 +6,11 @@ over what clients listed under the referrers tag schema ("Enabling the Referrers
 
 from __future__ import annotations
 
-import json
-from typing import Any
+import sys
 
 from werkzeug.wrappers import Response
 
+from fakereg import manifest
 from fakereg.api import paging
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import OCI_INDEX
@@ -24,29 +24,20 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
         raise RegistryError(Code.UNSUPPORTED, "the referrers API is not available", status=404)
     name, headers = call.source(name)
     subject = Digest.parse(digest_text)
-    found = [manifest.referrer() for manifest in call.storage.referrers(name, subject)]
-    wanted = call.request.args.get("artifactType")
-    if wanted and call.dialect.referrers_filter:
-        found = [entry for entry in found if entry.get("artifactType") == wanted]
+    wanted = call.request.args.get("artifactType") if call.dialect.referrers_filter else None
+    page, more = call.storage.referrers(
+        name,
+        subject,
+        artifact_type=wanted or None,
+        last=call.request.args.get("last", ""),
+        limit=call.dialect.referrers_page_size or sys.maxsize,
+        size=call.dialect.manifest_size_limit,  # a descriptor is hardly larger than its manifest
+    )
+    if wanted:
         headers["OCI-Filters-Applied"] = "artifactType"
-    shown, more = _page(call, found)
     if more:
         kept = {"artifactType": wanted} if wanted else {}
-        headers["Link"] = paging.link(call, last=shown[-1]["digest"], **kept)
+        headers["Link"] = paging.link(call, last=page[-1].digest, **kept)
+    shown = [manifest.parse(*stored).referrer() for stored in page]
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown}
     return json_response(index, content_type=OCI_INDEX, **headers)
-
-
-def _page(call: Call, found: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], bool]:
-    """The descriptors behind `last` that fit one answer (at least one), and whether more follow."""
-    last = call.request.args.get("last", "")
-    rest = [entry for entry in found if entry["digest"] > last]
-    most = call.dialect.referrers_page_size or len(rest)
-    shown: list[dict[str, Any]] = []
-    size = 0
-    for entry in rest[:most]:
-        size += len(json.dumps(entry)) + len(", ")
-        if shown and size > call.dialect.manifest_size_limit:
-            break
-        shown.append(entry)
-    return shown, len(shown) < len(rest)

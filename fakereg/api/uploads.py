@@ -29,7 +29,7 @@ def post(call: Call, name: Name) -> Response:
 
 def patch(call: Call, name: Name, id: str) -> Response:
     """202: the body is added to the session, as a chunk if it has a Content-Range, else as a stream."""
-    with _claimed(call, name, id) as upload:
+    with _claimed(_session(call, name, id)) as upload:
         _receive(call, upload)
         return _accepted(call, upload)
 
@@ -40,7 +40,7 @@ def put(call: Call, name: Name, id: str) -> Response:
     if text is None:
         raise RegistryError(Code.DIGEST_INVALID, "the closing PUT has no digest parameter")
     digest = _digest(call, text)
-    with _claimed(call, name, id) as upload:
+    with _claimed(_session(call, name, id)) as upload:
         _receive(call, upload, last=True)
         return _finish(call, name, upload, digest)
 
@@ -52,7 +52,7 @@ def get(call: Call, name: Name, id: str) -> Response:
 
 def delete(call: Call, name: Name, id: str) -> Response:
     """204: the session is gone."""
-    with _claimed(call, name, id) as upload:
+    with _claimed(_session(call, name, id)) as upload:
         call.storage.cancel_upload(upload)
     return empty_response(204)
 
@@ -92,14 +92,15 @@ def _start(call: Call, name: Name, algorithm: str) -> Upload:
 
 
 def _single_post(call: Call, name: Name, digest: Digest) -> Response:
-    upload = _start(call, name, digest.algorithm)
-    with _claimed(call, name, upload.id) as claimed:
+    with _claimed(_start(call, name, digest.algorithm)) as upload:
         try:
-            _receive(call, claimed, last=True)
-        except BaseException:
-            call.storage.cancel_upload(claimed)  # the client has no way to go on with it
+            _receive(call, upload, last=True)
+        except UploadGone:
             raise
-        return _finish(call, name, claimed, digest)
+        except BaseException:
+            call.storage.cancel_upload(upload)  # the client has no way to go on with it
+            raise
+        return _finish(call, name, upload, digest)
 
 
 def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
@@ -113,29 +114,24 @@ def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
 def _session(call: Call, name: Name, id: str) -> Upload:
     upload = call.storage.upload(name, id)
     if upload is None:
-        raise _unknown()
+        raise RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
     return upload
 
 
-def _unknown() -> RegistryError:
-    return RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
-
-
 @contextmanager
-def _claimed(call: Call, name: Name, id: str) -> Iterator[Upload]:
+def _claimed(upload: Upload) -> Iterator[Upload]:
     """The session, held for this request; another request at the same time is told 409."""
-    upload = _session(call, name, id)
     try:
         upload.claim()
+        try:
+            yield upload
+        finally:
+            upload.release()
     except UploadBusy:
         message = "another request is writing to this upload session"
         raise RegistryError(Code.BLOB_UPLOAD_INVALID, message, status=409) from None
     except UploadGone:
-        raise _unknown() from None
-    try:
-        yield upload
-    finally:
-        upload.release()
+        raise RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry") from None
 
 
 def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:

@@ -7,7 +7,7 @@ holds a lock while a request body is read or an answer is sent. `fakereg.storage
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
@@ -30,11 +30,19 @@ class UploadBusy(Exception):
 
 
 class UploadGone(Exception):
-    """The upload session has ended between `upload` and `claim`."""
+    """The upload session has ended: by another request, or because the storage was cleared."""
 
 
 class TooManyUploads(Exception):
     """The limit of open upload sessions is reached."""
+
+
+class StoredManifest(NamedTuple):
+    """A manifest as it was pushed: its bytes, its media type and the digest that names it."""
+
+    content: bytes
+    media_type: str
+    digest: Digest
 
 
 class Upload(Protocol):
@@ -56,7 +64,7 @@ class Upload(Protocol):
         """Give the session back."""
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
+        """Add bytes at the end; raise UploadGone if the storage was cleared meanwhile."""
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
@@ -93,14 +101,14 @@ class Storage(Protocol):
         """An open session of this repository; asking for it counts as a request."""
 
     def cancel_upload(self, upload: Upload) -> None:
-        """End a session that the caller has claimed, and forget its bytes."""
+        """End a session that the caller has claimed, and forget its bytes; raise UploadGone if it has ended."""
 
     def finish_upload(self, upload: Upload, digest: Digest) -> bool:
         """End a session that the caller has claimed: its bytes become a blob of its repository if they match `digest`,
-        else they are forgotten and the answer is False.
+        else they are forgotten and the answer is False. Raise UploadGone if it has ended.
         """
 
-    def manifest(self, name: Name, reference: Tag | Digest) -> Manifest | None:
+    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
         """The manifest that the tag points to or that the digest names."""
 
     def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
@@ -119,8 +127,14 @@ class Storage(Protocol):
     def tags(self, name: Name) -> list[Tag] | None:
         """The tags of a repository in ASCII order; None if there is no such repository."""
 
-    def referrers(self, name: Name, subject: Digest) -> list[Manifest]:
-        """The manifests of the repository whose subject is `subject`, by digest."""
+    def referrers(
+        self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
+    ) -> tuple[list[StoredManifest], bool]:
+        """The manifests of the repository whose subject is `subject`, by digest, and whether more follow.
+
+        They begin behind the digest `last` (the empty text for the first page), have the artifact type if one is
+        given, and are at most `limit` and of at most `size` bytes together, but one at least if there is one.
+        """
 
     def clear(self) -> None:
         """Forget everything."""

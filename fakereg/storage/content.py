@@ -39,6 +39,10 @@ class Content:
         self.source = source
         self.size = size
 
+    def exists(self) -> bool:
+        """Whether the bytes are still there; a file may have been removed by somebody else."""
+        return isinstance(self.source, bytes) or self.source.exists()
+
     def open(self) -> BinaryIO:
         """A new readable stream at the start; raise FileNotFoundError if the file is gone."""
         return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
@@ -136,7 +140,12 @@ class Spool:
 
     def _spill(self, held: bytearray) -> None:
         self._file = self.path.open("ab", buffering=0)
-        self._write_file(held)
+        try:
+            self._write_file(held)
+        except BaseException:
+            self.close()
+            self.path.unlink()
+            raise
         self._budget.give(len(held))
         self._memory = None
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from fakereg import manifest as manifests
 from fakereg.clock import ManualClock
 from fakereg.manifest import OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import MissingContent, Storage, TooManyUploads, Upload, UploadBusy, UploadGone
+from fakereg.storage.base import MissingContent, Storage, StoredManifest, TooManyUploads, Upload, UploadBusy, UploadGone
 
 A, B = Name("team/a"), Name("team/a/b")
 EXPIRY = 60.0
@@ -95,6 +96,19 @@ def _descriptor(media_type: str, digest: Digest) -> dict[str, object]:
 def _parse(document: dict[str, object], media_type: str) -> Manifest:
     content = json.dumps(document).encode()
     return manifests.parse(content, media_type, Digest.of(content))
+
+
+def stored(manifest: Manifest) -> StoredManifest:
+    """What the storage gives back for a manifest."""
+    return StoredManifest(manifest.content, manifest.media_type, manifest.digest)
+
+
+def referrers(storage: Storage, name: Name, subject: Digest, **page: Any) -> list[StoredManifest]:
+    """The referrers, all of them in one page unless said otherwise."""
+    found, _ = storage.referrers(
+        name, subject, **{"artifact_type": None, "last": "", "limit": 99, "size": 10**9, **page}
+    )
+    return found
 
 
 def put(storage: Storage, name: Name, manifest: Manifest, *tags: str) -> Digest:
@@ -223,7 +237,9 @@ def test_expired_sessions_make_room(storage: Storage, clock: ManualClock) -> Non
     with pytest.raises(TooManyUploads):
         start(storage, A, limit=2)
     clock.advance(EXPIRY + 1)
-    start(storage, A, limit=2)
+    with pytest.raises(TooManyUploads):
+        start(storage, A, limit=0)
+    start(storage, A, limit=1)
 
 
 def test_a_mount_shares_a_blob(storage: Storage) -> None:
@@ -268,8 +284,8 @@ def test_an_open_blob_outlives_its_deletion(storage: Storage, size: int) -> None
 
 def test_a_manifest_reads_back_by_tag_and_digest(storage: Storage) -> None:
     manifest = pushed_image(storage, A, "one", "two")
-    assert storage.manifest(A, manifest.digest) == manifest
-    assert storage.manifest(A, Tag("one")) == manifest
+    assert storage.manifest(A, manifest.digest) == stored(manifest)
+    assert storage.manifest(A, Tag("one")) == stored(manifest)
     assert storage.manifest(A, Tag("three")) is None
     assert storage.manifest(B, manifest.digest) is None
     assert storage.tags(A) == ["one", "two"]
@@ -283,8 +299,8 @@ def test_tags_are_in_ascii_order(storage: Storage) -> None:
 def test_a_tag_moves(storage: Storage) -> None:
     old = pushed_image(storage, A, "latest", note="old")
     new = pushed_image(storage, A, "latest", note="new")
-    assert storage.manifest(A, Tag("latest")) == new
-    assert storage.manifest(A, old.digest) == old
+    assert storage.manifest(A, Tag("latest")) == stored(new)
+    assert storage.manifest(A, old.digest) == stored(old)
 
 
 def test_an_incomplete_manifest_changes_nothing(storage: Storage) -> None:
@@ -296,7 +312,7 @@ def test_an_incomplete_manifest_changes_nothing(storage: Storage) -> None:
     assert storage.tags(A) == []
     assert storage.manifest(A, manifest.digest) is None
     storage.put_manifest(A, manifest, tags=[Tag("tag")], complete=False)
-    assert storage.manifest(A, Tag("tag")) == manifest
+    assert storage.manifest(A, Tag("tag")) == stored(manifest)
 
 
 def test_a_manifest_is_no_blob_and_a_blob_no_manifest(storage: Storage) -> None:
@@ -313,7 +329,7 @@ def test_the_same_bytes_can_be_blob_and_manifest(storage: Storage) -> None:
     manifest = pushed_image(storage, A, "tag")
     push(storage, A, manifest.content)
     assert storage.delete_blob(A, manifest.digest)
-    assert storage.manifest(A, Tag("tag")) == manifest
+    assert storage.manifest(A, Tag("tag")) == stored(manifest)
     push(storage, A, manifest.content)
     assert storage.delete_manifest(A, manifest.digest)
     assert read(storage, A, manifest.digest) == manifest.content
@@ -324,7 +340,7 @@ def test_deleting_a_manifest_takes_its_tags_along(storage: Storage) -> None:
     assert storage.delete_manifest(A, gone.digest)
     assert not storage.delete_manifest(A, gone.digest)
     assert storage.tags(A) == ["three"]
-    assert storage.manifest(A, kept.digest) == kept
+    assert storage.manifest(A, kept.digest) == stored(kept)
 
 
 def test_deleting_a_tag_leaves_manifest_and_siblings(storage: Storage) -> None:
@@ -332,7 +348,7 @@ def test_deleting_a_tag_leaves_manifest_and_siblings(storage: Storage) -> None:
     assert storage.delete_tag(A, Tag("one"))
     assert not storage.delete_tag(A, Tag("one"))
     assert storage.tags(A) == ["two"]
-    assert storage.manifest(A, manifest.digest) == manifest
+    assert storage.manifest(A, manifest.digest) == stored(manifest)
 
 
 def test_a_repository_outlives_its_content(storage: Storage) -> None:
@@ -349,12 +365,48 @@ def test_referrers_are_the_live_manifests_with_the_subject(storage: Storage) -> 
     second = image(empty, subject=subject.digest, note="second")
     for manifest in (first, second, image(empty, subject=first.digest)):
         put(storage, A, manifest)
-    found = storage.referrers(A, subject.digest)
-    assert found == sorted([first, second], key=lambda manifest: manifest.digest)
+    expected = sorted([stored(first), stored(second)], key=lambda manifest: manifest.digest)
+    assert referrers(storage, A, subject.digest) == expected
     storage.delete_manifest(A, first.digest)
     storage.delete_manifest(A, subject.digest)
-    assert storage.referrers(A, subject.digest) == [second]
-    assert storage.referrers(B, subject.digest) == []
+    assert referrers(storage, A, subject.digest) == [stored(second)]
+    assert referrers(storage, B, subject.digest) == []
+
+
+def test_referrers_come_in_pages_by_number_and_size(storage: Storage) -> None:
+    empty, subject = push(storage, A, b"{}"), Digest.of(b"subject")
+    pushed = sorted(put(storage, A, image(empty, subject=subject, note=str(number))) for number in range(5))
+    ends: dict[str, Any] = {"artifact_type": None, "last": "", "limit": 99, "size": 10**9}
+    one = len(referrers(storage, A, subject)[0].content)
+    for page, count in (({"limit": 2}, 2), ({"size": 3 * one}, 3), ({"size": 1}, 1), ({}, 5), ({"limit": 5}, 5)):
+        found, more = storage.referrers(A, subject, **{**ends, **page})
+        assert [manifest.digest for manifest in found] == pushed[:count]
+        assert more is (count < 5)
+    found, more = storage.referrers(A, subject, **{**ends, "last": pushed[2]})
+    assert [manifest.digest for manifest in found] == pushed[3:]
+    assert not more
+
+
+def test_referrers_can_be_of_one_artifact_type(storage: Storage) -> None:
+    empty, subject = push(storage, A, b"{}"), Digest.of(b"subject")
+    put(storage, A, image(empty, subject=subject))
+    assert len(referrers(storage, A, subject, artifact_type="application/vnd.oci.image.config.v1+json")) == 1
+    assert referrers(storage, A, subject, artifact_type="application/vnd.example") == []
+
+
+def test_an_upload_under_way_when_everything_is_forgotten_is_gone(storage: Storage) -> None:
+    upload = start(storage, A)
+    upload.claim()
+    upload.append(b"half")
+    storage.clear()
+    with pytest.raises(UploadGone):
+        upload.append(b"more")
+    with pytest.raises(UploadGone):
+        storage.finish_upload(upload, Digest.of(b"half"))
+    with pytest.raises(UploadGone):
+        storage.cancel_upload(upload)
+    upload.release()
+    assert storage.repositories() == []
 
 
 def test_clear_forgets_everything(storage: Storage) -> None:

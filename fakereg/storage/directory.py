@@ -18,7 +18,6 @@ import fcntl
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import BinaryIO
 
 from fakereg.clock import Clock
 from fakereg.errors import RegistryError
-from fakereg.names import Digest, Name
+from fakereg.names import ALGORITHMS, Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.content import Budget, Content, Spool
@@ -59,7 +58,7 @@ class DirectoryStorage(IndexedStorage):
             self._lock_file = _lock(Path(folder) / "lock")
             self._take_up_repositories()
             self._take_up_uploads()
-        except (OSError, ValueError, KeyError, TypeError) as problem:
+        except OSError as problem:
             raise StorageError(f"cannot use {folder} as a storage: {problem}") from problem
 
     def close(self) -> None:
@@ -69,8 +68,12 @@ class DirectoryStorage(IndexedStorage):
     def _new_spool(self, id: str, name: Name, algorithm: str, expiry: float) -> Spool:
         description = {"repository": name, "algorithm": algorithm, "expiry": expiry}
         path = self._incoming / id
-        path.touch()
-        layout.write(self._description(id), json.dumps(description).encode())
+        try:
+            path.touch()
+            layout.write(self._description(id), json.dumps(description).encode())
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         return Spool(path, memory_limit=0, budget=Budget(0))
 
     def _discard_spool(self, session: UploadSession) -> None:
@@ -78,7 +81,10 @@ class DirectoryStorage(IndexedStorage):
         session.spool.discard()
 
     def _create_repository(self, name: Name) -> None:
-        layout.create(self._layout(name))
+        folder = self._layout(name)
+        if folder.exists():
+            raise StorageError(f"{folder} is not a repository: move it away")
+        layout.create(folder)
 
     def _keep_blob(self, name: Name, digest: Digest, session: UploadSession) -> Content:
         known = self._find_blob(digest)
@@ -97,9 +103,9 @@ class DirectoryStorage(IndexedStorage):
         return Content(self._file(name, digest), size)
 
     def _drop_blob(self, name: Name, digest: Digest) -> None:
-        layout.pushed_path(self._layout(name), digest).unlink()
+        layout.pushed_path(self._layout(name), digest).unlink(missing_ok=True)
         if digest not in self._repositories[name].index.manifests:
-            self._file(name, digest).unlink()
+            self._file(name, digest).unlink(missing_ok=True)
 
     def _keep_manifest(self, name: Name, digest: Digest, content: bytes) -> Content:
         path = self._file(name, digest)
@@ -111,11 +117,14 @@ class DirectoryStorage(IndexedStorage):
 
     def _drop_manifest(self, name: Name, digest: Digest) -> None:
         if digest not in self._repositories[name].blobs:
-            self._file(name, digest).unlink()
+            self._file(name, digest).unlink(missing_ok=True)
 
     def _clear(self) -> None:
-        for folder in self._layouts.iterdir():
-            shutil.rmtree(folder)
+        partial = self._layouts / layout.PARTIAL
+        for name in self._repositories:
+            layout.remove(partial)
+            self._layout(name).rename(partial)  # all of a repository goes at once
+        layout.remove(partial)
 
     def _layout(self, name: Name) -> Path:
         return self._layouts / name.replace("/", "+")
@@ -127,34 +136,37 @@ class DirectoryStorage(IndexedStorage):
         return self._incoming / f"{id}.json"
 
     def _take_up_repositories(self) -> None:
+        layout.remove(self._layouts / layout.PARTIAL)
         for folder in sorted(self._layouts.iterdir()):
-            if folder.name == layout.PARTIAL:
-                shutil.rmtree(folder)
-                continue
             try:
                 name = Name.parse(folder.name.replace("+", "/"))
                 self._repositories[name] = layout.take_up(folder)
-            except (RegistryError, FileNotFoundError) as problem:
+            except (RegistryError, OSError, ValueError, RecursionError) as problem:
                 _log.warning("%s is not a repository and is left alone: %s", folder, problem)
 
     def _take_up_uploads(self) -> None:
         for description in list(self._incoming.glob("*.json")):
-            path = description.with_suffix("")
-            if not path.exists():  # killed after the bytes became a blob
-                description.unlink()
-                continue
-            fields = json.loads(description.read_bytes())
-            session = UploadSession(
-                description.stem,
-                Name.parse(fields["repository"]),
-                algorithm=fields["algorithm"],
-                spool=Spool.resume(path),
-                expiry=fields["expiry"],
-            )
-            self._uploads.add(session)
-        for path in self._incoming.iterdir():
+            try:
+                self._uploads.add(_take_up_upload(description))
+            except (RegistryError, OSError, ValueError) as problem:
+                if description.with_suffix("").exists():  # else its bytes have become a blob
+                    _log.warning("%s is not an upload session and is removed: %s", description, problem)
+                layout.remove(description)
+        for path in list(self._incoming.iterdir()):
             if path.suffix == layout.PARTIAL or (path.suffix != ".json" and not self._description(path.name).exists()):
-                path.unlink()
+                layout.remove(path)
+
+
+def _take_up_upload(description: Path) -> UploadSession:
+    """The session that an earlier process wrote down; raise RegistryError, OSError or ValueError."""
+    fields = json.loads(description.read_bytes())
+    if not isinstance(fields, dict):
+        raise ValueError("it is not a JSON object")
+    name, algorithm, expiry = (fields.get(key) for key in ("repository", "algorithm", "expiry"))
+    if algorithm not in ALGORITHMS or not isinstance(name, str) or not isinstance(expiry, float | int):
+        raise ValueError("it does not say what it is for")
+    spool = Spool.resume(description.with_suffix(""))
+    return UploadSession(description.stem, Name.parse(name), algorithm=algorithm, spool=spool, expiry=expiry)
 
 
 def _lock(path: Path) -> BinaryIO:

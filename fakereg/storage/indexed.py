@@ -7,6 +7,8 @@ change shows in memory.
 from __future__ import annotations
 
 import abc
+import contextlib
+import itertools
 import threading
 import time
 import uuid
@@ -14,11 +16,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from fakereg import manifest as manifests
 from fakereg.clock import Clock
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import MissingContent, Upload
+from fakereg.storage.base import MissingContent, StoredManifest, TooManyUploads, Upload
 from fakereg.storage.content import Content, Spool
 from fakereg.storage.uploads import UploadSession, UploadTable
 
@@ -30,11 +31,18 @@ class Entry:
     digest: Digest
     media_type: str
     subject: Digest | None
+    artifact_type: str | None
     content: Content
 
-    def parse(self, content: bytes) -> Manifest:
-        """The manifest, with its bytes read already."""
-        return manifests.parse(content, self.media_type, self.digest)
+    @classmethod
+    def of(cls, manifest: Manifest, content: Content) -> Entry:
+        """The entry of a manifest whose bytes are `content`."""
+        subject = manifest.subject.digest if manifest.subject else None
+        return cls(manifest.digest, manifest.media_type, subject, manifest.artifact_type, content)
+
+    def load(self) -> StoredManifest:
+        """Read the bytes."""
+        return StoredManifest(self.content.read(), self.media_type, self.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,9 @@ class IndexedStorage(abc.ABC):
         """A blob of this repository, readable even if it is deleted meanwhile."""
         with self._lock:  # only while opening, so that a deletion cannot come between the look and the open
             content = self._blob(name, digest)
-            return content.open() if content else None
+            with contextlib.suppress(FileNotFoundError):  # somebody else removed the file
+                return content.open() if content else None
+        return None
 
     def delete_blob(self, name: Name, digest: Digest) -> bool:
         """Take a blob out of this repository, and of no other."""
@@ -150,7 +160,7 @@ class IndexedStorage(abc.ABC):
         """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
         with self._lock:
             content = self._blob(source, digest) if source else self._find_blob(digest)
-            if not content:
+            if not content or not content.exists():
                 return False
             self._add_blob(name, digest, lambda: self._share_blob(name, digest, content))
             return True
@@ -161,7 +171,7 @@ class IndexedStorage(abc.ABC):
 
     def _find_blob(self, digest: Digest) -> Content | None:
         found = (repository.blobs.get(digest) for repository in self._repositories.values())
-        return next((content for content in found if content), None)
+        return next((content for content in found if content and content.exists()), None)
 
     def _add_blob(self, name: Name, digest: Digest, keep: Callable[[], Content]) -> None:
         repository = self._repository(name)
@@ -179,8 +189,10 @@ class IndexedStorage(abc.ABC):
     def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int) -> UploadSession:
         """Open an upload session; raise TooManyUploads if `limit` are open."""
         with self._lock:
-            for expired in self._uploads.make_room(limit):
+            for expired in self._uploads.take_expired():
                 self._discard_spool(expired)
+            if len(self._uploads) >= limit:
+                raise TooManyUploads
             id = self._new_id()
             spool = self._new_spool(id, name, algorithm, expiry)
             session = UploadSession(id, name, algorithm=algorithm, spool=spool, expiry=expiry)
@@ -205,21 +217,25 @@ class IndexedStorage(abc.ABC):
         matches = session.matches(digest)  # outside the lock: it may read the whole blob
         with self._lock:
             self._uploads.remove(session)
-            if matches:
-                self._add_blob(session.repository, digest, lambda: self._keep_blob(session.repository, digest, session))
-            self._discard_spool(session)
+            try:
+                if matches:
+                    name = session.repository
+                    self._add_blob(name, digest, lambda: self._keep_blob(name, digest, session))
+            finally:
+                self._discard_spool(session)
         return matches
 
     # Manifests, tags and referrers.
 
-    def manifest(self, name: Name, reference: Tag | Digest) -> Manifest | None:
+    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
         """The manifest that the tag points to or that the digest names."""
         with self._lock:
             index = self._index(name)
             digest = index.tags.get(reference) if isinstance(reference, Tag) else reference
             entry = index.manifests.get(digest) if digest else None
-            content = entry.content.read() if entry else b""
-        return entry.parse(content) if entry else None
+            with contextlib.suppress(FileNotFoundError):  # somebody else removed the file
+                return entry.load() if entry else None
+        return None
 
     def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
         """Store the manifest and point the tags at it, all in one step; raise MissingContent."""
@@ -228,10 +244,12 @@ class IndexedStorage(abc.ABC):
                 self._check_complete(name, manifest)
             repository = self._repository(name)
             entry = repository.index.manifests.get(manifest.digest)
-            content = entry.content if entry else self._keep_manifest(name, manifest.digest, manifest.content)
-            subject = manifest.subject.digest if manifest.subject else None
-            entry = Entry(manifest.digest, manifest.media_type, subject, content)
-            index = repository.index.with_manifest(entry, tags)
+            content = (
+                entry.content
+                if entry and entry.content.exists()
+                else self._keep_manifest(name, manifest.digest, manifest.content)
+            )
+            index = repository.index.with_manifest(Entry.of(manifest, content), tags)
             self._save_index(name, index)
             repository.index = index
 
@@ -259,18 +277,27 @@ class IndexedStorage(abc.ABC):
         repository = self._repositories.get(name)
         return sorted(repository.index.tags) if repository else None
 
-    def referrers(self, name: Name, subject: Digest) -> list[Manifest]:
-        """The manifests of the repository whose subject is `subject`, by digest."""
+    def referrers(
+        self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
+    ) -> tuple[list[StoredManifest], bool]:
+        """A page of the manifests whose subject is `subject`, by digest, and whether more follow."""
         with self._lock:
-            entries = [entry for entry in self._index(name).manifests.values() if entry.subject == subject]
-            found = [(entry, entry.content.read()) for entry in sorted(entries, key=lambda entry: entry.digest)]
-        return [entry.parse(content) for entry, content in found]
+            found = [
+                entry
+                for entry in self._index(name).manifests.values()
+                if entry.subject == subject and entry.digest > last and artifact_type in (None, entry.artifact_type)
+            ]
+            found.sort(key=lambda entry: entry.digest)
+            sizes = itertools.accumulate(entry.content.size for entry in found[:limit])
+            count = max(sum(total <= size for total in sizes), min(limit, len(found), 1))
+            return [entry.load() for entry in found[:count]], count < len(found)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             for session in self._uploads.drain():
-                self._discard_spool(session)
+                if not session.busy:  # else the request that has it discards it with `release`
+                    self._discard_spool(session)
             self._clear()
             self._repositories.clear()
 

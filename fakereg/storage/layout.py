@@ -7,13 +7,14 @@ import json
 import logging
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fakereg import manifest as manifests
 from fakereg.errors import RegistryError
-from fakereg.manifest import OCI_INDEX, Manifest
+from fakereg.manifest import OCI_INDEX, Descriptor, Manifest
 from fakereg.names import ALGORITHMS, Digest, Tag
 from fakereg.storage.content import Content
 from fakereg.storage.indexed import Entry, Index, Repository
@@ -68,100 +69,134 @@ def link(source: Path, target: Path) -> None:
 
 def write_index(layout: Path, index: Index) -> None:
     """Write `index.json` in one step: this is what makes a change of manifests or tags last."""
-    tagged = {digest: [tag for tag, target in index.tags.items() if target == digest] for digest in index.tags.values()}
+    tagged: defaultdict[Digest, list[Tag]] = defaultdict(list)
+    for tag, digest in index.tags.items():
+        tagged[digest].append(tag)
     entries = []
     for digest, entry in index.manifests.items():
         descriptor: dict[str, Any] = {"mediaType": entry.media_type, "digest": digest, "size": entry.content.size}
-        tags = tagged.get(digest, [])
-        entries += [{**descriptor, "annotations": {_TAG_ANNOTATION: tag}} for tag in tags] or [descriptor]
+        entries += [{**descriptor, "annotations": {_TAG_ANNOTATION: tag}} for tag in tagged[digest]] or [descriptor]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
     write(layout / "index.json", json.dumps(document).encode())
 
 
 def take_up(layout: Path) -> Repository:
-    """The repository that `layout` holds, whether this package wrote it or another tool did.
+    """The repository that `layout` holds, whether this package wrote it or another tool did or added to it.
 
-    What a killed process left incomplete is removed; a layout of another tool becomes one of ours.
+    What a killed process left incomplete is removed; what a manifest of the index names is taken up.
+    Raise ValueError or OSError if this is no layout.
     """
-    ours = (layout / "pushed").is_dir()
-    repository = Repository(index=_read_index(layout, children=not ours))
-    files = {digest: path for digest, path in _files(layout / "blobs") if digest}
-    for digest, path in files.items():
-        is_blob = pushed_path(layout, digest).exists() if ours else digest not in repository.index.manifests
-        if is_blob:
+    if not (layout / "oci-layout").is_file():
+        raise ValueError("there is no file oci-layout")
+    index, named = _read_index(layout)
+    foreign = not (layout / "pushed").is_dir()
+    repository = Repository(index=index)
+    for digest, path in _files(layout / "blobs"):
+        marked = pushed_path(layout, digest).exists() or digest in named
+        if marked or (foreign and digest not in index.manifests):
             repository.blobs[digest] = Content(path, path.stat().st_size)
-    if ours:
-        _remove_strays(layout, repository)
-    else:
-        _adopt(layout, repository)
+    _adopt(layout, repository)
+    _remove_strays(layout, repository)
     return repository
 
 
-def _files(folder: Path) -> Iterator[tuple[Digest | None, Path]]:
-    """The files below `blobs` or `pushed`, each with the digest that its path spells, if it does."""
+def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
+    """The regular files below `blobs` or `pushed` whose path spells a digest."""
     for path in folder.glob("*/*"):
-        digest = None
         with contextlib.suppress(RegistryError):
             digest = Digest.parse(f"{path.parent.name}:{path.name}", algorithms=ALGORITHMS)
-        yield digest, path
+            if path.is_file() and not path.is_symlink():
+                yield digest, path
 
 
 def _remove_strays(layout: Path, repository: Repository) -> None:
-    for digest, path in _files(layout / "blobs"):
+    for digest, path in [*_files(layout / "blobs")]:
         if digest not in repository.blobs and digest not in repository.index.manifests:
             path.unlink()
-    for digest, path in _files(layout / "pushed"):
+    for digest, path in [*_files(layout / "pushed")]:
         if digest not in repository.blobs:
             path.unlink()
-    for path in layout.glob(f"*{PARTIAL}"):
-        path.unlink()
+    for path in [*layout.glob(f"*{PARTIAL}"), *layout.glob(f"blobs/*/*{PARTIAL}")]:
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _adopt(layout: Path, repository: Repository) -> None:
+    """Write down what was found, the way this package does: the index first, then the marks of the blobs."""
     write_index(layout, repository.index)
-    partial = layout / ("pushed" + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
     for algorithm in ALGORITHMS:
-        (partial / algorithm).mkdir(parents=True)
         (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
+    if not (layout / "pushed").exists():
+        partial = layout / ("pushed" + PARTIAL)
+        remove(partial)
+        for algorithm in ALGORITHMS:
+            (partial / algorithm).mkdir(parents=True)
+        for digest in repository.blobs:
+            (partial / digest.algorithm / digest.encoded).touch()
+        partial.rename(layout / "pushed")
     for digest in repository.blobs:
-        (partial / digest.algorithm / digest.encoded).touch()
-    partial.rename(layout / "pushed")
+        pushed_path(layout, digest).touch()
 
 
-def _read_index(layout: Path, *, children: bool) -> Index:
-    index = Index()
-    pending = json.loads((layout / "index.json").read_bytes())["manifests"]
+def _read_index(layout: Path) -> tuple[Index, set[Digest]]:
+    """The manifests and tags of a layout, children of indexes included, and the blobs that they name."""
+    index, named = Index(), set[Digest]()
+    pending = _descriptors(layout)
     while pending:
         descriptor = pending.pop()
         manifest = _read_manifest(layout, descriptor)
         if manifest is None:
             continue
-        subject = manifest.subject.digest if manifest.subject else None
-        content = Content(blob_path(layout, manifest.digest), len(manifest.content))
-        entry = Entry(manifest.digest, manifest.media_type, subject, content)
-        index.manifests[entry.digest] = entry
         if tag := _tag(descriptor):
-            index.tags[tag] = entry.digest
-        if children:
-            pending += [{"mediaType": child.media_type, "digest": child.digest} for child in manifest.manifests]
-    return index
+            index.tags[tag] = manifest.digest
+        if manifest.digest in index.manifests:
+            continue
+        content = Content(blob_path(layout, manifest.digest), len(manifest.content))
+        index.manifests[manifest.digest] = Entry.of(manifest, content)
+        named |= {blob.digest for blob in manifest.blobs}
+        pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
+    return index, named
+
+
+def _child(child: Descriptor) -> dict[str, Any]:
+    return {"mediaType": child.media_type, "digest": child.digest, "child": True}
+
+
+def _descriptors(layout: Path) -> list[dict[str, Any]]:
+    """The descriptors in `index.json`; raise ValueError if it is not what the image specification says."""
+    document = json.loads((layout / "index.json").read_bytes())
+    entries = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError("index.json is not an image index")
+    return list(reversed(entries))
 
 
 def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
+    """The manifest that a descriptor names; None, and a line in the log, if it is not there or not whole."""
     try:
-        digest = Digest.parse(descriptor["digest"], algorithms=ALGORITHMS)
+        digest = Digest.parse(str(descriptor.get("digest")), algorithms=ALGORITHMS)
         content = blob_path(layout, digest).read_bytes()
-        return manifests.parse(content, descriptor["mediaType"], digest)
-    except (RegistryError, FileNotFoundError) as problem:
-        _log.warning("%s: manifest %s is left out: %s", layout, descriptor["digest"], problem)
+        if Digest.of(content, algorithm=digest.algorithm) != digest:
+            raise ValueError("the content does not match the digest")
+        return manifests.parse(content, str(descriptor.get("mediaType")), digest)
+    except (RegistryError, OSError, ValueError) as problem:
+        if not (descriptor.get("child") and isinstance(problem, FileNotFoundError)):  # an index may be sparse
+            _log.warning("%s: manifest %s is left out: %s", layout, descriptor.get("digest"), problem)
         return None
 
 
 def _tag(descriptor: dict[str, Any]) -> Tag | None:
-    text = (descriptor.get("annotations") or {}).get(_TAG_ANNOTATION)
+    annotations = descriptor.get("annotations")
+    text = annotations.get(_TAG_ANNOTATION) if isinstance(annotations, dict) else None
     try:
-        return Tag.parse(text) if text else None
+        return Tag.parse(text) if isinstance(text, str) else None
     except RegistryError:
         _log.warning("%r is not a tag and is left out", text)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from fakereg.clock import Clock
 from fakereg.names import Digest, Name
-from fakereg.storage.base import TooManyUploads, UploadBusy, UploadGone
+from fakereg.storage.base import UploadBusy, UploadGone
 from fakereg.storage.content import Spool
 
 _READ_BYTES = 1 << 20
@@ -23,6 +24,9 @@ _ASIDE_BYTES = 64 * 1024
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="fakereg hash")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along to a child
 
 
 class UploadSession:
@@ -60,22 +64,37 @@ class UploadSession:
             self._lock.release()
             raise UploadGone
         self._mark = (self.size, self._hash.copy() if self._hash else None)
-        self.spool.open()
+        try:
+            self.spool.open()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def release(self) -> None:
         """Give the session back."""
         self._finish_hashing()
         self.spool.close()
+        if self.ended:
+            self.spool.discard()
         self._lock.release()
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
+        """Add bytes at the end; raise UploadGone if the session was ended meanwhile."""
+        if self.ended:
+            raise UploadGone
         self._finish_hashing()
+        size = self.size
         if self._hash and len(data) >= _ASIDE_BYTES:
             self._hashing = _pool().submit(self._hash.update, data)
         elif self._hash:
             self._hash.update(data)
-        self.spool.write(data)
+        try:
+            self.spool.write(data)
+        except BaseException:  # the disk is full, say: hash, size and file have to tell the same again
+            self._finish_hashing()
+            self._hash = None
+            self.spool.truncate(size)
+            raise
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
@@ -111,13 +130,14 @@ class UploadTable:
         self._sessions[session.id] = session
         self._touch(session)
 
-    def make_room(self, limit: int) -> list[UploadSession]:
-        """Take out the expired sessions and return them; raise TooManyUploads if `limit` are still open."""
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def take_expired(self) -> list[UploadSession]:
+        """Take out the expired sessions."""
         expired = list(self._expired())
         for session in expired:
             self.remove(session)
-        if len(self._sessions) >= limit:
-            raise TooManyUploads
         return expired
 
     def get(self, name: Name, id: str) -> UploadSession | None:
@@ -129,7 +149,9 @@ class UploadTable:
         return session
 
     def remove(self, session: UploadSession) -> None:
-        """Take a session out for good."""
+        """Take a session out for good; raise UploadGone if another request did."""
+        if session.ended:
+            raise UploadGone
         session.ended = True
         del self._sessions[session.id]
 

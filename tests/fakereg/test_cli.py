@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import trustme
 import urllib3
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 import fakereg
 from fakereg import cli, dialects
@@ -84,3 +87,36 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--version"])
     assert capsys.readouterr().out == f"fakereg {fakereg.__version__}\n"
+
+
+def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    process = start()
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    with urllib3.PoolManager() as http:
+        for _ in range(1500):
+            assert http.request("GET", f"{url}/v2/" + "x" * 100).status == 404
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+    process.communicate()
+
+
+def test_a_signal_right_after_the_url_is_obeyed() -> None:
+    for _ in range(5):
+        process = start()
+        assert process.stdout
+        process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+
+
+def test_a_key_with_a_pass_phrase_is_refused_without_asking(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    (tmp_path / "key.pem").write_bytes(pem)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "cert.pem"))
+    files = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
+    assert cli.main(["serve", "--port", "0", *files]) == 2
+    assert "no certificate with its key" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import trustme
 import urllib3
 
 import fakereg
+from fakereg import server as server_module
 from fakereg.names import Digest
 from fakereg.server import Server
 
@@ -130,7 +132,7 @@ def test_a_short_unread_body_keeps_the_connection(server: Server) -> None:
         (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-        (b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", 505),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
         (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
         (b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
@@ -150,6 +152,45 @@ def test_what_is_not_http_is_refused_and_the_connection_closed(
         answer = read_answer(client)
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer
     assert b'"errors"' in answer
+
+
+@pytest.mark.parametrize("rest", [b" HTTP/2.0\r\n", b" HTTP/1.1\r\nX: %b\r\n" % (b"x" * 66_000)])
+def test_a_refused_head_has_no_body(server: Server, rest: bytes) -> None:
+    with connected(server) as client:
+        client.sendall(b"HEAD /" + rest + b"Host: x\r\n\r\n")
+        assert read_answer(client).endswith(b"\r\n\r\n")
+
+
+def test_a_later_minor_version_is_served(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET / HTTP/1.2\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = read_answer(client)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"\r\nDate: " in answer
+
+
+def test_a_refusal_does_not_wait_for_the_body() -> None:
+    with Server(echo, idle_timeout=60.0) as server, connected(server) as client:
+        client.sendall(b"PUT /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n")
+        assert read_some(client, b"\r\n\r\n").startswith(b"HTTP/1.1 413")
+
+
+def test_idle_connections_make_room_and_do_not_keep_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CONNECTION_LIMIT", 3)
+    server = Server(echo, idle_timeout=60.0)
+    server.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(connected(server))
+        client = stack.enter_context(connected(server))
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_some(client, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+        for _ in range(6):
+            stack.enter_context(connected(server))
+        stopper = threading.Thread(target=server.stop)
+        stopper.start()
+        stopper.join(10)
+        assert not stopper.is_alive()
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_another() -> None:
@@ -236,17 +277,11 @@ def test_many_connections_at_once(server: Server) -> None:
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
 @pytest.mark.parametrize("tls", [False, True])
-def test_blobs_travel_over_both_schemes(tmp_path: Any, tls: bool, size: int) -> None:
-    authority = trustme.CA()
-    files: dict[str, Any] = {}
-    if tls:
-        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
-        files["tls_cert"] = str(tmp_path / "server.pem")
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
+def test_blobs_travel_over_both_schemes(certificate: tuple[str, ssl.SSLContext], tls: bool, size: int) -> None:
+    file, context = certificate
     content = b"x" * size
     digest = Digest.of(content)
-    with fakereg.serve(**files) as registry, urllib3.PoolManager(ssl_context=context) as client:
+    with fakereg.serve(tls_cert=file if tls else None) as registry, urllib3.PoolManager(ssl_context=context) as client:
         assert registry.url.startswith("https://127.0.0.1:" if tls else "http://127.0.0.1:")
         path = f"{registry.url}/v2/a/blobs"
         assert client.request("POST", f"{path}/uploads/?digest={digest}", body=content).status == 201
@@ -278,3 +313,94 @@ def test_malformed_chunks_are_an_error_of_the_client(chunk: bytes) -> None:
             assert read_answer(client).startswith(b"HTTP/1.1 400 ")
         assert registry.journal.filter(method="PATCH", status=400)
         assert http.request("GET", registry.url + location).status == 204
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, ssl.SSLContext]:
+    """A file with a certificate for 127.0.0.1 and its key, and a context that trusts it."""
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return str(tmp_path / "server.pem"), context
+
+
+def test_an_early_refusal_can_be_read_over_tls(certificate: tuple[str, ssl.SSLContext]) -> None:
+    file, context = certificate
+    with fakereg.serve(tls_cert=file) as registry, urllib3.PoolManager(ssl_context=context, retries=False) as http:
+        for _ in range(3):
+            answer = http.request("PUT", f"{registry.url}/v2/a/manifests/v1", body=b"x" * 6_000_000)
+            assert answer.status == 413
+
+
+def test_half_open_tls_connections_end_with_the_server(certificate: tuple[str, ssl.SSLContext]) -> None:
+    with contextlib.ExitStack() as stack:
+        with fakereg.serve(tls_cert=certificate[0]) as registry:
+            host, _, port = registry.host.rpartition(":")
+            clients = [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(5)]
+            time.sleep(0.2)
+        assert [client.recv(1) for client in clients] == [b""] * 5
+
+
+def test_garbage_within_a_tls_body_is_an_error_of_the_client(
+    certificate: tuple[str, ssl.SSLContext], caplog: pytest.LogCaptureFixture
+) -> None:
+    file, context = certificate
+    with fakereg.serve(tls_cert=file) as registry:
+        host, _, port = registry.host.rpartition(":")
+        plain = socket.create_connection((host, int(port)), timeout=10)
+        duplicate = plain.dup()
+        with duplicate, context.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+            client.sendall(b"PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+            time.sleep(0.1)
+            duplicate.sendall(b"garbage" * 10)
+            registry.journal.wait(method="PUT", status=400)
+    assert "failed" not in caplog.text
+
+
+def test_a_reset_ends_an_upload_under_way(caplog: pytest.LogCaptureFixture) -> None:
+    with fakereg.serve() as registry, urllib3.PoolManager() as http:
+        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
+        host, _, port = registry.host.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
+            client.sendall(b"x" * 40)
+            time.sleep(0.1)
+            registry.reset()
+            client.sendall(b"x" * 60)
+            assert read_some(client, b"\r\n\r\n").startswith(b"HTTP/1.1 404")
+    assert "failed" not in caplog.text
+
+
+def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path) -> None:
+    content = b"x" * 3_000_000
+    digest = Digest.of(content)
+    with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
+        http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=content)
+        with (tmp_path / "repositories" / "a" / "blobs" / "sha256" / digest.encoded).open("r+b") as file:
+            file.truncate(10)
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            http.request("GET", f"{registry.url}/v2/a/blobs/{digest}")
+
+
+def test_a_storage_that_fails_is_503_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "repositories" / "a").mkdir(parents=True)
+    (tmp_path / "repositories" / "a" / "notes.txt").write_text("mine")
+    digest = Digest.of(b"content")
+    with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
+        answer = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=b"content")
+        assert answer.status == 503
+        assert answer.headers["Retry-After"]
+        registry.reset()
+    assert (tmp_path / "repositories" / "a" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("host", ["a b", "[::1", "x:99999999", ""])
+def test_absolute_locations_survive_a_bad_host(host: str) -> None:
+    with fakereg.serve(dialect="oci,absolute_locations=true") as registry:
+        address, _, port = registry.host.rpartition(":")
+        with socket.create_connection((address, int(port)), timeout=10) as client:
+            client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: %b\r\n" % host.encode())
+            client.sendall(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+            answer = read_answer(client)
+        assert f"Location: {registry.url}/v2/a/".encode() in answer
