@@ -71,7 +71,7 @@ def test_a_range_is_answered_with_206(client: RegistryClient, header: str, expec
     assert response.headers["Content-Range"] == f"bytes {start}-{start + len(response.data) - 1}/{len(CONTENT)}"
 
 
-@pytest.mark.parametrize("header", ["bytes=1024-", "bytes=9999-10000"])
+@pytest.mark.parametrize("header", ["bytes=1024-", "bytes=9999-10000", "bytes=-0", "bytes=-000"])
 def test_a_range_outside_is_416(client: RegistryClient, header: str) -> None:
     digest = client.push_blob("a", CONTENT)
     response = client.get(f"/v2/a/blobs/{digest}", headers={"Range": header})
@@ -79,7 +79,7 @@ def test_a_range_outside_is_416(client: RegistryClient, header: str) -> None:
     assert response.headers["Content-Range"] == "bytes */1024"
 
 
-@pytest.mark.parametrize("header", ["items=0-1", "bytes=5-1", "bytes=a-b", "bytes", "bytes=0-1,5-6", "bytes=-0", ""])
+@pytest.mark.parametrize("header", ["items=0-1", "bytes=5-1", "bytes=a-b", "bytes", "bytes=0-1,5-6", "bytes=-", ""])
 def test_a_range_that_need_not_be_obeyed_gets_it_all(client: RegistryClient, header: str) -> None:
     digest = client.push_blob("a", CONTENT)
     response = client.get(f"/v2/a/blobs/{digest}", headers={"Range": header})
