@@ -1,0 +1,64 @@
+"""`fakereg serve` as a process of its own, the way its users start it."""
+
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it is, and where it writes its request log."""
+
+    url: str
+    log_file: Path
+
+    @property
+    def host(self) -> str:
+        """The `127.0.0.1:PORT` that begins the name of an image."""
+        return self.url.removeprefix("http://")
+
+    def log(self, *words: str) -> list[str]:
+        """Return the lines of the request log that hold every one of the words."""
+        return [line for line in self.log_file.read_text().splitlines() if all(word in line for word in words)]
+
+
+@contextmanager
+def serving(storage: str, log_file: Path, *options: str) -> Iterator[Server]:
+    """Start a server on a free port, hand it out, stop it, and see that it ended well and never met an error."""
+    command = (sys.executable, "-m", "fakereg", "serve", "--host", "127.0.0.1", "--port", "0", "--storage", storage)
+    with (
+        log_file.open("w") as log,
+        subprocess.Popen((*command, *options), stdout=subprocess.PIPE, stderr=log, text=True) as process,
+    ):
+        try:
+            yield Server(_first_line(process, log_file), log_file)
+        finally:
+            code = _stop(process)
+    text = log_file.read_text()
+    assert "Traceback" not in text, text
+    assert code == 0, f"`fakereg serve` ended with exit code {code}:\n{text}"
+
+
+def _first_line(process: subprocess.Popen[str], log_file: Path) -> str:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    line = process.stdout.readline().strip() if readable else ""
+    assert line.startswith("http://127.0.0.1:"), f"`fakereg serve` printed {line!r} and said:\n{log_file.read_text()}"
+    return line
+
+
+def _stop(process: subprocess.Popen[str]) -> int:
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

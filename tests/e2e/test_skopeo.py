@@ -1,0 +1,111 @@
+"""skopeo copies images in and out, lists, inspects and deletes them, and reads the store of a stopped server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.clients import Skopeo
+from tests.e2e.layout import Descriptor, read_blobs, write_image, write_index, write_layout
+from tests.e2e.server import Server, serving
+
+REPOSITORY = "e2e/some-image"
+
+
+@pytest.fixture
+def source(tmp_path: Path, seed: int) -> tuple[Path, Descriptor]:
+    """An OCI image layout with one image, tagged `latest`, and the descriptor of its manifest."""
+    folder = tmp_path / "source"
+    manifest = write_image(folder, seed=seed)
+    write_layout(folder, {"latest": manifest})
+    return folder, manifest
+
+
+def test_image_comes_back_with_the_same_bytes(
+    skopeo: Skopeo, server: Server, source: tuple[Path, Descriptor], tmp_path: Path
+) -> None:
+    folder, manifest = source
+    image = f"docker://{server.host}/{REPOSITORY}"
+    skopeo.copy(f"oci:{folder}:latest", f"{image}:v1")
+    skopeo.copy(f"{image}:v1", f"oci:{tmp_path / 'by-tag'}:latest")
+    skopeo.copy(f"{image}@{manifest['digest']}", f"oci:{tmp_path / 'by-digest'}:latest")
+    assert read_blobs(tmp_path / "by-tag") == read_blobs(folder)
+    assert read_blobs(tmp_path / "by-digest") == read_blobs(folder)
+
+
+def test_index_comes_back_with_every_image(skopeo: Skopeo, server: Server, tmp_path: Path, seed: int) -> None:
+    folder = tmp_path / "source"
+    architectures = ("amd64", "arm64", "riscv64")
+    images = {
+        architecture: write_image(folder, seed=seed + 10 * number, architecture=architecture)
+        for number, architecture in enumerate(architectures)
+    }
+    write_layout(folder, {"latest": write_index(folder, images)})
+    image = f"docker://{server.host}/{REPOSITORY}:multi"
+    skopeo.copy(f"oci:{folder}:latest", image, "--all")
+    skopeo.copy(image, f"oci:{tmp_path / 'copy'}:latest", "--all")
+    assert read_blobs(tmp_path / "copy") == read_blobs(folder)
+    assert skopeo.inspect(image, "--override-arch", "arm64")["Architecture"] == "arm64"
+
+
+def test_docker_schema_2_comes_back_with_the_same_bytes(
+    skopeo: Skopeo, server: Server, source: tuple[Path, Descriptor], tmp_path: Path
+) -> None:
+    folder, _ = source
+    image = f"docker://{server.host}/{REPOSITORY}:schema-2"
+    skopeo.copy(f"oci:{folder}:latest", image, "--format", "v2s2")
+    raw = skopeo.inspect(image, "--raw")
+    assert raw["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    skopeo.copy(image, f"dir:{tmp_path / 'copy'}")
+    assert json.loads((tmp_path / "copy" / "manifest.json").read_bytes()) == raw
+
+
+def test_inspect_shows_the_manifest_and_its_tags(
+    skopeo: Skopeo, server: Server, source: tuple[Path, Descriptor]
+) -> None:
+    folder, manifest = source
+    image = f"docker://{server.host}/{REPOSITORY}"
+    for tag in ("v2", "v1", "latest"):
+        skopeo.copy(f"oci:{folder}:latest", f"{image}:{tag}")
+    facts = skopeo.inspect(f"{image}:v1")
+    content = json.loads(read_blobs(folder)[manifest["digest"]])
+    assert facts["Digest"] == manifest["digest"]
+    assert facts["Layers"] == [layer["digest"] for layer in content["layers"]]
+    assert facts["RepoTags"] == ["latest", "v1", "v2"]
+    assert skopeo.inspect(f"{image}:v1", "--raw") == content
+    assert json.loads(skopeo("list-tags", "--tls-verify=false", image).stdout)["Tags"] == ["latest", "v1", "v2"]
+
+
+def test_deleted_image_is_gone(skopeo: Skopeo, server: Server, source: tuple[Path, Descriptor], seed: int) -> None:
+    folder, manifest = source
+    write_layout(folder, {"latest": manifest, "other": write_image(folder, seed=seed + 100)})
+    image = f"docker://{server.host}/{REPOSITORY}"
+    skopeo.copy(f"oci:{folder}:latest", f"{image}:doomed")
+    skopeo.copy(f"oci:{folder}:other", f"{image}:kept")
+    skopeo("delete", "--tls-verify=false", f"{image}:doomed")
+    refused = skopeo("inspect", "--tls-verify=false", f"{image}:doomed", ok=False)
+    assert "manifest unknown" in refused.text
+    assert json.loads(skopeo("list-tags", "--tls-verify=false", image).stdout)["Tags"] == ["kept"]
+
+
+def test_store_of_a_stopped_server_is_an_image_layout(
+    skopeo: Skopeo, source: tuple[Path, Descriptor], tmp_path: Path
+) -> None:
+    folder, manifest = source
+    store = tmp_path / "store"
+    with serving(f"directory:{store}", tmp_path / "requests.log") as server:
+        skopeo.copy(f"oci:{folder}:latest", f"docker://{server.host}/{REPOSITORY}:v1")
+    layout = store / "repositories" / REPOSITORY.replace("/", "+")
+    assert skopeo.inspect(f"oci:{layout}:v1")["Digest"] == manifest["digest"]
+    skopeo.copy(f"oci:{layout}:v1", f"oci:{tmp_path / 'copy'}:latest")
+    assert read_blobs(tmp_path / "copy") == read_blobs(folder)
+
+
+def test_store_survives_a_restart(skopeo: Skopeo, source: tuple[Path, Descriptor], tmp_path: Path) -> None:
+    folder, _ = source
+    store = f"directory:{tmp_path / 'store'}"
+    with serving(store, tmp_path / "requests-1.log") as server:
+        skopeo.copy(f"oci:{folder}:latest", f"docker://{server.host}/{REPOSITORY}:v1")
+    with serving(store, tmp_path / "requests-2.log") as server:
+        skopeo.copy(f"docker://{server.host}/{REPOSITORY}:v1", f"oci:{tmp_path / 'copy'}:latest")
+    assert read_blobs(tmp_path / "copy") == read_blobs(folder)
