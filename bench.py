@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,7 +62,7 @@ def report(text: str) -> None:
 def large_blob(folder: Path, size: int) -> None:
     """Push and pull one blob on each storage, beside hashing the same bytes."""
     block = os.urandom(MIB)
-    digest = hashlib.sha256(block * (size // MIB)).hexdigest() if size <= MIB else _digest(block, size)
+    digest = _digest(block, size)
     report(f"\nblob of {size // MIB} MiB over loopback, best of {ROUNDS}")
     for storage in ("memory", f"directory:{folder / 'store'}"):
         hashed = pushed = pulled = float("inf")
@@ -70,8 +71,8 @@ def large_blob(folder: Path, size: int) -> None:
             for turn in range(ROUNDS):
                 hashed = min(hashed, timed(lambda: _digest(block, size)))
                 name = f"bench/round-{turn}"
-                pushed = min(pushed, timed(lambda name=name: _push(url, name, block, size, digest)))  # type: ignore[misc]
-                pulled = min(pulled, timed(lambda name=name: _pull(url, name, digest, size)))  # type: ignore[misc]
+                pushed = min(pushed, timed(partial(_push, url, name, block, size, digest)))
+                pulled = min(pulled, timed(partial(_pull, url, name, digest, size)))
                 urllib3.request("DELETE", f"{url}/v2/{name}/blobs/sha256:{digest}")
             peak = _memory(process, "VmHWM")
         hash_rate, push_rate, pull_rate = (size / MIB / seconds for seconds in (hashed, pushed, pulled))

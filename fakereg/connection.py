@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import logging
 import socket
 import ssl
@@ -183,6 +184,7 @@ class Exchange:
         self._application = application
         self._status = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._written: list[bytes] = []
         self._body = RequestBody(client, http, request)
         self._environ = {**environ(), **_environ(request), "wsgi.input": self._body}
 
@@ -218,10 +220,7 @@ class Exchange:
     ) -> Callable[[bytes], object]:
         self._status = status.encode("latin-1")
         self._headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        return self._write
-
-    def _write(self, data: bytes) -> None:
-        raise NotImplementedError("the write callable of PEP 3333 is for old applications")
+        return self._written.append
 
     def _fail(self) -> None:
         self._start_response("500 Internal Server Error", [("Content-Length", "0")])
@@ -241,7 +240,7 @@ class Exchange:
 
     def _send_parts(self, pending: bytes, body: Iterable[bytes]) -> None:
         """Send the parts; the head goes with the first of them, the end with the last."""
-        for part in body:
+        for part in itertools.chain(self._written, body):
             encoded = self._http.send(h11.Data(data=part)) or b""
             if pending and len(encoded) < READ_BYTES:
                 encoded, pending = pending + encoded, b""
@@ -260,7 +259,8 @@ class Exchange:
         except io.UnsupportedOperation:
             self._send_parts(b"", body)
             return
-        self._http.send_with_data_passthrough(h11.Data(data=_Placeholder(body.count)))  # type: ignore[arg-type]
+        counted = _Placeholder(body.count)  # h11's manual wants no more than a length here, its types want bytes
+        self._http.send_with_data_passthrough(h11.Data(data=counted))  # type: ignore[arg-type]
         if body.count and self._socket.sendfile(body.file, body.offset, body.count) < body.count:
             raise ConnectionError("the file has become shorter than the answer says")
         self._http.send(h11.EndOfMessage())

@@ -18,7 +18,7 @@ from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
-from fakereg.storage.contract import A, B, image, index, push, pushed_image, read, start, stored
+from fakereg.storage.contract_steps import A, B, image, index, push, pushed_image, read, start, stored
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
-import urllib3
 
-import fakereg
 from fakereg import server as server_module
-from fakereg.names import Digest
 from fakereg.server import Server
+from tests.fakereg.sockets import read_answer, read_some
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -42,24 +37,6 @@ def connected(server: Server) -> Iterator[socket.socket]:
     host, _, port = server.host.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=10) as client:
         yield client
-
-
-def read_answer(client: socket.socket) -> bytes:
-    """Everything up to the end of the connection."""
-    parts = []
-    while data := client.recv(65536):
-        parts.append(data)
-    return b"".join(parts)
-
-
-def read_some(client: socket.socket, until: bytes) -> bytes:
-    """Everything up to and with `until`."""
-    data = b""
-    while until not in data:
-        more = client.recv(65536)
-        assert more, data
-        data += more
-    return data
 
 
 def test_a_connection_is_kept(server: Server) -> None:
@@ -88,6 +65,16 @@ def test_requests_behind_bodies_are_found_wherever_the_pieces_part(server: Serve
             time.sleep(0.05)
         answer = read_answer(client)
     assert [answer.count(part) for part in (b"hello", b"abc", b"end", b" 200 ")] == [2, 1, 1, 4]
+
+
+def test_what_an_application_writes_comes_before_what_it_returns() -> None:
+    def old(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Length", "6")])(b"one")
+        return [b"two"]
+
+    with Server(old) as server, connected(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_some(client, b"onetwo")
 
 
 def test_a_chunked_body_is_decoded(server: Server) -> None:
@@ -273,134 +260,3 @@ def test_many_connections_at_once(server: Server) -> None:
             client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
         for client in clients:
             assert read_some(client, b"hi")
-
-
-@pytest.mark.parametrize("size", [0, 10, 3_000_000])
-@pytest.mark.parametrize("tls", [False, True])
-def test_blobs_travel_over_both_schemes(certificate: tuple[str, ssl.SSLContext], tls: bool, size: int) -> None:
-    file, context = certificate
-    content = b"x" * size
-    digest = Digest.of(content)
-    with fakereg.serve(tls_cert=file if tls else None) as registry, urllib3.PoolManager(ssl_context=context) as client:
-        assert registry.url.startswith("https://127.0.0.1:" if tls else "http://127.0.0.1:")
-        path = f"{registry.url}/v2/a/blobs"
-        assert client.request("POST", f"{path}/uploads/?digest={digest}", body=content).status == 201
-        assert client.request("GET", f"{path}/{digest}").data == content
-        part = client.request("GET", f"{path}/{digest}", headers={"Range": "bytes=-5"})
-        assert part.data == content[-5:]
-
-
-def test_a_client_that_goes_away_leaves_what_it_sent() -> None:
-    with fakereg.serve() as registry, urllib3.PoolManager() as http:
-        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
-        host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port))) as client:
-            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
-            client.sendall(b"x" * 40)
-        registry.journal.wait(method="PATCH", status=400)
-        assert http.request("GET", registry.url + location).headers["Range"] == "0-39"
-
-
-@pytest.mark.parametrize("chunk", [b"zz\r\n", b"-1\r\n", b"5\r\nabc", b"5\r\nabcdefghij\r\n", b"f" * 30 + b"\r\n"])
-def test_malformed_chunks_are_an_error_of_the_client(chunk: bytes) -> None:
-    with fakereg.serve() as registry, urllib3.PoolManager() as http:
-        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
-        host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
-            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\n" % location.encode())
-            client.sendall(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + chunk)
-            client.shutdown(socket.SHUT_WR)
-            assert read_answer(client).startswith(b"HTTP/1.1 400 ")
-        assert registry.journal.filter(method="PATCH", status=400)
-        assert http.request("GET", registry.url + location).status == 204
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[str, ssl.SSLContext]:
-    """A file with a certificate for 127.0.0.1 and its key, and a context that trusts it."""
-    authority = trustme.CA()
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "server.pem"))
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return str(tmp_path / "server.pem"), context
-
-
-def test_an_early_refusal_can_be_read_over_tls(certificate: tuple[str, ssl.SSLContext]) -> None:
-    file, context = certificate
-    with fakereg.serve(tls_cert=file) as registry, urllib3.PoolManager(ssl_context=context, retries=False) as http:
-        for _ in range(3):
-            answer = http.request("PUT", f"{registry.url}/v2/a/manifests/v1", body=b"x" * 6_000_000)
-            assert answer.status == 413
-
-
-def test_half_open_tls_connections_end_with_the_server(certificate: tuple[str, ssl.SSLContext]) -> None:
-    with contextlib.ExitStack() as stack:
-        with fakereg.serve(tls_cert=certificate[0]) as registry:
-            host, _, port = registry.host.rpartition(":")
-            clients = [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(5)]
-            time.sleep(0.2)
-        assert [client.recv(1) for client in clients] == [b""] * 5
-
-
-def test_garbage_within_a_tls_body_is_an_error_of_the_client(
-    certificate: tuple[str, ssl.SSLContext], caplog: pytest.LogCaptureFixture
-) -> None:
-    file, context = certificate
-    with fakereg.serve(tls_cert=file) as registry:
-        host, _, port = registry.host.rpartition(":")
-        plain = socket.create_connection((host, int(port)), timeout=10)
-        duplicate = plain.dup()
-        with duplicate, context.wrap_socket(plain, server_hostname="127.0.0.1") as client:
-            client.sendall(b"PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-            time.sleep(0.1)
-            duplicate.sendall(b"garbage" * 10)
-            registry.journal.wait(method="PUT", status=400)
-    assert "failed" not in caplog.text
-
-
-def test_a_reset_ends_an_upload_under_way(caplog: pytest.LogCaptureFixture) -> None:
-    with fakereg.serve() as registry, urllib3.PoolManager() as http:
-        location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
-        host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
-            client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
-            client.sendall(b"x" * 40)
-            time.sleep(0.1)
-            registry.reset()
-            client.sendall(b"x" * 60)
-            assert read_some(client, b"\r\n\r\n").startswith(b"HTTP/1.1 404")
-    assert "failed" not in caplog.text
-
-
-def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path) -> None:
-    content = b"x" * 3_000_000
-    digest = Digest.of(content)
-    with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
-        http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=content)
-        with (tmp_path / "repositories" / "a" / "blobs" / "sha256" / digest.encoded).open("r+b") as file:
-            file.truncate(10)
-        with pytest.raises(urllib3.exceptions.ProtocolError):
-            http.request("GET", f"{registry.url}/v2/a/blobs/{digest}")
-
-
-def test_a_storage_that_fails_is_503_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:
-    (tmp_path / "repositories" / "a").mkdir(parents=True)
-    (tmp_path / "repositories" / "a" / "notes.txt").write_text("mine")
-    digest = Digest.of(b"content")
-    with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
-        answer = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=b"content")
-        assert answer.status == 503
-        assert answer.headers["Retry-After"]
-        registry.reset()
-    assert (tmp_path / "repositories" / "a" / "notes.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize("host", ["a b", "[::1", "x:99999999", ""])
-def test_absolute_locations_survive_a_bad_host(host: str) -> None:
-    with fakereg.serve(dialect="oci,absolute_locations=true") as registry:
-        address, _, port = registry.host.rpartition(":")
-        with socket.create_connection((address, int(port)), timeout=10) as client:
-            client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: %b\r\n" % host.encode())
-            client.sendall(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
-            answer = read_answer(client)
-        assert f"Location: {registry.url}/v2/a/".encode() in answer
