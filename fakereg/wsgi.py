@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -12,6 +13,8 @@ from werkzeug.wrappers import Request, Response
 from fakereg.dialects import Dialect
 from fakereg.names import Name
 from fakereg.storage.base import Storage
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 READ_BYTES = 256 * 1024
 """How much of a body is in memory at a time."""
@@ -33,9 +36,7 @@ class Call:
         """`path` as the dialect writes it into a Location header."""
         if not self.dialect.absolute_locations:
             return path
-        environ = self.request.environ
-        host = self.request.host or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-        return f"{self.request.scheme}://{host}{path}"
+        return f"{self.request.scheme}://{_host(self.request)}{path}"
 
     def source(self, name: Name) -> tuple[Name, dict[str, str]]:
         """The repository that a pull reads, and the headers that say so (section "Registry Proxying").
@@ -47,6 +48,15 @@ class Call:
             return name, {}
         scoped = Name(f"{host}/{name}")
         return (scoped, {"OCI-Namespace": host}) if self.storage.has_repository(scoped) else (name, {})
+
+
+def _host(request: Request) -> str:
+    """The host that was asked, with its port; the address of the socket if the client does not say it properly."""
+    asked = request.environ.get("HTTP_HOST", "")
+    if _HOST.fullmatch(asked):
+        return str(asked)
+    name, port = request.environ["SERVER_NAME"], request.environ["SERVER_PORT"]
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
 Handler = Callable[..., Response]
