@@ -228,6 +228,17 @@ def test_a_write_that_fails_leaves_what_was_there(storage: Storage, first: int) 
     assert read(storage, A, digest) == content
 
 
+def test_a_manifest_that_cannot_be_written_leaves_no_trace(folder: Path) -> None:
+    with opened(folder) as storage:
+        config = push(storage, A, b"{}")
+        large = image(config, note="x" * 5000)
+        with no_file_over(4000), pytest.raises(OSError, match="too large"):
+            storage.put_manifest(A, large, tags=[Tag("tag")], complete=True)
+        assert storage.tags(A) == []
+        assert storage.manifest(A, large.digest) is None
+    assert not list(folder.rglob("*.partial"))
+
+
 def test_a_session_that_cannot_be_claimed_can_be_later(folder: Path) -> None:
     with opened(folder) as storage:
         upload = start(storage, A)

@@ -51,8 +51,12 @@ def pushed_path(layout: Path, digest: Digest) -> Path:
 def write(path: Path, data: bytes) -> None:
     """Write a file in one step."""
     partial = path.with_name(path.name + PARTIAL)
-    partial.write_bytes(data)
-    partial.replace(path)
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def link(source: Path, target: Path) -> None:
