@@ -74,6 +74,15 @@ def write(url: str, name: str, seed: int, known: Acknowledged) -> None:
             known.unsure.discard(tag)
 
 
+def wait_for_first(books: list[Acknowledged]) -> None:
+    """Until something is acknowledged, so that there is something to lose."""
+    for _ in range(3000):
+        if any(book.manifests for book in books):
+            return
+        time.sleep(0.01)
+    pytest.fail("nothing was acknowledged within 30 s")
+
+
 def check(url: str, name: str, known: Acknowledged) -> None:
     """Everything acknowledged is served; whatever is served is whole."""
     http = urllib3.PoolManager(retries=False)
@@ -102,6 +111,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, seed: int) -> None:
         ]
         for writer in writers:
             writer.start()
+        wait_for_first(books)
         time.sleep(delay)
         process.kill()
         for writer in writers:
@@ -111,4 +121,3 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, seed: int) -> None:
             check(url, f"writer/{number}", book)
     for file in tmp_path.glob("repositories/*/blobs/*/*"):
         assert Digest.of(file.read_bytes(), algorithm=file.parent.name).encoded == file.name
-    assert any(book.manifests for book in books)
