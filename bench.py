@@ -228,7 +228,10 @@ def fixtures(image: str) -> None:
     report(f"  fakereg            {fake_seconds * 1000:8.2f} ms")
     try:
         container_seconds = statistics.median(timed(lambda: _run_container(image)) for _ in range(3))
-    except (OSError, subprocess.SubprocessError) as problem:
+    except subprocess.CalledProcessError as problem:
+        report(f"  left out: container of {image}: {problem.stderr.strip().splitlines()[0]}")
+        return
+    except OSError as problem:
         report(f"  left out: container of {image}: {problem}")
         return
     ratio = container_seconds / fake_seconds

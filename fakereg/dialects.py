@@ -48,7 +48,7 @@ class Dialect:
 
     blob_range: bool = _setting(True, "Range on blobs; off: the whole blob with 200")
     digest_header: bool = _setting(True, "Docker-Content-Digest on manifests and blobs")
-    etag: bool = _setting(True, "ETag and If-None-Match on manifests and blobs")
+    etag: bool = _setting(True, "ETag, If-None-Match, and If-Match on pushes of manifests")
 
     referrers: bool = _setting(True, "referrers API and OCI-Subject; off: 404 and no header")
     referrers_filter: bool = _setting(True, "artifactType filter; off: ignored")

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Request
 
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest
+from fakereg.storage.base import Guard
 from fakereg.wsgi import Call
 
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
@@ -28,6 +29,20 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
 def unchanged(call: Call, digest: Digest) -> bool:
     """Whether the client says that it has this content already: the answer is 304."""
     return call.dialect.etag and call.request.if_none_match.contains_weak(digest)
+
+
+def guard(call: Call) -> Guard | None:
+    """What If-Match and If-None-Match demand of a push, as a check to be made in the same step; None without them."""
+    wanted, unwanted = call.request.if_match, call.request.if_none_match
+    if not call.dialect.etag or not (wanted or unwanted):
+        return None
+
+    def check(current: Digest | None) -> None:
+        lost = wanted and (current is None or not wanted.contains(current))
+        if lost or (current is not None and unwanted.contains_weak(current)):
+            raise RegistryError(Code.DENIED, "what is there now is not what the request expects", status=412)
+
+    return check
 
 
 def byte_range(request: Request, digest: Digest, size: int) -> tuple[int, int] | None:

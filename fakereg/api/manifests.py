@@ -34,7 +34,13 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest = _parse(call, reference)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        call.storage.put_manifest(name, manifest, tags=tags, complete=not call.dialect.missing_descriptors)
+        call.storage.put_manifest(
+            name,
+            manifest,
+            tags=tags,
+            complete=not call.dialect.missing_descriptors,
+            guard=conditional.guard(call),
+        )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]
         raise RegistryError(

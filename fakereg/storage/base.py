@@ -6,7 +6,7 @@ holds a lock while a request body is read or an answer is sent. `fakereg.storage
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from fakereg.manifest import Manifest
@@ -35,6 +35,12 @@ class UploadGone(Exception):
 
 class TooManyUploads(Exception):
     """The limit of open upload sessions is reached."""
+
+
+Guard = Callable[[Digest | None], None]
+"""Is told what a push would replace: the digest that its first tag points to, or its own if it has no tag; None if
+there is no such thing. Raises to prevent the push.
+"""
 
 
 class StoredManifest(NamedTuple):
@@ -111,9 +117,12 @@ class Storage(Protocol):
     def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
         """The manifest that the tag points to or that the digest names."""
 
-    def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
+    def put_manifest(
+        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
+    ) -> None:
         """Store the manifest and point the tags at it, all in one step.
 
+        Within that step `guard` is called first; what it raises passes on, and nothing changes.
         With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
         layers and the subject excepted), and change nothing.
         """

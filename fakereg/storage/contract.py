@@ -243,6 +243,27 @@ def test_an_incomplete_manifest_changes_nothing(storage: Storage) -> None:
     assert storage.manifest(A, Tag("tag")) == stored(manifest)
 
 
+def test_a_guard_is_told_what_a_push_replaces_and_can_prevent_it(storage: Storage) -> None:
+    old = pushed_image(storage, A, "latest", note="old")
+    new = image(Digest.of(b"{}"), note="new")
+    told: list[Digest | None] = []
+
+    def refuse(current: Digest | None) -> None:
+        told.append(current)
+        raise LookupError
+
+    for tags in ([Tag("latest")], [Tag("other")], []):
+        with pytest.raises(LookupError):
+            storage.put_manifest(A, new, tags=tags, complete=True, guard=refuse)
+    with pytest.raises(LookupError):
+        storage.put_manifest(A, old, tags=[], complete=True, guard=refuse)
+    assert told == [old.digest, None, None, old.digest]
+    assert storage.manifest(A, new.digest) is None
+    assert storage.tags(A) == ["latest"]
+    storage.put_manifest(A, new, tags=[Tag("latest")], complete=True, guard=told.append)
+    assert storage.manifest(A, Tag("latest")) == stored(new)
+
+
 def test_a_manifest_is_no_blob_and_a_blob_no_manifest(storage: Storage) -> None:
     manifest = pushed_image(storage, A)
     assert storage.blob_size(A, manifest.digest) is None

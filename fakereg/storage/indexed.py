@@ -19,7 +19,7 @@ from typing import BinaryIO
 from fakereg.clock import Clock
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import MissingContent, StoredManifest, TooManyUploads, Upload
+from fakereg.storage.base import Guard, MissingContent, StoredManifest, TooManyUploads, Upload
 from fakereg.storage.content import Content, Spool
 from fakereg.storage.uploads import UploadSession, UploadTable
 
@@ -237,9 +237,13 @@ class IndexedStorage(abc.ABC):
                 return entry.load() if entry else None
         return None
 
-    def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool) -> None:
-        """Store the manifest and point the tags at it, all in one step; raise MissingContent."""
+    def put_manifest(
+        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
+    ) -> None:
+        """Store the manifest and point the tags at it, all in one step; raise MissingContent, or what `guard` does."""
         with self._lock:
+            if guard:
+                guard(self._replaced(name, manifest.digest, tags))
             if complete:
                 self._check_complete(name, manifest)
             repository = self._repository(name)
@@ -304,6 +308,10 @@ class IndexedStorage(abc.ABC):
     def _index(self, name: Name) -> Index:
         repository = self._repositories.get(name)
         return repository.index if repository else Index()
+
+    def _replaced(self, name: Name, digest: Digest, tags: Collection[Tag]) -> Digest | None:
+        index = self._index(name)
+        return index.tags.get(next(iter(tags))) if tags else (digest if digest in index.manifests else None)
 
     def _replace_index(self, name: Name, index: Index) -> None:
         self._save_index(name, index)

@@ -169,6 +169,38 @@ def test_a_known_etag_is_304(client: RegistryClient) -> None:
     assert response.data == b""
 
 
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"If-Match": '"{old}"'}, 201),
+        ({"If-Match": '"x", "{old}"'}, 201),
+        ({"If-Match": "*"}, 201),
+        ({"If-Match": '"x"'}, 412),
+        ({"If-Match": 'W/"{old}"'}, 412),
+        ({"If-None-Match": "*"}, 412),
+        ({"If-None-Match": 'W/"{old}"'}, 412),
+        ({"If-None-Match": '"x"'}, 201),
+    ],
+)
+def test_a_push_can_depend_on_what_it_replaces(
+    client: RegistryClient, config: Digest, condition: dict[str, str], status: int
+) -> None:
+    old = client.push_image("a", "v1")
+    headers = {name: value.format(old=old) for name, value in condition.items()}
+    response = put(client, "/v2/a/manifests/v1", image(config), headers=headers)
+    assert response.status_code == status
+    if status == 412:
+        assert codes(response) == ["DENIED"]
+        assert client.head("/v2/a/manifests/v1").headers["Docker-Content-Digest"] == old
+
+
+@pytest.mark.parametrize(("header", "status"), [("If-Match", 412), ("If-None-Match", 201)])
+def test_a_push_can_depend_on_a_tag_that_is_not_there(
+    client: RegistryClient, config: Digest, header: str, status: int
+) -> None:
+    assert put(client, "/v2/a/manifests/new", image(config), headers={header: "*"}).status_code == status
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_manifest_over_the_limit_is_413(make_client: MakeClient, declared: bool) -> None:
     client = make_client("oci,manifest_size_limit=2000")
