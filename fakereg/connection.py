@@ -262,7 +262,8 @@ class Exchange:
         counted = _Placeholder(body.count)  # h11's manual wants no more than a length here, its types want bytes
         self._http.send_with_data_passthrough(h11.Data(data=counted))  # type: ignore[arg-type]
         if body.count and self._socket.sendfile(body.file, body.offset, body.count) < body.count:
-            raise ConnectionError("the file has become shorter than the answer says")
+            _log.error("a file has become shorter than the answer says; the connection is cut")
+            raise ConnectionError
         self._http.send(h11.EndOfMessage())
 
 

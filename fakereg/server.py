@@ -181,7 +181,12 @@ class Server:
             client, address, application=self._application, tls=self._tls, timeout=self._idle_timeout, done=self._forget
         )
         self._connections.add(connection)
-        connection.start()
+        try:
+            connection.start()
+        except RuntimeError as problem:  # the process has no thread to give; the acceptor must go on
+            _log.error("cannot serve a connection: %s", problem)
+            client.close()
+            self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

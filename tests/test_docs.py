@@ -58,7 +58,7 @@ def test_the_command_lines_parse(line: str) -> None:
 
 def test_every_option_of_serve_that_is_mentioned_exists() -> None:
     section = README.split("## You want a registry without writing Python")[1].split("\n## ")[0]
-    help_text = cli._parser().parse_args
+    parse = cli._parser().parse_args
     for option in set(re.findall(r"`(--(?:storage|dialect|tls-cert|tls-key|port)[^`]*)`", section)):
         words = option.split()
-        help_text(["serve", *(words if len(words) > 1 else [words[0], "1"])])
+        parse(["serve", *(words if len(words) > 1 else [words[0], "1"])])

@@ -353,7 +353,9 @@ def test_files_that_somebody_removed_are_not_there(folder: Path) -> None:
         assert storage.manifest(A, Tag("tag")) is None
         assert storage.open_blob(A, Digest.of(b"layer")) is None
         assert not storage.mount_blob(B, Digest.of(b"layer"), source=A)
-        assert push(storage, B, b"layer")
+        push(storage, B, b"layer")
+        push(storage, A, b"layer")
+        assert read(storage, A, Digest.of(b"layer")) == read(storage, B, Digest.of(b"layer")) == b"layer"
         assert storage.delete_blob(A, Digest.of(b"layer"))
         assert storage.delete_manifest(A, manifest.digest)
         pushed_image(storage, A, "tag")

@@ -55,9 +55,7 @@ def _send(
     if file is None:
         raise _unknown(call, name, digest)
     body = FileRange(file, offset=offset, count=count)
-    response = Response(body, status, headers=headers, content_type=content_type, direct_passthrough=True)
-    response.call_on_close(body.close)
-    return response
+    return Response(body, status, headers=headers, content_type=content_type, direct_passthrough=True)
 
 
 def _unknown(call: Call, name: Name, digest: Digest) -> RegistryError:

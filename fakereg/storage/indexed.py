@@ -175,7 +175,8 @@ class IndexedStorage(abc.ABC):
 
     def _add_blob(self, name: Name, digest: Digest, keep: Callable[[], Content]) -> None:
         repository = self._repository(name)
-        if digest not in repository.blobs:
+        held = repository.blobs.get(digest)
+        if not held or not held.exists():
             repository.blobs[digest] = keep()
 
     def _repository(self, name: Name) -> Repository:

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 def create(layout: Path) -> None:
     """Make an empty layout at `layout`, all of it or nothing."""
     partial = layout.with_name(PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
+    remove(partial)
     for part in ("blobs", "pushed"):
         for algorithm in ALGORITHMS:
             (partial / part / algorithm).mkdir(parents=True)

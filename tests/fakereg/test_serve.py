@@ -114,7 +114,7 @@ def test_a_reset_ends_an_upload_under_way(caplog: pytest.LogCaptureFixture) -> N
     assert "failed" not in caplog.text
 
 
-def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path) -> None:
+def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = b"x" * 3_000_000
     digest = Digest.of(content)
     with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
@@ -123,6 +123,7 @@ def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path) -> None:
             file.truncate(10)
         with pytest.raises(urllib3.exceptions.ProtocolError):
             http.request("GET", f"{registry.url}/v2/a/blobs/{digest}")
+    assert "shorter" in caplog.text
 
 
 def test_a_storage_that_fails_is_503_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:
