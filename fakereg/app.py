@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request, Response
 
-from fakereg import dialects, routes
+from fakereg import auth, dialects, routes
+from fakereg.accounts import Accounts, sample
 from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
+from fakereg.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, Journal, redact
-from fakereg.routes import Resource
+from fakereg.names import Name
+from fakereg.packages import Packages
+from fakereg.routes import Endpoint, Resource
+from fakereg.sites import Sites, new_tokens
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage, StorageError
 from fakereg.wsgi import Call
@@ -28,44 +36,90 @@ _log = logging.getLogger("fakereg.requests")
 
 
 class Registry:
-    """A fake registry.
+    """A fake registry, or several behind one socket.
 
     It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
     (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
     `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
-    `directory:PATH`); `clock` gives seconds and `new_id` a new unique text for upload sessions.
+    `directory:PATH`); `clock` gives seconds and `new_id` a new unique text for upload sessions. Several dialects make
+    as many registries: with `hostname`, each is at a host of its own, as `subdomain_isolation` has it, and the texts
+    of storages get the dialect's name as a subfolder. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For.
+    `accounts` are asked by dialects that authenticate; by default they are `fakereg.accounts.sample()`.
+    `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
     Raise ValueError for an unknown dialect or storage, StorageError for one that cannot be opened.
     """
 
     def __init__(
         self,
         *,
-        dialect: Dialect | str = "oci",
+        dialect: Dialect | str | Sequence[Dialect | str] = "oci",
         storage: Storage | str = "memory",
+        accounts: Accounts | None = None,
+        hostname: str = "",
+        subdomain_isolation: bool = True,
+        unknown_host_status: int = 421,
+        trust_proxy: bool = False,
+        token_key: str | None = None,
+        token_cert: str | None = None,
         clock: Clock = time.time,
         new_id: Callable[[], str] | None = None,
     ) -> None:
-        self.dialect = dialects.parse(dialect) if isinstance(dialect, str) else dialect
-        self.storage = open_storage(storage, clock=clock, new_id=new_id) if isinstance(storage, str) else storage
+        given = [dialect] if isinstance(dialect, Dialect | str) else dialect
+        chosen = [dialects.parse(one) if isinstance(one, str) else one for one in given]
+        self._new_tokens = functools.partial(new_tokens, clock=clock, key=token_key, cert=token_cert)
+        self.sites = Sites(
+            [(one, self._new_tokens(one)) for one in chosen],
+            storage,
+            hostname=hostname,
+            isolation=subdomain_isolation,
+            unknown_host_status=unknown_host_status,
+            open=functools.partial(open_storage, clock=clock, new_id=new_id),
+        )
         self.journal = Journal()
+        self.accounts = accounts or sample(clock=clock)
+        self.packages = Packages(clock=clock)
         self.url = ""
         self.host = ""
+        self._instance = Instance(self.sites, self.accounts, self.packages, self.journal, clock)
+        self._application = ProxyFix(self._respond, x_host=1) if trust_proxy else self._respond
 
-    def configure(self, **settings: str | bool | float) -> None:
-        """Change settings of the dialect while the registry runs; raise ValueError for unknown ones."""
-        self.dialect = dialects.configure(self.dialect, {name: str(value) for name, value in settings.items()})
+    @property
+    def dialect(self) -> Dialect:
+        """How the registry behaves, or the first of several."""
+        return self.sites.all[0].dialect
+
+    @property
+    def storage(self) -> Storage:
+        """Where the content of the registry is, or of the first of several."""
+        return self.sites.all[0].storage
+
+    def configure(self, *, of: str = "", **settings: str | bool | float) -> None:
+        """Change settings of the dialect, or of the one named `of`, while the registry runs.
+
+        Raise ValueError for unknown ones.
+        """
+        site = self.sites.named(of) if of else self.sites.all[0]
+        changed = dialects.configure(site.dialect, {name: str(value) for name, value in settings.items()})
+        if any(name.startswith("token_") for name in settings):
+            site.tokens = self._new_tokens(changed)
+        site.dialect = changed
 
     def reset(self) -> None:
         """Forget all content and the journal."""
-        self.storage.clear()
+        for site in self.sites.all:
+            site.storage.clear()
+        self.packages.clear()
         self.journal.clear()
 
     def close(self) -> None:
         """Let go of the storage."""
-        self.storage.close()
+        self.sites.close()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        return self._application(environ, start_response)
+
+    def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
         response = self._answer(request)
@@ -87,9 +141,15 @@ class Registry:
         dialect = self.dialect
         resource: Resource = {}
         try:
-            resource, arguments = routes.find(request.path, dialect)
-            handler = routes.endpoint(resource, request.method, dialect)
-            response = handler(Call(request, dialect, self.storage), *arguments)
+            face = self.sites.find(request)
+            dialect = face.site.dialect
+            call = Call(request, face.site, face.site, self._instance)
+            call = replace(call, caller=auth.identify(call))
+            if routes.in_registry(request.path):
+                auth.require_credentials(call)
+            resource, arguments = routes.find(request.path, face)
+            endpoint = routes.endpoint(resource, request.method, dialect)
+            response = _handle(call, endpoint, arguments)
         except RegistryError as refusal:
             response = _refusal(refusal, request, resource, dialect)
         except (ClientDisconnected, ConnectionError) as problem:
@@ -106,6 +166,16 @@ class Registry:
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
         return response
+
+
+def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
+    """The answer of the endpoint, if the caller may have it."""
+    name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
+    if name:
+        call = replace(call, home=call.instance.home(call.site, name))
+    if endpoint.action:
+        auth.authorize(call, endpoint.action, name)
+    return endpoint.handler(call, *arguments)
 
 
 _LATER = {"Retry-After": "60"}

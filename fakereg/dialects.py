@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fakereg.accounts import Kind
 from fakereg.names import ALGORITHMS
 
 WARNING_BYTES_LIMIT = 4096
@@ -17,6 +18,16 @@ WARNING_BYTES_LIMIT = 4096
 
 def _setting(default: Any, meaning: str) -> Any:
     return dataclasses.field(default=default, metadata={"meaning": meaning})
+
+
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "auth": ("none", "basic", "bearer"),
+    "rights": ("open", "repository", "package"),
+    "token_format": ("opaque", "ES256", "RS256"),
+    "token_denial_status": (401, 403),
+    "denial_status": (401, 403, 404),
+    "package_type": ("", "docker", "container"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +73,44 @@ class Dialect:
     namespaces: bool = _setting(True, "`?ns=HOST` on pulls selects the repository HOST/NAME where there is one")
     warnings: tuple[str, ...] = _setting((), "texts sent as Warning headers on every answer, separated by `|`")
 
+    auth: str = _setting("none", "how clients authenticate: none, basic or bearer")
+    rights: str = _setting(
+        "open", "who may do what: open (whoever authenticates, everything), repository or package (as GitHub)"
+    )
+    anonymous_pull: bool = _setting(False, "with rights=open: pulls without credentials")
+    credentials: tuple[str, ...] = _setting(tuple(Kind), "kinds of credentials that count, by `|`")
+    check_user: bool = _setting(True, "a personal token needs the login of its user beside it")
+    write_includes_read: bool = _setting(True, "the scope write:packages includes read:packages")
+    login_check: bool = _setting(True, "GET /v2/ checks the credentials; off: any will do")
+    realm: str = _setting("fakereg", "realm of the Basic challenge")
+    service: str = _setting("", "service of the Bearer challenge and audience of its tokens; empty: the host asked")
+    token_url: str = _setting("", "realm of the Bearer challenge; empty: /token on the host asked")
+    ping_scope: str = _setting("", "scope of the Bearer challenge on /v2/")
+    token_format: str = _setting("opaque", "Bearer tokens are opaque, or JWT signed with ES256 or RS256")
+    token_issuer: str = _setting("fakereg", "`iss` of tokens that are JWTs")
+    token_lifetime: float = _setting(300.0, "seconds for which a Bearer token counts, 60 at least")
+    bearer_credentials: bool = _setting(False, "base64 of a token, or of USER:TOKEN, passes for a Bearer token")
+    junk_tokens: bool = _setting(False, "a Bearer token that is none counts as no credentials, on resources")
+    basic_challenge: bool = _setting(True, "with auth=bearer, Basic gets the challenge; off: 403 without one")
+    token_denial_status: int = _setting(401, "status of the token endpoint for bad credentials: 401 or 403")
+    anonymous_token_check: bool = _setting(False, "no anonymous token for what needs credentials: 401")
+    denial_status: int = _setting(401, "status where the user lacks a right: 401, 403 or 404")
+    authentication_text: str = _setting("authentication required", "message where credentials are missing")
+    invalid_text: str = _setting("the credentials are not valid", "message where credentials do not count")
+    denial_text: str = _setting("access to the resource is not authorized", "message where a right is missing")
+    actions_denial_text: str = _setting("", "the same for a GITHUB_TOKEN without the permission; empty: denial_text")
+
+    package_type: str = _setting("", "docker or container: images are GitHub packages of that type, with API and pages")
+    subdomain: str = _setting("", "where the registry is with subdomain isolation: SUBDOMAIN.HOSTNAME; empty: HOSTNAME")
+    needs_isolation: bool = _setting(False, "the registry is not served without subdomain isolation")
+
     def __post_init__(self) -> None:
         """Refuse values that no registry may have; raise ValueError."""
+        for field, choices in _CHOICES.items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field} is {', '.join(map(repr, choices))}, not {getattr(self, field)!r}")
+        if unknown := set(self.credentials) - set(Kind):
+            raise ValueError(f"credentials {sorted(unknown)[0]!r} are unknown; known are {', '.join(Kind)}")
         if self.deletion_refusal not in (400, 405):
             raise ValueError("deletion_refusal is 400 or 405")
         if unknown := set(self.digest_algorithms) - set(ALGORITHMS):
@@ -137,6 +184,8 @@ def _value(name: str, text: str, default: object) -> object:
     """`text` as the type that the setting's default has."""
     if isinstance(default, bool):
         return _flag(name, text)
+    if isinstance(default, str):
+        return text
     if isinstance(default, tuple):
         return tuple(part for part in text.split("|") if part)
     kind: type[int] | type[float] = float if isinstance(default, float) else int

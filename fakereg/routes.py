@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fakereg.api import blobs, catalog, manifests, ping, referrers, tags, uploads
+from fakereg import auth
+from fakereg.api import blobs, catalog, manifests, ping, referrers, tags, tokens, uploads
+from fakereg.auth import LOGIN
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Name
+from fakereg.permissions import DELETE, PULL, PUSH
+from fakereg.sites import Face
 from fakereg.wsgi import Handler
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler and the dialect's switch for it, if it has one; while that is off the method is not allowed."""
+    """A handler, the action that its caller must be allowed, and the dialect's switch for it, if it has one.
+
+    No action means that the handler asks for itself. While the switch is off the method is not allowed.
+    """
 
     handler: Handler
+    action: str = ""
     switch: str | None = None
 
     def enabled(self, dialect: Dialect) -> bool:
@@ -26,30 +34,43 @@ class Endpoint:
 
 Resource = Mapping[str, Endpoint]
 
-PING: Resource = {"GET": Endpoint(ping.get)}
-CATALOG: Resource = {"GET": Endpoint(catalog.get)}
-TAGS: Resource = {"GET": Endpoint(tags.get)}
-REFERRERS: Resource = {"GET": Endpoint(referrers.get)}
-BLOB: Resource = {"GET": Endpoint(blobs.get), "DELETE": Endpoint(blobs.delete, "blob_deletion")}
+PING: Resource = {"GET": Endpoint(ping.get, LOGIN)}
+CATALOG: Resource = {"GET": Endpoint(catalog.get, auth.CATALOG)}
+TAGS: Resource = {"GET": Endpoint(tags.get, PULL)}
+REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
+BLOB: Resource = {"GET": Endpoint(blobs.get, PULL), "DELETE": Endpoint(blobs.delete, DELETE, "blob_deletion")}
 MANIFEST: Resource = {
-    "GET": Endpoint(manifests.get),
-    "PUT": Endpoint(manifests.put, "push"),
-    "DELETE": Endpoint(manifests.delete),
+    "GET": Endpoint(manifests.get, PULL),
+    "PUT": Endpoint(manifests.put, PUSH, "push"),
+    "DELETE": Endpoint(manifests.delete, DELETE),
 }
-UPLOADS: Resource = {"POST": Endpoint(uploads.post, "push")}
+UPLOADS: Resource = {"POST": Endpoint(uploads.post, PUSH, "push")}
 UPLOAD: Resource = {
-    "GET": Endpoint(uploads.get, "upload_status"),
-    "PATCH": Endpoint(uploads.patch, "push"),
-    "PUT": Endpoint(uploads.put, "push"),
-    "DELETE": Endpoint(uploads.delete, "upload_cancel"),
+    "GET": Endpoint(uploads.get, PUSH, "upload_status"),
+    "PATCH": Endpoint(uploads.patch, PUSH, "push"),
+    "PUT": Endpoint(uploads.put, PUSH, "push"),
+    "DELETE": Endpoint(uploads.delete, PUSH, "upload_cancel"),
 }
+TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 
 
-def find(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]]:
-    """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name.
+def in_registry(path: str) -> bool:
+    """Whether a path is the registry's, and more than `/v2/`, which any server of the protocol has."""
+    return path.startswith("/v2/") and path != "/v2/"
 
-    A repository name has any number of parts, so the end of the path decides.
-    """
+
+def find(path: str, face: Face) -> tuple[Resource, tuple[str, ...]]:
+    """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name."""
+    dialect = face.site.dialect
+    if face.registry and (path == "/v2" or path.startswith("/v2/")):
+        return _in_registry(path, dialect)
+    if face.registry and path == "/token" and dialect.auth == "bearer":
+        return TOKEN, ()
+    raise _nothing()
+
+
+def _in_registry(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]]:
+    """A repository name has any number of parts, so the end of the path decides."""
     match path.split("/"):
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
@@ -67,14 +88,14 @@ def find(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]]:
             return UPLOAD, (_name(name), id)
         case ["", "v2", *name, "blobs", digest]:
             return BLOB, (_name(name), digest)
-    raise RegistryError(Code.UNSUPPORTED, "there is no such endpoint", status=404)
+    raise _nothing()
 
 
-def endpoint(resource: Resource, method: str, dialect: Dialect) -> Handler:
-    """The handler for `method` (HEAD goes to GET's); raise 405, or the dialect's refusal of a deletion."""
+def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
+    """The endpoint for `method` (HEAD goes to GET's); raise 405, or the dialect's refusal of a deletion."""
     found = resource.get("GET" if method == "HEAD" else method)
     if found and found.enabled(dialect):
-        return found.handler
+        return found
     refusal = dialect.deletion_refusal if found and found.switch == "blob_deletion" else 405
     raise RegistryError(Code.UNSUPPORTED, f"{method} is not supported here", status=refusal)
 
@@ -83,6 +104,10 @@ def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
     """The value of the Allow header of a 405 for the method `refused`."""
     methods = [method for method, endpoint in resource.items() if endpoint.enabled(dialect) and method != refused]
     return ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
+
+
+def _nothing() -> RegistryError:
+    return RegistryError(Code.UNSUPPORTED, "there is no such endpoint", status=404)
 
 
 def _name(parts: list[str]) -> Name:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from werkzeug.wrappers import Request, Response
 
+from fakereg import permissions
 from fakereg.dialects import Dialect
+from fakereg.instance import Instance
 from fakereg.names import Name
+from fakereg.packages import Package
+from fakereg.permissions import NOBODY, PULL, Caller, Rights
+from fakereg.sites import Site, asked_host
 from fakereg.storage.base import Storage
-
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 READ_BYTES = 256 * 1024
 """How much of a body is in memory at a time."""
@@ -22,11 +24,39 @@ READ_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request and what it works on."""
+    """One request and what it works on: the registry that was asked, and `home`, the one that has the content."""
 
     request: Request
-    dialect: Dialect
-    storage: Storage
+    site: Site
+    home: Site
+    instance: Instance
+    caller: Caller = NOBODY
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the registry behaves."""
+        return self.site.dialect
+
+    @property
+    def storage(self) -> Storage:
+        """Where the content is."""
+        return self.home.storage
+
+    def package(self, name: Name) -> Package | None:
+        """The package that a repository is, if the registry has packages and this is one."""
+        return self.instance.packages.find(self.home.dialect.package_type, name)
+
+    def rights(self, name: Name) -> Rights:
+        """What the caller may do with a repository."""
+        if self.dialect.auth == "none":
+            return permissions.EVERYTHING
+        limit = self.caller.limit("repository", name)
+        return limit if self.caller.external else limit & self.own_rights(name)
+
+    def own_rights(self, name: Name) -> Rights:
+        """What the caller's identity may do with a repository, whatever a Bearer token limits it to."""
+        accounts, package = self.instance.accounts, self.package(name)
+        return permissions.rights(self.caller.identity, name, dialect=self.dialect, accounts=accounts, package=package)
 
     def chunks(self) -> Iterator[bytes]:
         """The request body in pieces of at most READ_BYTES."""
@@ -36,7 +66,7 @@ class Call:
         """`path` as the dialect writes it into a Location header."""
         if not self.dialect.absolute_locations:
             return path
-        return f"{self.request.scheme}://{_host(self.request)}{path}"
+        return f"{self.request.scheme}://{asked_host(self.request)}{path}"
 
     def source(self, name: Name) -> tuple[Name, dict[str, str]]:
         """The repository that a pull reads, and the headers that say so (section "Registry Proxying").
@@ -47,16 +77,8 @@ class Call:
         if not host or not self.dialect.namespaces:
             return name, {}
         scoped = Name(f"{host}/{name}")
-        return (scoped, {"OCI-Namespace": host}) if self.storage.has_repository(scoped) else (name, {})
-
-
-def _host(request: Request) -> str:
-    """The host that was asked, with its port; the address of the socket if the client does not say it properly."""
-    asked = request.environ.get("HTTP_HOST", "")
-    if _HOST.fullmatch(asked):
-        return str(asked)
-    name, port = request.environ["SERVER_NAME"], request.environ["SERVER_PORT"]
-    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+        there = self.storage.has_repository(scoped) and PULL in self.rights(scoped)
+        return (scoped, {"OCI-Namespace": host}) if there else (name, {})
 
 
 Handler = Callable[..., Response]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
+from fakereg.permissions import PULL
 from fakereg.wsgi import Call, json_response
 
 
 def get(call: Call) -> Response:
-    """The repositories in ASCII order, from `last` (exclusive) on, at most `n`."""
-    shown, links = paging.page(call, call.storage.repositories())
+    """The repositories that the caller may pull, in ASCII order, from `last` (exclusive) on, at most `n`."""
+    names = call.storage.repositories()
+    if call.dialect.auth != "none" and not call.caller.external:
+        names = [name for name in names if PULL in call.own_rights(name)]
+    shown, links = paging.page(call, names)
     return json_response({"repositories": shown}, **links)

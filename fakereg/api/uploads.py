@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
+from fakereg.permissions import PULL
 from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
 from fakereg.wsgi import Call, empty_response
 
@@ -58,12 +59,19 @@ def delete(call: Call, name: Name, id: str) -> Response:
 
 
 def _mount(call: Call, name: Name, digest: Digest) -> bool:
+    """Whether the blob is mounted: from a repository that the caller may pull, else it is as if there were none."""
     if not call.dialect.mount:
         return False
-    source = call.request.args.get("from")
-    if source is None and not call.dialect.anonymous_mount:
+    text = call.request.args.get("from")
+    if text is not None:
+        source = Name.parse(text)
+        return PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
+    if not call.dialect.anonymous_mount:
         return False
-    return call.storage.mount_blob(name, digest, source=Name.parse(source) if source is not None else None)
+    if call.dialect.auth == "none":
+        return call.storage.mount_blob(name, digest, source=None)
+    readable = (other for other in call.storage.repositories() if PULL in call.rights(other))
+    return any(call.storage.mount_blob(name, digest, source=other) for other in readable)
 
 
 def _algorithm(call: Call) -> str:

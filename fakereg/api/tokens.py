@@ -1,0 +1,136 @@
+"""`/token`: the token endpoint of a registry with Bearer authentication.
+
+GET is "Docker Registry v2 authentication via central service", POST "... using OAuth2". A caller who may do less than
+was asked gets a token for what remains, as the documentation wants; only some registries refuse nobody's requests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.wrappers import Response
+
+from fakereg import auth, scopes
+from fakereg.accounts import ANONYMOUS, Identity
+from fakereg.errors import Code, RegistryError
+from fakereg.names import Name
+from fakereg.permissions import EVERYTHING, Caller
+from fakereg.scopes import Access
+from fakereg.tokens import TokenError
+from fakereg.wsgi import Call, json_response
+
+_FORM_BYTES = 64 * 1024
+"""Most bytes of a POST; a scope is far shorter."""
+
+
+def get(call: Call) -> Response:
+    """An access token for the Basic credentials, or for nobody without them; also for HEAD."""
+    arguments = call.request.args
+    identity: Identity | None = ANONYMOUS
+    if "Authorization" in call.request.headers:
+        identity = auth.basic_identity(call)
+    if identity is None:
+        raise _denied(call)
+    service = arguments.get("service") or auth.service(call)
+    access = _granted(call, identity, " ".join(arguments.getlist("scope")))
+    document = _access_token(call, identity, service, access)
+    if arguments.get("offline_token") == "true":
+        document["refresh_token"] = call.site.tokens.refresh_token(subject=identity.key, service=service)
+    return json_response({"token": document["access_token"], **document}, Cache_Control="no-store")
+
+
+def post(call: Call) -> Response:
+    """An access token for a password or a refresh token, as OAuth 2.0 asks for it."""
+    form = _form(call)
+    service = _required(form, "service")
+    _required(form, "client_id")
+    identity = _by_grant(call, form, service)
+    access = _granted(call, identity, form.get("scope", ""))
+    document = _access_token(call, identity, service, access)
+    document["scope"] = " ".join(scopes.text(entry) for entry in access)
+    if form.get("access_type") == "offline":
+        tokens = call.site.tokens
+        known = form.get("refresh_token") if form["grant_type"] == "refresh_token" else None
+        document["refresh_token"] = known or tokens.refresh_token(subject=identity.key, service=service)
+    return json_response(document, Cache_Control="no-store")
+
+
+def _by_grant(call: Call, form: dict[str, str], service: str) -> Identity:
+    match _required(form, "grant_type"):
+        case "password":
+            user, secret = _required(form, "username"), _required(form, "password")
+            identity = auth.prove(call, user, secret, check_user=call.dialect.check_user)
+        case "refresh_token":
+            identity = _refreshed(call, _required(form, "refresh_token"), service)
+        case other:
+            message = f"grant_type {other[:64]!r} is not supported; password and refresh_token are"
+            raise RegistryError(Code.UNSUPPORTED, message, status=400)
+    if identity is None:
+        raise _denied(call)
+    return identity
+
+
+def _refreshed(call: Call, text: str, service: str) -> Identity | None:
+    try:
+        subject = call.site.tokens.redeem(text, service=service)
+    except TokenError:
+        return None
+    return call.instance.accounts.identity(subject)
+
+
+def _access_token(call: Call, identity: Identity, service: str, access: list[Access]) -> dict[str, Any]:
+    issued = call.site.tokens.issue(subject=identity.key, name=identity.user, service=service, access=access)
+    return {"access_token": issued.token, "expires_in": issued.expires_in, "issued_at": issued.issued_at}
+
+
+def _granted(call: Call, identity: Identity, scope: str) -> list[Access]:
+    """What of the scope the identity may do; resources of which it may do nothing stay, with no actions."""
+    try:
+        asked = scopes.parse(scope)
+    except ValueError as problem:
+        raise RegistryError(Code.UNSUPPORTED, str(problem), status=400) from None
+    own = dataclasses.replace(call, caller=Caller(identity))
+    granted = [Access(entry.type, entry.name, entry.actions & _allowed(own, entry)) for entry in asked]
+    if identity == ANONYMOUS and call.dialect.anonymous_token_check and granted != asked:
+        raise auth.unauthorized(call, call.dialect.authentication_text, scope=scope)
+    return granted
+
+
+def _allowed(call: Call, asked: Access) -> frozenset[str]:
+    if asked.type == "registry" and asked.name == "catalog":
+        return frozenset("*") if auth.may_list_repositories(call) else frozenset()
+    if asked.type != "repository":
+        return frozenset()
+    try:
+        name = Name.parse(asked.name)
+    except RegistryError:
+        return frozenset()
+    allowed = call.own_rights(name)
+    return allowed | {"*"} if allowed == EVERYTHING else allowed
+
+
+def _denied(call: Call) -> RegistryError:
+    if call.dialect.token_denial_status == 403:
+        return RegistryError(Code.DENIED, "denied")
+    challenge = {"WWW-Authenticate": f'Basic realm="{auth.quoted(call.dialect.realm)}"'}
+    return RegistryError(Code.UNAUTHORIZED, call.dialect.invalid_text, headers=challenge)
+
+
+def _form(call: Call) -> dict[str, str]:
+    body = bytearray()
+    for data in call.chunks():
+        body += data
+        if len(body) > _FORM_BYTES:
+            raise RegistryError(Code.SIZE_INVALID, f"the form is larger than {_FORM_BYTES} bytes", status=413)
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=100))
+    except ValueError:
+        raise RegistryError(Code.UNSUPPORTED, "the body is not a form", status=400) from None
+
+
+def _required(form: dict[str, str], field: str) -> str:
+    if not form.get(field):
+        raise RegistryError(Code.UNSUPPORTED, f"the form has no {field}", status=400)
+    return form[field]

@@ -1,0 +1,160 @@
+"""Several registries behind one socket, chosen by the Host header: subdomain isolation (GHD-14, GHD-15, GHC-01).
+
+Without a hostname there is one registry, and it answers at every name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from werkzeug.wrappers import Request
+
+from fakereg.clock import Clock
+from fakereg.dialects import Dialect
+from fakereg.errors import Code, RegistryError
+from fakereg.storage.base import Storage
+from fakereg.tokens import Tokens
+
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
+_HOSTNAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+
+
+@dataclass(slots=True)
+class Site:
+    """One registry: how it behaves, where its content is and what issues its tokens.
+
+    The dialect may be replaced while it runs.
+    """
+
+    dialect: Dialect
+    storage: Storage
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What one host serves: the registry `site`, if `registry`, and API and pages of packages, if `web`."""
+
+    site: Site
+    registry: bool
+    web: bool
+
+
+class Sites:
+    """Which registry is at which host; each has a storage of its own.
+
+    With `isolation` a registry is at `SUBDOMAIN.HOSTNAME`, else at `hostname`, which has API and pages in any case.
+    `open` makes a storage of its text; the text of one of several registries gets the dialect's name as a subfolder.
+    Raise ValueError for hosts that cannot be, and for two registries at the same one.
+    """
+
+    def __init__(
+        self,
+        registries: Sequence[tuple[Dialect, Tokens]],
+        storage: Storage | str,
+        *,
+        open: Callable[[str], Storage],
+        hostname: str = "",
+        isolation: bool = True,
+        unknown_host_status: int = 421,
+    ) -> None:
+        self.hostname = hostname.lower().rstrip(".")
+        self.isolation = isolation
+        self._unknown_host_status = unknown_host_status
+        if hostname and not _HOSTNAME.fullmatch(self.hostname):
+            raise ValueError(f"hostname {hostname!r} is not a host name; it has no port either")
+        if unknown_host_status not in (404, 421):
+            raise ValueError("unknown_host_status is 404 or 421")
+        several = len(registries) > 1
+        if several and not (hostname and isinstance(storage, str)):
+            raise ValueError("several registries need a hostname that tells them apart, and a storage given as text")
+        hosts = [self._host_of(dialect) for dialect, _ in registries]
+        if twice := {host for host in hosts if host and hosts.count(host) > 1}:
+            raise ValueError(f"two registries would be at {min(twice)}")
+        self.all: tuple[Site, ...] = ()
+        try:
+            for dialect, tokens in registries:
+                place = storage if not isinstance(storage, str) else open(_place(storage, dialect if several else None))
+                self.all += (Site(dialect, place, tokens),)
+        except BaseException:
+            self.close()
+            raise
+        self._faces = {self.hostname: Face(self.all[0], registry=False, web=True)}
+        for site, host in zip(self.all, hosts, strict=True):
+            if host:
+                self._faces[host] = Face(site, registry=True, web=host == self.hostname)
+
+    def close(self) -> None:
+        """Let go of the storages."""
+        for site in self.all:
+            site.storage.close()
+
+    def named(self, name: str) -> Site:
+        """The registry whose dialect has this name; raise ValueError."""
+        found = next((site for site in self.all if _name(site) == name), None)
+        if not found:
+            raise ValueError(f"there is no registry {name!r}; there is {', '.join(map(_name, self.all))}")
+        return found
+
+    def find(self, request: Request) -> Face:
+        """What the host that was asked serves; raise 421 (or 404) for one that is not ours."""
+        if not self.hostname:
+            return Face(self.all[0], registry=True, web=True)
+        match = _HOST.fullmatch(asked_host(request))
+        name = match["name"].lower().rstrip(".") if match else ""
+        if name not in self._faces:
+            known = ", ".join(self._faces)
+            message = f"there is no registry at this host; there is {known}"
+            raise RegistryError(Code.UNSUPPORTED, message, status=self._unknown_host_status)
+        return self._faces[name]
+
+    def host(self, site: Site | None, request: Request) -> str:
+        """Where clients find a registry, or the API and pages for None, with the port that the request came to.
+
+        The empty text stands for a registry that is nowhere.
+        """
+        asked = asked_host(request)
+        if not self.hostname:
+            return asked
+        match = _HOST.fullmatch(asked)
+        port = (match["port"] if match else "") or ""
+        if site is None:
+            return self.hostname + port
+        names = (name for name, face in self._faces.items() if face.registry and face.site is site)
+        return next((name + port for name in names), "")
+
+    def of_type(self, package_type: str) -> Site | None:
+        """The registry whose images are packages of that type."""
+        return next((site for site in self.all if package_type and site.dialect.package_type == package_type), None)
+
+    def _host_of(self, dialect: Dialect) -> str:
+        if self.isolation and dialect.subdomain:
+            return f"{dialect.subdomain}.{self.hostname}"
+        return "" if dialect.needs_isolation and not self.isolation else self.hostname
+
+
+def new_tokens(dialect: Dialect, *, clock: Clock, key: str | None, cert: str | None) -> Tokens:
+    """What issues the tokens of a registry; keys are made only for those who need them."""
+    format = dialect.token_format if dialect.auth == "bearer" else "opaque"
+    keys = {"key": key, "cert": cert} if format != "opaque" else {}
+    return Tokens(clock=clock, lifetime=dialect.token_lifetime, format=format, issuer=dialect.token_issuer, **keys)
+
+
+def _place(storage: str, one_of_several: Dialect | None) -> str:
+    """The text of a storage; for one of several registries, a place in it."""
+    return f"{storage}/{one_of_several.name}" if one_of_several and ":" in storage else storage
+
+
+def _name(site: Site) -> str:
+    return site.dialect.name
+
+
+def asked_host(request: Request) -> str:
+    """The host that was asked, with its port; the address of the socket if the client does not say it properly."""
+    asked = request.environ.get("HTTP_HOST", "")
+    if _HOST.fullmatch(asked):
+        return str(asked)
+    name, port = request.environ["SERVER_NAME"], request.environ["SERVER_PORT"]
+    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
