@@ -136,6 +136,9 @@ class Storage(Protocol):
     def tags(self, name: Name) -> list[Tag] | None:
         """The tags of a repository in ASCII order; None if there is no such repository."""
 
+    def manifests(self, name: Name) -> list[Digest] | None:
+        """The digests of all manifests of a repository, sorted; None if there is no such repository."""
+
     def referrers(
         self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
     ) -> tuple[list[StoredManifest], bool]:

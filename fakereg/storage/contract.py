@@ -300,10 +300,18 @@ def test_deleting_a_tag_leaves_manifest_and_siblings(storage: Storage) -> None:
     assert storage.manifest(A, manifest.digest) == stored(manifest)
 
 
+def test_all_manifests_are_listed_tagged_or_not(storage: Storage) -> None:
+    digests = sorted(pushed_image(storage, A, *tags, note=str(tags)).digest for tags in (["one", "two"], [], ["three"]))
+    assert storage.manifests(A) == digests
+    storage.delete_tag(A, Tag("three"))
+    assert storage.manifests(A) == digests
+    assert storage.manifests(B) is None
+
+
 def test_a_repository_outlives_its_content(storage: Storage) -> None:
     manifest = pushed_image(storage, A, "tag")
     storage.delete_manifest(A, manifest.digest)
-    assert storage.tags(A) == []
+    assert (storage.tags(A), storage.manifests(A)) == ([], [])
     assert storage.repositories() == [A]
 
 

@@ -282,6 +282,11 @@ class IndexedStorage(abc.ABC):
         repository = self._repositories.get(name)
         return sorted(repository.index.tags) if repository else None
 
+    def manifests(self, name: Name) -> list[Digest] | None:
+        """The digests of all manifests of a repository, sorted; None if there is no such repository."""
+        repository = self._repositories.get(name)
+        return sorted(repository.index.manifests) if repository else None
+
     def referrers(
         self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
     ) -> tuple[list[StoredManifest], bool]:
