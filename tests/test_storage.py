@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fakereg.clock import Clock, ManualClock
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import Storage, StorageError
@@ -47,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[DirectoryStorage]:
-    storage = DirectoryStorage(folder)
+def opened(folder: Path, *, clock: Clock = time.time) -> Iterator[DirectoryStorage]:
+    storage = DirectoryStorage(folder, clock=clock)
     try:
         yield storage
     finally:
@@ -87,6 +89,19 @@ def test_an_upload_session_goes_on_after_a_restart(folder: Path) -> None:
         resumed.release()
         assert read(storage, A, digest) == b"before after"
         assert storage.upload(B, other.id)
+
+
+def test_the_timeout_of_a_session_outlasts_a_restart(folder: Path) -> None:
+    clock = ManualClock()
+    with opened(folder, clock=clock) as storage:
+        ids = [start(storage, A, timeout=timeout).id for timeout in (30, 20, 0)]
+        clock.advance(20)
+    with opened(folder, clock=clock) as storage:
+        assert all(storage.upload(A, id) for id in ids)
+        clock.advance(1)
+        assert [bool(storage.upload(A, id)) for id in ids] == [True, False, True]
+        start(storage, A, limit=3)
+    assert len(list((folder / "uploads").glob("*.json"))) == 3
 
 
 def test_deletions_last(folder: Path) -> None:
@@ -333,7 +348,14 @@ def test_broken_entries_of_a_layout_are_left_out(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "description", ["{}", "[]", "no json", '{"repository": "a", "algorithm": "sha256", "expiry": "x"}']
+    "description",
+    [
+        "{}",
+        "[]",
+        "no json",
+        '{"repository": "a", "algorithm": "sha256", "expiry": "x"}',
+        '{"repository": "a", "algorithm": "sha256", "expiry": 1, "deadline": "x"}',
+    ],
 )
 def test_a_broken_session_is_removed(folder: Path, description: str) -> None:
     (folder / "uploads").mkdir(parents=True)

@@ -30,7 +30,7 @@ class UploadBusy(Exception):
 
 
 class UploadGone(Exception):
-    """The upload session has ended: by another request, or because the storage was cleared."""
+    """The upload session has ended: by another request, by its timeout, or because the storage was cleared."""
 
 
 class TooManyUploads(Exception):
@@ -70,7 +70,7 @@ class Upload(Protocol):
         """Give the session back."""
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end; raise UploadGone if the storage was cleared meanwhile."""
+        """Add bytes at the end; raise UploadGone if the session timed out or the storage was cleared meanwhile."""
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
@@ -97,9 +97,10 @@ class Storage(Protocol):
     def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
         """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
 
-    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int) -> Upload:
+    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float = 0) -> Upload:
         """Open a session for a blob to be named by `algorithm`, gone after `expiry` seconds without a request.
 
+        It is gone `timeout` seconds from now in any case, also for a request that is writing to it; 0: never.
         Raise TooManyUploads if `limit` sessions are open.
         """
 

@@ -14,9 +14,9 @@ A, B = Name("team/a"), Name("team/a/b")
 EXPIRY = 60.0
 
 
-def start(storage: Storage, name: Name, *, algorithm: str = "sha256", limit: int = 100) -> Upload:
+def start(storage: Storage, name: Name, *, algorithm: str = "sha256", limit: int = 100, timeout: float = 0) -> Upload:
     """A new upload session."""
-    return storage.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit)
+    return storage.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit, timeout=timeout)
 
 
 def push(storage: Storage, name: Name, content: bytes, *, algorithm: str = "sha256") -> Digest:

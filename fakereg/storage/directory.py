@@ -30,7 +30,7 @@ from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.content import Budget, Content, Spool
 from fakereg.storage.indexed import Index, IndexedStorage
-from fakereg.storage.uploads import UploadSession
+from fakereg.storage.uploads import Life, UploadSession
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ class DirectoryStorage(IndexedStorage):
         """Let another process open the folder."""
         self._lock_file.close()
 
-    def _new_spool(self, id: str, name: Name, algorithm: str, expiry: float) -> Spool:
-        description = {"repository": name, "algorithm": algorithm, "expiry": expiry}
+    def _new_spool(self, id: str, name: Name, algorithm: str, life: Life) -> Spool:
+        description = {"repository": name, "algorithm": algorithm, "expiry": life.expiry, "deadline": life.deadline}
         path = self._incoming / id
         try:
             path.touch()
@@ -145,28 +145,34 @@ class DirectoryStorage(IndexedStorage):
                 _log.warning("%s is not a repository and is left alone: %s", folder, problem)
 
     def _take_up_uploads(self) -> None:
+        sessions: list[UploadSession] = []
         for description in list(self._incoming.glob("*.json")):
             try:
-                self._uploads.add(_take_up_upload(description))
+                sessions.append(_take_up_upload(description, self._clock))
             except (RegistryError, OSError, ValueError) as problem:
                 if description.with_suffix("").exists():  # else its bytes have become a blob
                     _log.warning("%s is not an upload session and is removed: %s", description, problem)
                 layout.remove(description)
+        for session in sorted(sessions, key=lambda session: session.life.deadline or 0):
+            self._uploads.add(session)
         for path in list(self._incoming.iterdir()):
             if path.suffix == layout.PARTIAL or (path.suffix != ".json" and not self._description(path.name).exists()):
                 layout.remove(path)
 
 
-def _take_up_upload(description: Path) -> UploadSession:
+def _take_up_upload(description: Path, clock: Clock) -> UploadSession:
     """The session that an earlier process wrote down; raise RegistryError, OSError or ValueError."""
     fields = json.loads(description.read_bytes())
     if not isinstance(fields, dict):
         raise ValueError("it is not a JSON object")
-    name, algorithm, expiry = (fields.get(key) for key in ("repository", "algorithm", "expiry"))
+    name, algorithm, expiry, deadline = (fields.get(key) for key in ("repository", "algorithm", "expiry", "deadline"))
     if algorithm not in ALGORITHMS or not isinstance(name, str) or not isinstance(expiry, float | int):
         raise ValueError("it does not say what it is for")
+    if not isinstance(deadline, float | int | None):
+        raise ValueError("its deadline is not a time")
     spool = Spool.resume(description.with_suffix(""))
-    return UploadSession(description.stem, Name.parse(name), algorithm=algorithm, spool=spool, expiry=expiry)
+    life = Life(clock, expiry, deadline)
+    return UploadSession(description.stem, Name.parse(name), algorithm=algorithm, spool=spool, life=life)
 
 
 def _lock(path: Path) -> BinaryIO:

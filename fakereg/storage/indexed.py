@@ -21,7 +21,7 @@ from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import Guard, MissingContent, StoredManifest, TooManyUploads, Upload
 from fakereg.storage.content import Content, Spool
-from fakereg.storage.uploads import UploadSession, UploadTable
+from fakereg.storage.uploads import Life, UploadSession, UploadTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,13 @@ class IndexedStorage(abc.ABC):
         self._new_id = new_id or (lambda: str(uuid.uuid4()))
         self._lock = threading.RLock()
         self._repositories: dict[Name, Repository] = {}
+        self._clock = clock
         self._uploads = UploadTable(clock)
 
     # Where bytes lie and what lasts: for the subclass.
 
     @abc.abstractmethod
-    def _new_spool(self, id: str, name: Name, algorithm: str, expiry: float) -> Spool: ...
+    def _new_spool(self, id: str, name: Name, algorithm: str, life: Life) -> Spool: ...
 
     @abc.abstractmethod
     def _discard_spool(self, session: UploadSession) -> None: ...
@@ -187,16 +188,18 @@ class IndexedStorage(abc.ABC):
 
     # Upload sessions.
 
-    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int) -> UploadSession:
+    def start_upload(
+        self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float = 0
+    ) -> UploadSession:
         """Open an upload session; raise TooManyUploads if `limit` are open."""
         with self._lock:
             for expired in self._uploads.take_expired():
                 self._discard_spool(expired)
             if len(self._uploads) >= limit:
                 raise TooManyUploads
-            id = self._new_id()
-            spool = self._new_spool(id, name, algorithm, expiry)
-            session = UploadSession(id, name, algorithm=algorithm, spool=spool, expiry=expiry)
+            id, life = self._new_id(), Life(self._clock, expiry, self._clock() + timeout if timeout else None)
+            spool = self._new_spool(id, name, algorithm, life)
+            session = UploadSession(id, name, algorithm=algorithm, spool=spool, life=life)
             self._uploads.add(session)
             return session
 
@@ -215,6 +218,7 @@ class IndexedStorage(abc.ABC):
     def finish_upload(self, upload: Upload, digest: Digest) -> bool:
         """End a session that the caller has claimed; False if its bytes do not match `digest`."""
         session = _session(upload)
+        session.check()
         matches = session.matches(digest)  # outside the lock: it may read the whole blob
         with self._lock:
             self._uploads.remove(session)

@@ -13,7 +13,7 @@ from fakereg.clock import Clock
 from fakereg.names import Digest, Name
 from fakereg.storage.content import Budget, Content, Spool
 from fakereg.storage.indexed import Index, IndexedStorage
-from fakereg.storage.uploads import UploadSession
+from fakereg.storage.uploads import Life, UploadSession
 
 SPILL_BYTES = 1 << 20
 """Default size in bytes over which one blob is kept in a temporary file."""
@@ -48,7 +48,7 @@ class MemoryStorage(IndexedStorage):
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _new_spool(self, id: str, name: Name, algorithm: str, expiry: float) -> Spool:
+    def _new_spool(self, id: str, name: Name, algorithm: str, life: Life) -> Spool:
         return Spool(self._new_path(), memory_limit=self._spill_bytes, budget=self._budget)
 
     def _discard_spool(self, session: UploadSession) -> None:

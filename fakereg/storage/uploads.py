@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from fakereg.clock import Clock
 from fakereg.names import Digest, Name
@@ -29,15 +30,29 @@ def _pool() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along to a child
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long a session lasts by `clock`: `expiry` seconds without a request, and to the time `deadline` at most."""
+
+    clock: Clock
+    expiry: float
+    deadline: float | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and self.clock() > self.deadline
+
+
 class UploadSession:
     """The `Upload` of the storages of this package; see there."""
 
-    def __init__(self, id: str, repository: Name, *, algorithm: str, spool: Spool, expiry: float) -> None:
+    def __init__(self, id: str, repository: Name, *, algorithm: str, spool: Spool, life: Life) -> None:
         self.id = id
         self.repository = repository
         self.algorithm = algorithm
         self.spool = spool
-        self.expiry = expiry
+        self.life = life
         self.touched = 0.0
         self.short_chunk = False
         self.ended = False
@@ -80,8 +95,7 @@ class UploadSession:
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end; raise UploadGone if the session was ended meanwhile."""
-        if self.ended:
-            raise UploadGone
+        self.check()
         self._finish_hashing()
         size = self.size
         if self._hash and len(data) >= _ASIDE_BYTES:
@@ -95,6 +109,11 @@ class UploadSession:
             self._hash = None
             self.spool.truncate(size)
             raise
+
+    def check(self) -> None:
+        """Raise UploadGone if the session was ended, or its time is over."""
+        if self.ended or self.life.over:
+            raise UploadGone
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
@@ -124,10 +143,14 @@ class UploadTable:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._sessions: OrderedDict[str, UploadSession] = OrderedDict()
+        self._timed: dict[str, UploadSession] = {}
+        """Those with a deadline, in the order in which they were opened and so of their deadlines."""
 
     def add(self, session: UploadSession) -> None:
         """Take a new session."""
         self._sessions[session.id] = session
+        if session.life.deadline is not None:
+            self._timed[session.id] = session
         self._touch(session)
 
     def __len__(self) -> int:
@@ -135,10 +158,10 @@ class UploadTable:
 
     def take_expired(self) -> list[UploadSession]:
         """Take out the expired sessions."""
-        expired = list(self._expired())
+        expired = dict([*self._expired(self._timed), *self._expired(self._sessions)]).values()
         for session in expired:
             self.remove(session)
-        return expired
+        return list(expired)
 
     def get(self, name: Name, id: str) -> UploadSession | None:
         """The open session of that repository, which starts its time anew."""
@@ -154,6 +177,7 @@ class UploadTable:
             raise UploadGone
         session.ended = True
         del self._sessions[session.id]
+        self._timed.pop(session.id, None)
 
     def drain(self) -> list[UploadSession]:
         """Take out all sessions."""
@@ -167,11 +191,12 @@ class UploadTable:
         self._sessions.move_to_end(session.id)
 
     def _has_expired(self, session: UploadSession) -> bool:
-        return not session.busy and self._clock() - session.touched > session.expiry
+        idle = self._clock() - session.touched
+        return not session.busy and (session.life.over or idle > session.life.expiry)
 
-    def _expired(self) -> Iterator[UploadSession]:
-        for session in self._sessions.values():
+    def _expired(self, sessions: dict[str, UploadSession]) -> Iterator[tuple[str, UploadSession]]:
+        for id, session in sessions.items():
             if self._has_expired(session):
-                yield session
+                yield id, session
             elif not session.busy:
-                return  # all that follow had a request later
+                return  # all that follow had a request later, or have a later deadline
