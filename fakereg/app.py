@@ -21,6 +21,7 @@ from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, Journal, redact
+from fakereg.limits import RateLimit
 from fakereg.names import Name
 from fakereg.packages import Packages
 from fakereg.routes import Endpoint, Resource
@@ -41,9 +42,10 @@ class Registry:
     It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
     (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
     `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
-    `directory:PATH`); `clock` gives seconds and `new_id` a new unique text for upload sessions. Several dialects make
-    as many registries: with `hostname`, each is at a host of its own, as `subdomain_isolation` has it, and the texts
-    of storages get the dialect's name as a subfolder. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For.
+    `directory:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique text for upload
+    sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
+    `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. `trust_proxy` obeys
+    X-Forwarded-Host, -Proto and -For.
     `accounts` are asked by dialects that authenticate; by default they are `fakereg.accounts.sample()`.
     `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
     Raise ValueError for an unknown dialect or storage, StorageError for one that cannot be opened.
@@ -62,6 +64,7 @@ class Registry:
         token_key: str | None = None,
         token_cert: str | None = None,
         clock: Clock = time.time,
+        sleep: Callable[[float], None] = time.sleep,
         new_id: Callable[[], str] | None = None,
     ) -> None:
         given = [dialect] if isinstance(dialect, Dialect | str) else dialect
@@ -78,9 +81,10 @@ class Registry:
         self.journal = Journal()
         self.accounts = accounts or sample(clock=clock)
         self.packages = Packages(clock=clock)
+        self._rates = RateLimit(clock)
         self.url = ""
         self.host = ""
-        self._instance = Instance(self.sites, self.accounts, self.packages, self.journal, clock)
+        self._instance = Instance(self.sites, self.accounts, self.packages, self.journal, clock, sleep)
         self._application = ProxyFix(self._respond, x_host=1) if trust_proxy else self._respond
 
     @property
@@ -105,11 +109,12 @@ class Registry:
         site.dialect = changed
 
     def reset(self) -> None:
-        """Forget all content and the journal."""
+        """Forget all content, the journal and who asked how often; accounts stay."""
         for site in self.sites.all:
             site.storage.clear()
         self.packages.clear()
         self.journal.clear()
+        self._rates.clear()
 
     def close(self) -> None:
         """Let go of the storage."""
@@ -122,11 +127,13 @@ class Registry:
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
-        response = self._answer(request)
+        notes: list[str] = []
+        response = self._answer(request, notes)
         seconds = time.perf_counter() - started
         status = response.status_code
         path, query = request.path[:PATH_LIMIT], request.query_string.decode("latin-1")[:PATH_LIMIT]
-        self.journal.record(Entry(request.method, path, query, redact(request.headers), status, seconds))
+        entry = Entry(request.method, path, query, redact(request.headers), status, seconds, tuple(notes))
+        self.journal.record(entry)
         _log.info(
             '%s "%s %s" %d %.1fms',
             request.remote_addr,
@@ -137,31 +144,21 @@ class Registry:
         )
         return response(environ, start_response)
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request, notes: list[str]) -> Response:
         dialect = self.dialect
         resource: Resource = {}
         try:
             face = self.sites.find(request)
             dialect = face.site.dialect
-            call = Call(request, face.site, face.site, self._instance)
+            self._rates.check(request.remote_addr or "", dialect.rate_limit)
+            call = Call(request, face.site, dialect, face.site, self._instance, notes=notes)
             call = replace(call, caller=auth.identify(call))
             if routes.in_registry(request.path):
                 auth.require_credentials(call)
             resource, arguments = routes.find(request.path, face)
-            endpoint = routes.endpoint(resource, request.method, dialect)
-            response = _handle(call, endpoint, arguments)
-        except RegistryError as refusal:
-            response = _refusal(refusal, request, resource, dialect)
-        except (ClientDisconnected, ConnectionError) as problem:
-            message = f"the request body cannot be read: {problem}"
-            response = _refusal(RegistryError(Code.SIZE_INVALID, message), request, resource, dialect)
-        except TimeoutError:
-            late = RegistryError(Code.SIZE_INVALID, "the request body did not arrive in time", status=408)
-            response = _refusal(late, request, resource, dialect)
-        except (OSError, StorageError) as problem:
-            logging.getLogger("fakereg").error("the storage failed: %s", problem)
-            failure = RegistryError(Code.DENIED, "the storage failed, see the log", status=503, headers=_LATER)
-            response = _refusal(failure, request, resource, dialect)
+            response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
+        except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
+            response = _refusal(_reason(problem), request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
@@ -178,11 +175,21 @@ def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Respo
     return endpoint.handler(call, *arguments)
 
 
-_LATER = {"Retry-After": "60"}
+def _reason(problem: Exception) -> RegistryError:
+    """What went wrong, as the client is told it."""
+    match problem:
+        case RegistryError():
+            return problem
+        case ClientDisconnected() | ConnectionError():
+            return RegistryError(Code.SIZE_INVALID, f"the request body cannot be read: {problem}")
+        case TimeoutError():
+            return RegistryError(Code.SIZE_INVALID, "the request body did not arrive in time", status=408)
+    logging.getLogger("fakereg").error("the storage failed: %s", problem)
+    return RegistryError(Code.DENIED, "the storage failed, see the log", status=503, headers={"Retry-After": "60"})
 
 
 def _refusal(refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:
     headers: dict[str, Any] = dict(refusal.headers)
     if refusal.status == 405:
         headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
-    return Response(json.dumps(refusal.body()), refusal.status, headers=headers, content_type="application/json")
+    return Response(json.dumps(refusal.body()), refusal.status, headers=headers, content_type=refusal.content_type)

@@ -180,9 +180,9 @@ def _require(call: Call, action: str, name: Name) -> None:
     if not caller.identity.user and not caller.external:
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     text = _denial_text(call, action, name)
-    if dialect.denial_status == 401 or caller.external or action in call.own_rights(name):
+    if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
         raise unauthorized(call, text, scope=scope, error="insufficient_scope")
-    if dialect.denial_status == 404:
+    if dialect.denial_refusal == 404:
         raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry")
     raise RegistryError(Code.DENIED, text)
 

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Sequence
 
@@ -117,22 +118,19 @@ class LogToStderr(logging.Handler):
 
 def _list_dialects(options: argparse.Namespace) -> int:
     lines = ["Presets:"]
+    defaults = dialects.written(dialects.Dialect())
     for name, preset in dialects.PRESETS.items():
-        values = {key: (getattr(preset, key), default) for key, default, _ in _settings()}
-        changed = [f"{key}={_text(value)}" for key, (value, default) in values.items() if value != default]
-        lines.append(f"  {name:<10} {', '.join(changed) or 'every setting as below'}")
+        changed = [f"{key}={value}" for key, value in dialects.written(preset).items() if value != defaults[key]]
+        lines += _entry(name, ", ".join(changed) or "every setting as below", width=18)
     lines += ["", "Settings (default):"]
-    lines += [f"  {name:<28} ({_text(default)}) {meaning}" for name, default, meaning in _settings()]
+    for name, _, meaning in dialects.settings():
+        if name != "name":
+            lines += _entry(name, f"({defaults[name]}) {meaning}", width=28)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
-def _settings() -> list[tuple[str, object, str]]:
-    return [setting for setting in dialects.settings() if setting[0] != "name"]
-
-
-def _text(value: object) -> str:
-    """A value as one would write it in a dialect."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "|".join(value) if isinstance(value, tuple) else str(value)
+def _entry(name: str, text: str, *, width: int) -> list[str]:
+    """The lines of one entry: its name, and the text in a column beside it."""
+    first, *rest = textwrap.wrap(text, 118 - width, break_on_hyphens=False, break_long_words=False)
+    return [f"  {name:<{width}} {first}", *(" " * (width + 3) + line for line in rest)]

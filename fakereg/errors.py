@@ -8,7 +8,10 @@ from typing import Any
 
 
 class Code(enum.StrEnum):
-    """The 14 codes that a JSON error body may carry; the value is what goes over the wire."""
+    """The 14 codes of the specification, and one that GitHub's Container registry adds (row 3.37).
+
+    The value is what goes over the wire.
+    """
 
     BLOB_UNKNOWN = "BLOB_UNKNOWN"
     BLOB_UPLOAD_INVALID = "BLOB_UPLOAD_INVALID"
@@ -24,6 +27,7 @@ class Code(enum.StrEnum):
     DENIED = "DENIED"
     UNSUPPORTED = "UNSUPPORTED"
     TOOMANYREQUESTS = "TOOMANYREQUESTS"
+    REQUESTED_RANGE_NOT_SATISFIABLE = "REQUESTED_RANGE_NOT_SATISFIABLE"
 
 
 _STATUS = {
@@ -35,6 +39,7 @@ _STATUS = {
     Code.DENIED: 403,
     Code.UNSUPPORTED: 405,
     Code.TOOMANYREQUESTS: 429,
+    Code.REQUESTED_RANGE_NOT_SATISFIABLE: 416,
 }
 
 
@@ -42,7 +47,8 @@ class RegistryError(Exception):
     """A request that the registry refuses; `app.py` alone turns it into an answer.
 
     `status` is the HTTP status (by default the usual one of the code, else 400), `details` gives one entry of
-    the body's error list each (one entry without detail if there are none), `headers` go out with the answer.
+    the body's error list each (one entry without detail if there are none), `headers` go out with the answer. The
+    body is JSON whatever its `content_type` says.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class RegistryError(Exception):
         status: int | None = None,
         details: Sequence[Any] = (),
         headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -60,6 +67,7 @@ class RegistryError(Exception):
         self.status = status if status is not None else _STATUS.get(code, 400)
         self.details = tuple(details)
         self.headers = dict(headers or {})
+        self.content_type = str(content_type)
 
     def body(self) -> dict[str, list[dict[str, Any]]]:
         """The JSON object of the specification: `{"errors": [{"code", "message", "detail"?}, ...]}`."""

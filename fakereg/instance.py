@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakereg.accounts import Accounts
@@ -14,13 +15,17 @@ from fakereg.sites import Site, Sites
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One server: an instance of GitHub Enterprise Server, or a plain registry."""
+    """One server: an instance of GitHub Enterprise Server, or a plain registry.
+
+    `clock` gives the time in seconds, `sleep` waits for some.
+    """
 
     sites: Sites
     accounts: Accounts
     packages: Packages
     journal: Journal
     clock: Clock
+    sleep: Callable[[float], None]
 
     def home(self, site: Site, name: Name) -> Site:
         """The registry that has the content of a repository of `site`: another one after a migration (GHD-31)."""

@@ -20,7 +20,10 @@ REDACTED = "[redacted]"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and how it was answered; `seconds` from its arrival to the start of the answer."""
+    """One request and how it was answered; `seconds` from its arrival to the start of the answer.
+
+    `notes` are what the registry found worth marking, such as a large image.
+    """
 
     method: str
     path: str
@@ -28,6 +31,7 @@ class Entry:
     headers: Mapping[str, str]
     status: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 class Journal:

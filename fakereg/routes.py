@@ -18,18 +18,24 @@ from fakereg.wsgi import Handler
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler, the action that its caller must be allowed, and the dialect's switch for it, if it has one.
+    """A handler, the action that its caller must be allowed, and the dialect's switches for it, if it has any.
 
-    No action means that the handler asks for itself. While the switch is off the method is not allowed.
+    No action means that the handler asks for itself. While the switch is off the method is not allowed; `head` is the
+    switch of HEAD, where it can be off while GET is on.
     """
 
     handler: Handler
     action: str = ""
     switch: str | None = None
+    head: str | None = None
 
     def enabled(self, dialect: Dialect) -> bool:
         """Whether this dialect has the endpoint."""
         return self.switch is None or bool(getattr(dialect, self.switch))
+
+    def answers_head(self, dialect: Dialect) -> bool:
+        """Whether this dialect has HEAD where it has GET."""
+        return self.head is None or bool(getattr(dialect, self.head))
 
 
 Resource = Mapping[str, Endpoint]
@@ -40,7 +46,7 @@ TAGS: Resource = {"GET": Endpoint(tags.get, PULL)}
 REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
 BLOB: Resource = {"GET": Endpoint(blobs.get, PULL), "DELETE": Endpoint(blobs.delete, DELETE, "blob_deletion")}
 MANIFEST: Resource = {
-    "GET": Endpoint(manifests.get, PULL),
+    "GET": Endpoint(manifests.get, PULL, head="manifest_head"),
     "PUT": Endpoint(manifests.put, PUSH, "push"),
     "DELETE": Endpoint(manifests.delete, DELETE),
 }
@@ -74,27 +80,31 @@ def _in_registry(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]
     match path.split("/"):
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
+        case _ if dialect.ecosystem == "disabled":
+            raise RegistryError(Code.NAME_UNKNOWN, "this registry is disabled", status=dialect.disabled_refusal)
         case ["", "v2", "_catalog"] if dialect.catalog:
             return CATALOG, ()
         case ["", "v2", *name, "tags", "list"]:
-            return TAGS, (_name(name),)
+            return TAGS, (_name(name, dialect),)
         case ["", "v2", *name, "manifests", reference]:
-            return MANIFEST, (_name(name), reference)
+            return MANIFEST, (_name(name, dialect), reference)
         case ["", "v2", *name, "referrers", digest]:
-            return REFERRERS, (_name(name), digest)
+            return REFERRERS, (_name(name, dialect), digest)
         case ["", "v2", *name, "blobs", "uploads"] | ["", "v2", *name, "blobs", "uploads", ""]:
-            return UPLOADS, (_name(name),)
+            return UPLOADS, (_name(name, dialect),)
         case ["", "v2", *name, "blobs", "uploads", id]:
-            return UPLOAD, (_name(name), id)
+            return UPLOAD, (_name(name, dialect), id)
         case ["", "v2", *name, "blobs", digest]:
-            return BLOB, (_name(name), digest)
+            return BLOB, (_name(name, dialect), digest)
     raise _nothing()
 
 
 def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
-    """The endpoint for `method` (HEAD goes to GET's); raise 405, or the dialect's refusal of a deletion."""
+    """The endpoint for `method` (HEAD goes to GET's); raise 405, or the dialect's refusal of a deletion or a write."""
     found = resource.get("GET" if method == "HEAD" else method)
-    if found and found.enabled(dialect):
+    if found and found.action in (PUSH, DELETE) and method != "GET" and dialect.ecosystem == "read-only":
+        raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
+    if found and found.enabled(dialect) and (method != "HEAD" or found.answers_head(dialect)):
         return found
     refusal = dialect.deletion_refusal if found and found.switch == "blob_deletion" else 405
     raise RegistryError(Code.UNSUPPORTED, f"{method} is not supported here", status=refusal)
@@ -102,13 +112,23 @@ def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
 
 def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
     """The value of the Allow header of a 405 for the method `refused`."""
-    methods = [method for method, endpoint in resource.items() if endpoint.enabled(dialect) and method != refused]
-    return ", ".join("GET, HEAD" if method == "GET" else method for method in methods)
+    methods: list[str] = []
+    for method, endpoint in resource.items():
+        if endpoint.enabled(dialect) and method != refused:
+            methods += ["GET", "HEAD"] if method == "GET" and endpoint.answers_head(dialect) else [method]
+    return ", ".join(methods)
 
 
 def _nothing() -> RegistryError:
     return RegistryError(Code.UNSUPPORTED, "there is no such endpoint", status=404)
 
 
-def _name(parts: list[str]) -> Name:
-    return Name.parse("/".join(parts))
+def _name(parts: list[str], dialect: Dialect) -> Name:
+    """The name, in the dialect's form; raise NAME_INVALID or NAME_UNKNOWN (rows 3.32 and 6.4)."""
+    name = Name.parse("/".join(parts))
+    if dialect.name_form == "owner/repository/image" and len(parts) != 3:
+        message = "docker image push is only supported with a tag of the format :owner/:repo_name/:image_name."
+        raise RegistryError(Code.NAME_UNKNOWN, message)
+    if dialect.name_form == "namespace/image" and len(parts) < 2:
+        raise RegistryError(Code.NAME_INVALID, "a repository name is NAMESPACE/IMAGE_NAME", details=[{"name": name}])
+    return name

@@ -127,7 +127,7 @@ class Sites:
 
     def of_type(self, package_type: str) -> Site | None:
         """The registry whose images are packages of that type."""
-        return next((site for site in self.all if package_type and site.dialect.package_type == package_type), None)
+        return next((site for site in self.all if site.dialect.package_type == package_type), None)
 
     def _host_of(self, dialect: Dialect) -> str:
         if self.isolation and dialect.subdomain:

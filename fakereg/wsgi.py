@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from werkzeug.wrappers import Request, Response
@@ -24,18 +24,19 @@ READ_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request and what it works on: the registry that was asked, and `home`, the one that has the content."""
+    """One request and what it works on.
+
+    `site` is the registry that was asked and `dialect` how it behaves during this request, `home` the registry that
+    has the content. `notes` are texts for the journal, which handlers add to.
+    """
 
     request: Request
     site: Site
+    dialect: Dialect
     home: Site
     instance: Instance
     caller: Caller = NOBODY
-
-    @property
-    def dialect(self) -> Dialect:
-        """How the registry behaves."""
-        return self.site.dialect
+    notes: list[str] = field(default_factory=list)
 
     @property
     def storage(self) -> Storage:

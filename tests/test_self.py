@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import fakereg
-from fakereg import dialects
 
 NOT_SEEN = {
     "OCI-R003": "is about the rows of a category together",
@@ -29,6 +28,10 @@ NOT_SEEN = {
     "OCI-R111": "no warning is sent; see the variants below",
 }
 """Requirements that the suite cannot see kept by a preset as it is, and why."""
+
+
+CONFORMING = ("oci", "oci-1.1", "oci-1.0")
+"""The presets that are the specification; those of real registries deviate from it."""
 
 
 def verdict(folder: Path, target: str, *options: str) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def version_of(preset: str) -> str:
 
 
 @pytest.mark.parametrize("storage", ["memory", "directory"])
-@pytest.mark.parametrize("preset", dialects.PRESETS)
+@pytest.mark.parametrize("preset", CONFORMING)
 def test_every_preset_satisfies_every_requirement_of_its_version(tmp_path: Path, preset: str, storage: str) -> None:
     where = "memory" if storage == "memory" else f"directory:{tmp_path / 'store'}"
     with fakereg.serve(dialect=preset, storage=where) as registry:

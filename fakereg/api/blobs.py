@@ -22,7 +22,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
         return empty_response(304, headers)
     if call.dialect.blob_range:
         headers["Accept-Ranges"] = "bytes"
-        part = conditional.byte_range(call.request, digest, size)
+        part = conditional.byte_range(call, digest, size)
         if part:
             return _part(call, name, digest, headers, size=size, part=part)
     return _send(call, name, digest, headers, offset=0, count=size, status=200)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from werkzeug.http import parse_range_header
-from werkzeug.wrappers import Request
+from werkzeug.datastructures import ETags
+from werkzeug.http import parse_range_header, quote_etag
 
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest
@@ -22,13 +22,13 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
     if call.dialect.digest_header:
         named["Docker-Content-Digest"] = str(digest)
     if call.dialect.etag:
-        named["ETag"] = f'"{digest}"'
+        named["ETag"] = quote_etag(_tag(call, digest), weak=_weak(call))
     return named
 
 
 def unchanged(call: Call, digest: Digest) -> bool:
     """Whether the client says that it has this content already: the answer is 304."""
-    return call.dialect.etag and call.request.if_none_match.contains_weak(digest)
+    return call.dialect.etag and call.request.if_none_match.contains_weak(_tag(call, digest))
 
 
 def guard(call: Call) -> Guard | None:
@@ -38,24 +38,25 @@ def guard(call: Call) -> Guard | None:
         return None
 
     def check(current: Digest | None) -> None:
-        lost = wanted and (current is None or not wanted.contains(current))
-        if lost or (current is not None and unwanted.contains_weak(current)):
+        lost = wanted and (current is None or not _matches(call, wanted, current))
+        if lost or (current is not None and unwanted.contains_weak(_tag(call, current))):
             raise RegistryError(Code.DENIED, "what is there now is not what the request expects", status=412)
 
     return check
 
 
-def byte_range(request: Request, digest: Digest, size: int) -> tuple[int, int] | None:
+def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:
     """Offset and count of the one range that a GET asks for; None means the whole of `size` bytes.
 
     Several ranges, another unit, a malformed header and an If-Range that does not match are ignored, as RFC 9110
     permits or demands. Raise 416 if the range lies outside.
     """
+    request = call.request
     header = request.headers.get("Range", "") if request.method == "GET" else ""
     if _NOTHING.fullmatch(header):
         raise _outside(size)
     asked = parse_range_header(header)
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not _if_range(request, digest):
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1 or not _if_range(call, digest):
         return None
     start, stop = asked.ranges[0]
     if start < 0:
@@ -72,6 +73,21 @@ def _outside(size: int) -> RegistryError:
     return RegistryError(Code.SIZE_INVALID, f"the content has {size} bytes", status=416, headers=headers)
 
 
-def _if_range(request: Request, digest: Digest) -> bool:
-    condition = request.headers.get("If-Range")
-    return condition is None or condition == f'"{digest}"'
+def _if_range(call: Call, digest: Digest) -> bool:
+    """Whether If-Range, if it is there, names this content; a weak ETag never does (RFC 9110, section 13.1.5)."""
+    condition = call.request.headers.get("If-Range")
+    return condition is None or (not _weak(call) and condition == f'"{digest}"')
+
+
+def _tag(call: Call, digest: Digest) -> str:
+    """What is between the quotes of an ETag: the digest, or the start of it (row 6.7)."""
+    return digest.encoded[:32] if _weak(call) else str(digest)
+
+
+def _weak(call: Call) -> bool:
+    return call.dialect.etag_form == "weak"
+
+
+def _matches(call: Call, wanted: ETags, current: Digest) -> bool:
+    """Whether If-Match holds; it takes no weak ETag, of either side, for a match (RFC 9110, section 13.1.1)."""
+    return wanted.star_tag or (not _weak(call) and wanted.contains(current))

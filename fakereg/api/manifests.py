@@ -6,7 +6,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
 from fakereg import manifest as manifests
-from fakereg.api import conditional
+from fakereg.api import conditional, manifest_rules
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag, parse_reference
@@ -18,20 +18,28 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     """The manifest with the bytes and the media type that were pushed; also for HEAD."""
     name, scope = call.source(name)
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
+    manifest_rules.check_reference(call, name, reference)
     manifest = call.storage.manifest(name, reference)
     if manifest is None:
         raise _unknown(call, name, reference)
+    manifest_rules.check_pull(call, manifest)
     headers = {**scope, **conditional.headers(call, manifest.digest)}
+    if call.dialect.index_needs_accept:
+        headers["Vary"] = "Accept"
     if conditional.unchanged(call, manifest.digest):
         return empty_response(304, headers)
-    return Response(manifest.content, 200, headers=headers, content_type=manifest.media_type)
+    content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
+    response = Response(manifest.content, 200, headers=headers, content_type=content_type)
+    return manifest_rules.mark_large(call, manifest, response)
 
 
 def put(call: Call, name: Name, reference_text: str) -> Response:
     """201: stored as it is, under its digest, the tag in the path and those in `?tag=`."""
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
+    manifest_rules.check_push_reference(call, reference)
     more = _tag_parameters(call) if isinstance(reference, Digest) else []
     manifest = _parse(call, reference)
+    manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
         call.storage.put_manifest(
@@ -46,7 +54,7 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
         raise RegistryError(
             Code.MANIFEST_BLOB_UNKNOWN, "manifest references a manifest or blob unknown to registry", details=details
         ) from missing
-    return _created(call, name, reference, manifest, more)
+    return manifest_rules.mark_large(call, manifest, _created(call, name, reference, manifest, more))
 
 
 def delete(call: Call, name: Name, reference_text: str) -> Response:
@@ -56,6 +64,7 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
     if not (call.dialect.tag_deletion if by_tag else call.dialect.manifest_deletion):
         what = "tags" if by_tag else "manifests"
         raise RegistryError(Code.UNSUPPORTED, f"deleting {what} is disabled", status=call.dialect.deletion_refusal)
+    manifest_rules.check_reference(call, name, reference)
     if isinstance(reference, Tag):
         deleted = call.storage.delete_tag(name, reference)
     else:
@@ -103,7 +112,7 @@ def _tag_parameters(call: Call) -> list[Tag]:
 def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest, tags: list[Tag]) -> Response:
     response = empty_response(201)
     response.headers["Location"] = call.location(f"/v2/{name}/manifests/{reference}")
-    if call.dialect.digest_header:
+    if call.dialect.manifest_push_digest:
         response.headers["Docker-Content-Digest"] = str(manifest.digest)
     if manifest.subject and call.dialect.referrers:
         response.headers["OCI-Subject"] = str(manifest.subject.digest)

@@ -12,14 +12,20 @@ from fakereg.wsgi import Call
 
 
 def limit(call: Call) -> int | None:
-    """The number in `?n=`, no more than the dialect's page size; None if neither says anything."""
-    text = call.request.args.get("n")
+    """The number in `?n=` or the dialect's default, no more than its page size; None if none says anything."""
     most = call.dialect.tags_page_size or None
+    asked = _number(call.request.args.get("n"))
+    if asked is None:
+        asked = call.dialect.tags_default_page_size or None
+    return min((number for number in (asked, most) if number is not None), default=None)
+
+
+def _number(text: str | None) -> int | None:
     if text is None:
-        return most
+        return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise RegistryError(Code.UNSUPPORTED, "n is not a number of results", status=400)
-    return min(int(text), most) if most else int(text)
+    return int(text)
 
 
 def page(call: Call, names: Sequence[str], *, key: Callable[[str], Any] = str) -> tuple[list[str], dict[str, str]]:

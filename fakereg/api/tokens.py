@@ -112,7 +112,7 @@ def _allowed(call: Call, asked: Access) -> frozenset[str]:
 
 
 def _denied(call: Call) -> RegistryError:
-    if call.dialect.token_denial_status == 403:
+    if call.dialect.token_refusal == 403:
         return RegistryError(Code.DENIED, "denied")
     challenge = {"WWW-Authenticate": f'Basic realm="{auth.quoted(call.dialect.realm)}"'}
     return RegistryError(Code.UNAUTHORIZED, call.dialect.invalid_text, headers=challenge)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from werkzeug.wrappers import Response
 
+from fakereg.dialects import MIB
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
 from fakereg.permissions import PULL
@@ -91,7 +92,11 @@ def _start(call: Call, name: Name, algorithm: str) -> Upload:
     dialect = call.dialect
     try:
         return call.storage.start_upload(
-            name, algorithm=algorithm, expiry=dialect.upload_expiry, limit=dialect.upload_limit
+            name,
+            algorithm=algorithm,
+            expiry=dialect.upload_expiry,
+            limit=dialect.upload_limit,
+            timeout=dialect.upload_timeout,
         )
     except TooManyUploads:
         raise RegistryError(
@@ -103,10 +108,9 @@ def _single_post(call: Call, name: Name, digest: Digest) -> Response:
     with _claimed(_start(call, name, digest.algorithm)) as upload:
         try:
             _receive(call, upload, last=True)
-        except UploadGone:
-            raise
         except BaseException:
-            call.storage.cancel_upload(upload)  # the client has no way to go on with it
+            with suppress(UploadGone):
+                call.storage.cancel_upload(upload)  # the client has no way to go on with it
             raise
         return _finish(call, name, upload, digest)
 
@@ -144,12 +148,11 @@ def _claimed(upload: Upload) -> Iterator[Upload]:
 
 def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     """Add the body to the session. A chunk that is refused leaves nothing; a stream cut short leaves what came."""
-    length = _chunk_length(call, upload)
+    _check_limit(call, upload, call.request.content_length or 0)
+    length = _chunk_length(call, upload, last=last)
     before = upload.size
     for data in call.chunks():
-        if _over_limit(call, upload.size + len(data)):
-            upload.rollback()
-            raise _too_large(call)
+        _check_limit(call, upload, len(data))
         upload.append(data)
     received = upload.size - before
     if length is not None and received != length:
@@ -158,11 +161,9 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
 
 
-def _chunk_length(call: Call, upload: Upload) -> int | None:
+def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
     """Bytes that the Content-Range announces; None for a stream. Raise whatever is wrong before the body is read."""
     declared = call.request.content_length
-    if declared and _over_limit(call, upload.size + declared):
-        raise _too_large(call)
     text = call.request.headers.get("Content-Range")
     if text is None:
         return None
@@ -170,6 +171,8 @@ def _chunk_length(call: Call, upload: Upload) -> int | None:
     if not match or int(match[1]) > int(match[2]):
         raise RegistryError(Code.BLOB_UPLOAD_INVALID, "Content-Range is not FIRST-LAST")
     start, length = int(match[1]), int(match[2]) - int(match[1]) + 1
+    if not last:
+        _check_patch(call, length)
     if start != upload.size:
         raise RegistryError(
             Code.BLOB_UPLOAD_INVALID, "chunk is out of order", status=416, headers=_progress(call, upload)
@@ -179,16 +182,29 @@ def _chunk_length(call: Call, upload: Upload) -> int | None:
         raise RegistryError(Code.BLOB_UPLOAD_INVALID, message)
     if declared is not None and declared != length:
         raise RegistryError(Code.SIZE_INVALID, f"Content-Range says {length} bytes, Content-Length {declared}")
+    _check_limit(call, upload, length)
     return length
 
 
-def _over_limit(call: Call, size: int) -> bool:
-    return 0 < call.dialect.blob_size_limit < size
+def _check_patch(call: Call, length: int) -> None:
+    """Raise 416 for a ranged PATCH over the dialect's limit (row 3.37); streams have none."""
+    limit = call.dialect.ranged_patch_limit
+    if 0 < limit < length:
+        message = f"the request body is too large and exceeds the maximum permissible limit of {limit / MIB:.2f}MiB"
+        raise RegistryError(Code.REQUESTED_RANGE_NOT_SATISFIABLE, message)
 
 
-def _too_large(call: Call) -> RegistryError:
-    message = f"a blob has at most {call.dialect.blob_size_limit} bytes here"
-    return RegistryError(Code.SIZE_INVALID, message, status=413)
+def _check_limit(call: Call, upload: Upload, more: int) -> None:
+    """Raise the refusal of a blob that `more` bytes make too large, and keep nothing of this request."""
+    limit = call.dialect.blob_size_limit
+    if not 0 < limit < upload.size + more:
+        return
+    upload.rollback()
+    if call.dialect.oversize_ends_session:
+        call.storage.cancel_upload(upload)
+    raise RegistryError(
+        Code.SIZE_INVALID, f"a blob has at most {limit} bytes here", status=call.dialect.blob_size_refusal
+    )
 
 
 def _progress(call: Call, upload: Upload) -> dict[str, str]:
@@ -210,6 +226,6 @@ def _accepted(call: Call, upload: Upload, *, start: bool = False) -> Response:
 
 def _created(call: Call, name: Name, digest: Digest) -> Response:
     headers = {"Location": call.location(f"/v2/{name}/blobs/{digest}")}
-    if call.dialect.digest_header:
+    if call.dialect.blob_push_digest:
         headers["Docker-Content-Digest"] = str(digest)
     return empty_response(201, headers)
