@@ -1,32 +1,135 @@
-"""What all registries of one server share, and what handlers of packages, pages and control work on."""
+"""What one server has and can do, whatever a client asks: registries, accounts, packages, journal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+import time
+from collections.abc import Callable, Sequence
+from typing import TypedDict
 
-from fakereg.accounts import Accounts
+from fakereg import dialects
+from fakereg.accounts import Accounts, sample
 from fakereg.clock import Clock
+from fakereg.dialects import Dialect
 from fakereg.journal import Journal
+from fakereg.limits import RateLimit
 from fakereg.names import Name
 from fakereg.packages import Packages
-from fakereg.sites import Site, Sites
+from fakereg.sites import Site, Sites, new_tokens
+from fakereg.storage import open_storage
+from fakereg.storage.base import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One server: an instance of GitHub Enterprise Server, or a plain registry.
+class Options(TypedDict, total=False):
+    """The arguments of `Instance`, for those who hand them on."""
 
-    `clock` gives the time in seconds, `sleep` waits for some.
-    """
-
-    sites: Sites
-    accounts: Accounts
-    packages: Packages
-    journal: Journal
+    dialect: Dialect | str | Sequence[Dialect | str]
+    storage: Storage | str
+    accounts: Accounts | None
+    hostname: str
+    subdomain_isolation: bool
+    unknown_host_status: int
+    trust_proxy: bool
+    token_key: str | None
+    token_cert: str | None
+    control_secret: str
     clock: Clock
     sleep: Callable[[float], None]
+    new_id: Callable[[], str] | None
+
+
+class Instance:
+    """One registry, or several behind one socket as an instance of GitHub Enterprise Server has them.
+
+    `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
+    `directory:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique text for upload
+    sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
+    `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. A host that is
+    nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
+    `accounts` are asked by dialects that authenticate; by default they are `fakereg.accounts.sample()`.
+    `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
+    `control_secret` opens the control API to whoever has it. `url` and `host` say where the server is, if it is one.
+    Raise ValueError for what cannot be, StorageError for a storage that cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: Dialect | str | Sequence[Dialect | str] = "oci",
+        storage: Storage | str = "memory",
+        accounts: Accounts | None = None,
+        hostname: str = "",
+        subdomain_isolation: bool = True,
+        unknown_host_status: int = 421,
+        trust_proxy: bool = False,
+        token_key: str | None = None,
+        token_cert: str | None = None,
+        control_secret: str = "",
+        clock: Clock = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        new_id: Callable[[], str] | None = None,
+    ) -> None:
+        given = [dialect] if isinstance(dialect, Dialect | str) else dialect
+        chosen = [dialects.parse(one) if isinstance(one, str) else one for one in given]
+        if control_secret and len(control_secret) < CONTROL_SECRET_LENGTH:
+            raise ValueError(f"the control secret has at least {CONTROL_SECRET_LENGTH} characters")
+        self._new_tokens = functools.partial(new_tokens, clock=clock, key=token_key, cert=token_cert)
+        self.sites = Sites(
+            [(one, self._new_tokens(one)) for one in chosen],
+            storage,
+            hostname=hostname,
+            isolation=subdomain_isolation,
+            unknown_host_status=unknown_host_status,
+            open=functools.partial(open_storage, clock=clock, new_id=new_id),
+        )
+        self.accounts = accounts or sample(clock=clock)
+        self.packages = Packages(clock=clock)
+        self.journal = Journal()
+        self.rates = RateLimit(clock)
+        self.clock = clock
+        self.sleep = sleep
+        self.control_secret = control_secret
+        self.trust_proxy = trust_proxy
+        self.url = ""
+        self.host = ""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the registry behaves, or the first of several."""
+        return self.sites.all[0].dialect
+
+    @property
+    def storage(self) -> Storage:
+        """Where the content of the registry is, or of the first of several."""
+        return self.sites.all[0].storage
 
     def home(self, site: Site, name: Name) -> Site:
         """The registry that has the content of a repository of `site`: another one after a migration (GHD-31)."""
         return site
+
+    def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
+        """Change settings of the dialect while it runs; of several, `registry` names one, else it is the first.
+
+        Raise ValueError for unknown ones.
+        """
+        site = self.sites.named(registry) if registry else self.sites.all[0]
+        changed = dialects.configure(site.dialect, {name: str(value) for name, value in settings.items()})
+        if any(name.startswith("token_") or name == "auth" for name in settings):
+            site.tokens = self._new_tokens(changed)
+        site.dialect = changed
+
+    def reset(self) -> None:
+        """Forget all content, the journal and who asked how often; accounts and settings stay."""
+        for site in self.sites.all:
+            site.storage.clear()
+        self.packages.clear()
+        self.journal.clear()
+        self.rates.clear()
+
+    def close(self) -> None:
+        """Let go of the storages."""
+        self.sites.close()
+
+
+CONTROL_SECRET_LENGTH = 16
+"""Fewest characters of a control secret, so that nobody guesses it."""

@@ -14,14 +14,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Unpack
 
 from fakereg.app import Registry
-from fakereg.clock import Clock
 from fakereg.connection import Connection
-from fakereg.dialects import Dialect
-from fakereg.storage.base import Storage
+from fakereg.instance import Options
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -43,21 +41,18 @@ _log = logging.getLogger("fakereg.server")
 @contextlib.contextmanager
 def serve(
     *,
-    dialect: Dialect | str = "oci",
-    storage: Storage | str = "memory",
     host: str = "127.0.0.1",
     port: int = 0,
     tls_cert: str | None = None,
     tls_key: str | None = None,
-    clock: Clock = time.time,
-    new_id: Callable[[], str] | None = None,
+    **options: Unpack[Options],
 ) -> Iterator[Registry]:
     """A registry on a socket for as long as the context lasts; the other arguments are those of `Registry`.
 
     Port 0 takes a free one. With `tls_cert` and `tls_key`, paths of PEM files, it speaks HTTPS.
     Raise OSError if the address cannot be bound or a file cannot be read.
     """
-    registry = Registry(dialect=dialect, storage=storage, clock=clock, new_id=new_id)
+    registry = Registry(**options)
     try:
         with Server(registry, host=host, port=port, tls=tls_context(tls_cert, tls_key)) as server:
             registry.host, registry.url = server.host, server.url
