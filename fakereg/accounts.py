@@ -12,6 +12,7 @@ import hmac
 import re
 import secrets
 import string
+import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -143,6 +144,7 @@ class Accounts:
     """Everybody whom the registry knows, and their secrets, of which only digests are kept.
 
     What is added replaces what had the same name. All methods raise ValueError for names and values that cannot be.
+    Safe to use from several threads; whoever makes several changes that belong together holds `lock`.
     """
 
     def __init__(self, *, clock: Clock = time.time) -> None:
@@ -152,6 +154,19 @@ class Accounts:
         self.repositories: dict[str, Repository] = {}
         self.tokens: dict[str, Token] = {}
         self._digests: dict[bytes, str] = {}
+        self.lock = threading.RLock()
+
+    def copy(self) -> Accounts:
+        """Accounts with the same content that can be changed alone."""
+        copied = Accounts(clock=self.clock)
+        copied.adopt(self)
+        return copied
+
+    def adopt(self, other: Accounts) -> None:
+        """Take over the content of other accounts."""
+        self.users, self.organizations = dict(other.users), dict(other.organizations)
+        self.repositories, self.tokens = dict(other.repositories), dict(other.tokens)
+        self._digests = dict(other._digests)
 
     # Who there is.
 
@@ -210,8 +225,13 @@ class Accounts:
 
     def revoke(self, secret: str) -> bool:
         """Let a token count no more; whether there was one with this secret."""
-        id = self._digests.pop(_digest(secret), "")
-        return self.tokens.pop(id, None) is not None
+        return self.revoke_id(self._digests.get(_digest(secret), ""))
+
+    def revoke_id(self, id: str) -> bool:
+        """Let the token with this id count no more; whether there was one."""
+        with self.lock:
+            self._digests = {digest: known for digest, known in self._digests.items() if known != id}
+            return self.tokens.pop(id, None) is not None
 
     def _add_token(
         self,
@@ -228,11 +248,11 @@ class Accounts:
         secret = secret if secret is not None else prefix + _random()
         if not (secret.startswith(prefix) and secret.isascii() and secret.isprintable()) or len(secret) > _SECRET_LIMIT:
             raise ValueError(f"the secret of a {kind} token begins with {prefix} and is printable ASCII")
-        digest = _digest(secret)
-        self.revoke(secret)
         id = secrets.token_hex(8)
-        self.tokens[id] = Token(id, kind, user, scopes, expires, repository, packages)
-        self._digests[digest] = id
+        with self.lock:
+            self.revoke(secret)
+            self.tokens[id] = Token(id, kind, user, scopes, expires, repository, packages)
+            self._digests[_digest(secret)] = id
         return secret
 
     # Questions.

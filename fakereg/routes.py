@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fakereg import auth
-from fakereg.api import blobs, catalog, manifests, ping, referrers, tags, tokens, uploads
+from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
 from fakereg.auth import LOGIN
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
@@ -57,21 +57,49 @@ UPLOAD: Resource = {
     "PUT": Endpoint(uploads.put, PUSH, "push"),
     "DELETE": Endpoint(uploads.delete, PUSH, "upload_cancel"),
 }
+CONTROL: Mapping[str, Resource] = {
+    "accounts": {"GET": Endpoint(control.get_accounts), "PATCH": Endpoint(control.patch_accounts)},
+    "settings": {"GET": Endpoint(control.get_settings), "PATCH": Endpoint(control.patch_settings)},
+    "journal": {"GET": Endpoint(control.get_journal), "DELETE": Endpoint(control.delete_journal)},
+    "reset": {"POST": Endpoint(control.post_reset)},
+}
+CONTROL_TOKEN: Resource = {"DELETE": Endpoint(control.delete_token)}
 TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 
 
-def in_registry(path: str) -> bool:
-    """Whether a path is the registry's, and more than `/v2/`, which any server of the protocol has."""
-    return path.startswith("/v2/") and path != "/v2/"
+def is_control(path: str) -> bool:
+    """Whether a path is the control API's, which is at every host."""
+    return path.startswith("/_fakereg/")
+
+
+def is_registry(path: str) -> bool:
+    """Whether a path is the registry's."""
+    return path.startswith("/v2/") or path == "/v2"
+
+
+def is_ping(path: str) -> bool:
+    """Whether a path asks for no more than whether this is a registry."""
+    return path in ("/v2", "/v2/")
 
 
 def find(path: str, face: Face) -> tuple[Resource, tuple[str, ...]]:
     """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name."""
     dialect = face.site.dialect
-    if face.registry and (path == "/v2" or path.startswith("/v2/")):
+    if is_control(path):
+        return _in_control(path)
+    if face.registry and is_registry(path):
         return _in_registry(path, dialect)
     if face.registry and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
+    raise _nothing()
+
+
+def _in_control(path: str) -> tuple[Resource, tuple[str, ...]]:
+    match path.split("/"):
+        case ["", "_fakereg", resource] if resource in CONTROL:
+            return CONTROL[resource], ()
+        case ["", "_fakereg", "tokens", id]:
+            return CONTROL_TOKEN, (id,)
     raise _nothing()
 
 

@@ -81,6 +81,7 @@ class Sites:
         except BaseException:
             self.close()
             raise
+        self.anywhere = Face(self.all[0], registry=False, web=False)
         self._faces = {self.hostname: Face(self.all[0], registry=False, web=True)}
         for site, host in zip(self.all, hosts, strict=True):
             if host:
