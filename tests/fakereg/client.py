@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.test import Client, TestResponse
 
 from fakereg import Registry
-from fakereg.manifest import OCI_IMAGE, OCI_INDEX
+from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX
 from fakereg.names import Digest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+FOREIGN_LAYERS = (
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+)
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
@@ -41,11 +47,16 @@ class RegistryClient(Client):
 
     def push_image(self, name: str, reference: str = "", **fields: Any) -> Digest:
         """Push an image with its two blobs, by digest unless `reference` is given; `fields` go into the manifest."""
-        content = json.dumps(image(self.push_blob(name, b"{}"), self.push_blob(name, b"layer"), **fields)).encode()
-        digest = Digest.of(content)
-        response = self.put(f"/v2/{name}/manifests/{reference or digest}", data=content, content_type=OCI_IMAGE)
+        document = image(self.push_blob(name, b"{}"), self.push_blob(name, b"layer"), **fields)
+        digest = Digest.of(json.dumps(document).encode())
+        response = self.put_manifest(name, reference or digest, document)
         assert response.status_code == 201, response.text
         return digest
+
+    def put_manifest(self, name: str, reference: str, document: dict[str, Any]) -> TestResponse:
+        """Push a manifest of the media type that it says it has."""
+        content = json.dumps(document).encode()
+        return self.put(f"/v2/{name}/manifests/{reference}", data=content, content_type=document["mediaType"])
 
 
 def _exact(registry: Registry) -> WSGIApplication:
@@ -73,6 +84,17 @@ def image(config: str, *layers: str, **fields: Any) -> dict[str, Any]:
         "mediaType": OCI_IMAGE,
         "config": descriptor(CONFIG, config),
         "layers": [descriptor(LAYER, layer) for layer in layers],
+        **fields,
+    }
+
+
+def docker_image(config: str, *layers: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """An image manifest of Docker's schema 2."""
+    return {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_IMAGE,
+        "config": descriptor("application/vnd.docker.container.image.v1+json", config, 2),
+        "layers": list(layers),
         **fields,
     }
 

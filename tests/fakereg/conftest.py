@@ -23,7 +23,7 @@ def make_client(clock: ManualClock) -> Iterator[MakeClient]:
     made: list[Registry] = []
 
     def make(dialect: str = "oci") -> RegistryClient:
-        made.append(Registry(dialect=dialect, clock=clock))
+        made.append(Registry(dialect=dialect, clock=clock, sleep=clock.advance))
         return RegistryClient(made[-1])
 
     yield make

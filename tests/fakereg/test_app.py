@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakereg import Registry
+from fakereg import Registry, dialects
 from fakereg.errors import Code
 from fakereg.names import Digest
 from tests.fakereg.client import RegistryClient, codes
@@ -114,13 +114,15 @@ _query = st.dictionaries(
     query=_query,
     headers=_headers,
     body=st.binary(max_size=40) | st.just(b"{}"),
+    dialect=st.sampled_from(["oci", "github-docker,name_form=any", "github-container", "oci,ecosystem=read-only"]),
 )
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_sent_no_answer_is_a_5xx(
-    method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+    method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes, dialect: str
 ) -> None:
     client = RegistryClient(Registry())
     client.push_image("a", "list")
+    client.registry.dialect = dialects.parse(dialect)
     path_info = {"PATH_INFO": path.encode().decode("latin-1")}
     response = client.open(method=method, query_string=query, headers=headers, data=body, environ_overrides=path_info)
     assert response.status_code < 500

@@ -6,6 +6,8 @@ import dataclasses
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakereg import dialects
 from fakereg.dialects import Dialect
@@ -29,6 +31,27 @@ def test_a_dialect_is_a_preset_with_changes(text: str, changes: dict[str, Any]) 
 @pytest.mark.parametrize("name", dialects.PRESETS)
 def test_a_preset_is_found_by_its_name(name: str) -> None:
     assert dialects.parse(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("7", 7), ("5GB", 5 * 10**9), ("5 gib", 5 * 2**30), ("10MiB", 10 * 2**20), ("3kb", 3000), ("0", 0)],
+)
+def test_sizes_may_have_units(text: str, size: int) -> None:
+    assert dialects.parse(f"oci,blob_size_limit={text}").blob_size_limit == size
+    assert dialects.parse(f"oci,manifest_size_limit={text}").manifest_size_limit == size
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_a_size_reads_as_it_is_written(size: int) -> None:
+    text = dialects.written(Dialect(blob_size_limit=size))["blob_size_limit"]
+    assert dialects.parse(f"oci,blob_size_limit={text}").blob_size_limit == size
+
+
+@pytest.mark.parametrize("name", dialects.PRESETS)
+def test_a_preset_reads_as_it_is_written(name: str) -> None:
+    preset = dialects.PRESETS[name]
+    assert dialects.configure(Dialect(name=name), dialects.written(preset)) == preset
 
 
 def test_every_setting_says_what_it_means() -> None:
