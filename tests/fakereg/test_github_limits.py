@@ -64,6 +64,21 @@ def test_a_layer_of_the_limit_is_accepted_and_a_byte_more_is_not(
     assert client.patch(client.start(NAME), data=content + b"y").status_code == 400
 
 
+class Slow:
+    """A body that comes in pieces of `piece` bytes, each after a minute."""
+
+    def __init__(self, clock: ManualClock, size: int, *, piece: int = 1) -> None:
+        self.clock = clock
+        self.left = size
+        self.piece = piece
+
+    def read(self, size: int = -1) -> bytes:
+        self.clock.advance(60)
+        count = min(self.piece, self.left)
+        self.left -= count
+        return b"x" * count
+
+
 @pytest.mark.row("GHD-21")
 @pytest.mark.parametrize(
     "options",
@@ -86,6 +101,16 @@ def test_a_layer_that_grows_too_large_ends_its_session(
         assert (after.status_code, codes(after)) == (404, ["BLOB_UPLOAD_UNKNOWN"])
     else:
         assert after.headers["Range"] == "0-49"
+
+
+@pytest.mark.row("GHD-21")
+def test_nothing_is_kept_of_a_stream_that_becomes_too_large(make_client: MakeClient, clock: ManualClock) -> None:
+    client = make_client("github-docker,blob_size_limit=100,oversize_ends_session=false")
+    path = client.start(NAME)
+    client.patch(path, data=b"x" * 50)
+    environ = {**CHUNKED, "wsgi.input": Slow(clock, 60, piece=30)}
+    assert client.patch(path, environ_overrides=environ).status_code == 413
+    assert client.get(path).headers["Range"] == "0-49"
 
 
 @pytest.mark.row("GHD-21")
@@ -145,19 +170,6 @@ def test_an_upload_takes_ten_minutes_at_most(make_client: MakeClient, clock: Man
     clock.advance(1)
     for response in (client.get(path), client.patch(path, data=b"x"), client.put(path, query_string={"digest": blob})):
         assert (response.status_code, codes(response)) == (404, ["BLOB_UPLOAD_UNKNOWN"])
-
-
-class Slow:
-    """A body of which every byte takes a minute."""
-
-    def __init__(self, clock: ManualClock, size: int) -> None:
-        self.clock = clock
-        self.left = size
-
-    def read(self, size: int = -1) -> bytes:
-        self.clock.advance(60)
-        self.left -= 1
-        return b"x" if self.left >= 0 else b""
 
 
 @pytest.mark.row("GHC-08")
