@@ -181,6 +181,11 @@ class Dialect:
         if sum(len(value) for value in [*self.warning_headers(), *notice]) > WARNING_BYTES_LIMIT:
             raise ValueError(f"warnings take more than {WARNING_BYTES_LIMIT} bytes")
 
+    @property
+    def reference_deletion(self) -> bool:
+        """Whether anything can be deleted by tag or digest."""
+        return self.tag_deletion or self.manifest_deletion
+
     def warning_headers(self) -> list[str]:
         """The values of the Warning headers on every answer."""
         return [warning_header(text) for text in self.warnings]

@@ -48,7 +48,7 @@ BLOB: Resource = {"GET": Endpoint(blobs.get, PULL), "DELETE": Endpoint(blobs.del
 MANIFEST: Resource = {
     "GET": Endpoint(manifests.get, PULL, head="manifest_head"),
     "PUT": Endpoint(manifests.put, PUSH, "push"),
-    "DELETE": Endpoint(manifests.delete, DELETE),
+    "DELETE": Endpoint(manifests.delete, DELETE, "reference_deletion"),
 }
 UPLOADS: Resource = {"POST": Endpoint(uploads.post, PUSH, "push")}
 UPLOAD: Resource = {
@@ -134,7 +134,7 @@ def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
         raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
     if found and found.enabled(dialect) and (method != "HEAD" or found.answers_head(dialect)):
         return found
-    refusal = dialect.deletion_refusal if found and found.switch == "blob_deletion" else 405
+    refusal = dialect.deletion_refusal if found and found.action == DELETE else 405
     raise RegistryError(Code.UNSUPPORTED, f"{method} is not supported here", status=refusal)
 
 

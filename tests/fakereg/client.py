@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 from fakereg import Registry
@@ -31,6 +33,19 @@ class RegistryClient(Client):
     def __init__(self, registry: Registry) -> None:
         super().__init__(_exact(registry))
         self.registry = registry
+        self.authorization = ""
+
+    def login(self, user: str, secret: str) -> None:
+        """Send the credentials with every request from now on, in the way that the registry takes them."""
+        encoded = base64.b64encode(f"{user}:{secret}".encode()).decode()
+        self.authorization = f"{'Basic' if self.registry.dialect.auth == 'basic' else 'Bearer'} {encoded}"
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send a request."""
+        headers = Headers(kwargs.pop("headers", None))
+        if self.authorization:
+            headers.setdefault("Authorization", self.authorization)
+        return super().open(*args, headers=headers, **kwargs)
 
     def push_blob(self, name: str, content: bytes, *, algorithm: str = "sha256") -> Digest:
         """Push a blob by POST and PUT."""

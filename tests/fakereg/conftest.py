@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakereg import Registry
+from fakereg.accounts import SAMPLE_TOKENS
 from fakereg.clock import ManualClock
 from tests.fakereg.client import RegistryClient
+
+ALL_SCOPES = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
+"""octocat's token of the sample that may do everything."""
 
 MakeClient = Callable[..., RegistryClient]
 
@@ -24,7 +28,10 @@ def make_client(clock: ManualClock) -> Iterator[MakeClient]:
 
     def make(dialect: str = "oci") -> RegistryClient:
         made.append(Registry(dialect=dialect, clock=clock, sleep=clock.advance))
-        return RegistryClient(made[-1])
+        client = RegistryClient(made[-1])
+        if client.registry.dialect.auth != "none":
+            client.login("octocat", ALL_SCOPES)
+        return client
 
     yield make
     for registry in made:

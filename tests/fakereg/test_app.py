@@ -114,7 +114,16 @@ _query = st.dictionaries(
     query=_query,
     headers=_headers,
     body=st.binary(max_size=40) | st.just(b"{}"),
-    dialect=st.sampled_from(["oci", "github-docker,name_form=any", "github-container", "oci,ecosystem=read-only"]),
+    dialect=st.sampled_from(
+        [
+            "oci",
+            "oci,ecosystem=read-only",
+            "github-docker",
+            "github-docker,name_form=any,auth=none",
+            "github-container",
+            "github-container,auth=none",
+        ]
+    ),
 )
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_sent_no_answer_is_a_5xx(
@@ -122,7 +131,7 @@ def test_whatever_is_sent_no_answer_is_a_5xx(
 ) -> None:
     client = RegistryClient(Registry())
     client.push_image("a", "list")
-    client.registry.dialect = dialects.parse(dialect)
+    client.registry.sites.all[0].dialect = dialects.parse(dialect)
     path_info = {"PATH_INFO": path.encode().decode("latin-1")}
     response = client.open(method=method, query_string=query, headers=headers, data=body, environ_overrides=path_info)
     assert response.status_code < 500
