@@ -39,18 +39,14 @@ class Jwt:
             raise ValueError("a certificate for tokens needs its key")
         self._registry = _Registry(algorithms=[algorithm])
         self._key = _load_key(algorithm, key) if key else _make_key(algorithm)
-        self._header: dict[str, Any] = {"alg": algorithm, "typ": "JWT", "kid": self._key.thumbprint()}
-        self._prove_key(algorithm, key)
         chain = _load_chain(cert, self._key) if cert else [_self_signed(self._key)]
-        self._header["x5c"] = [base64.b64encode(each.public_bytes(Encoding.DER)).decode() for each in chain]
         self.certificate: str | None = "".join(each.public_bytes(Encoding.PEM).decode() for each in chain)
-
-    def _prove_key(self, algorithm: str, path: str | None) -> None:
-        """Sign something, so that a public key or one of another curve is found out at once."""
-        try:
-            self.read(self.sign({}))
-        except Exception:
-            raise ValueError(f"{path} holds no private key for {algorithm}") from None
+        self._header = {
+            "alg": algorithm,
+            "typ": "JWT",
+            "kid": self._key.thumbprint(),
+            "x5c": [base64.b64encode(each.public_bytes(Encoding.DER)).decode() for each in chain],
+        }
 
     def sign(self, claims: dict[str, Any]) -> str:
         """The JWT with these claims."""
@@ -59,7 +55,8 @@ class Jwt:
     def read(self, text: str) -> dict[str, Any]:
         """The claims of a JWT that our key has signed; raise TokenError for any other text."""
         try:
-            return jwt.decode(text, self._key, registry=self._registry).claims
+            claims = jwt.decode(text, self._key, registry=self._registry).claims
+            return {**claims}  # which fails, as it has to, if they are no object
         except Exception:  # a header is parsed before it is known whose it is, and may be anything that JSON can be
             raise TokenError("token tampered with, or foreign") from None
 
@@ -78,9 +75,11 @@ def _make_key(algorithm: str) -> ECKey | RSAKey:
 def _load_key(algorithm: str, path: str) -> ECKey | RSAKey:
     pem = Path(path).read_bytes()
     try:
-        return ECKey.import_key(pem) if algorithm == "ES256" else RSAKey.import_key(pem)
-    except Exception:  # which one depends on what is wrong with it, and some of their messages quote it
+        key = ECKey.import_key(pem) if algorithm == "ES256" else RSAKey.import_key(pem)
+        jwt.encode({"alg": algorithm}, {}, key, algorithms=[algorithm])  # a public key and another curve fail here
+    except Exception:  # which one depends on what is wrong, and the message may quote the file
         raise ValueError(f"{path} holds no private key for {algorithm}") from None
+    return key
 
 
 def _load_chain(path: str, key: ECKey | RSAKey) -> list[x509.Certificate]:

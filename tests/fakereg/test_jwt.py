@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import traceback
 from typing import Any
 
 import pytest
@@ -189,6 +190,14 @@ def test_our_key_with_another_algorithm_is_not_ours(algorithm: str, other: str, 
 def test_a_header_may_be_anything(algorithm: str, header: bytes, issuers: dict[str, Tokens]) -> None:
     _, claims, signature = signed_by_us(algorithm, CLAIMS).split(".")
     refuse(issuers[algorithm], f"{segment(header)}.{claims}.{signature}", "tampered|malformed")
+
+
+@both
+def test_an_error_quotes_no_header(algorithm: str, issuers: dict[str, Tokens]) -> None:
+    header = segment(b'{"alg": "a-strange-one"}')
+    with pytest.raises(TokenError) as refusal:
+        issuers[algorithm].verify(f"{header}.e30.AAAA", service=SERVICE)
+    assert "a-strange-one" not in "".join(traceback.format_exception(refusal.value))
 
 
 _json = st.recursive(

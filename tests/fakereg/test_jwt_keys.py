@@ -23,7 +23,7 @@ both = pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
 @both
 def test_a_key_and_its_chain_are_used_as_they_are(algorithm: str, tmp_path: Path) -> None:
     key = key_of(algorithm)
-    chain = [keys.certificate(key), keys.certificate(key_of("ES256", "authority"), name="authority")]
+    chain = [keys.certificate(key), keys.certificate(key_of("RS256", "authority"), name="authority")]
     pem = [each.public_bytes(Encoding.PEM) for each in chain]
     tokens = Tokens(
         clock=ManualClock(),
@@ -31,7 +31,9 @@ def test_a_key_and_its_chain_are_used_as_they_are(algorithm: str, tmp_path: Path
         key=keys.write(tmp_path, "key.pem", keys.private_pem(key)),
         cert=keys.write(tmp_path, "cert.pem", *pem),
     )
-    header, _, _ = tokens.issue(subject="", name="", service=SERVICE, access=[]).token.split(".")
+    token = tokens.issue(subject="", name="", service=SERVICE, access=[PULL]).token
+    assert tokens.verify(token, service=SERVICE).access == (PULL,)
+    header, _, _ = token.split(".")
     assert json.loads(base64.urlsafe_b64decode(header + "=="))["x5c"] == [
         base64.b64encode(each.public_bytes(Encoding.DER)).decode() for each in chain
     ]

@@ -1,0 +1,70 @@
+"""`docker-registry`, a registry of other people's making, as a process that demands tokens."""
+
+import queue
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.e2e.clients import require_command
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+
+
+@contextmanager
+def demanding_tokens(folder: Path, *, issuer: str, service: str, certificate: str) -> Iterator[str]:
+    """Start it on a free port and an empty folder, hand out its URL, stop it.
+
+    It trusts the tokens of the issuer that are signed with the certificate's key, and are for the service.
+    """
+    binary = require_command("docker-registry")
+    trusted = folder / "trusted.pem"
+    trusted.write_text(certificate)
+    configuration = folder / "config.yml"
+    configuration.write_text(
+        "version: 0.1\n"
+        "log: {level: info, accesslog: {disabled: true}}\n"
+        f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
+        "http: {addr: '127.0.0.1:0'}\n"
+        "auth:\n"
+        "  token:\n"
+        "    realm: http://127.0.0.1:1/token\n"
+        f"    issuer: {issuer}\n"
+        f"    service: {service}\n"
+        f"    rootcertbundle: '{trusted}'\n"
+    )
+    with subprocess.Popen((binary, "serve", str(configuration)), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        log, addresses = folder / "registry.log", queue.Queue[str]()
+        follower = threading.Thread(target=_follow, args=(process.stderr, log, addresses))
+        follower.start()
+        try:
+            address = addresses.get(timeout=START_SECONDS)
+            assert address, f"docker-registry did not start:\n{log.read_text()}"
+            yield f"http://{address}"
+        finally:
+            _stop(process)
+            follower.join()
+
+
+def _follow(lines: IO[str], log: Path, addresses: queue.Queue[str]) -> None:
+    """Copy what it says, so that it never waits for a reader, and pick out where it listens; "" is the end."""
+    with log.open("w") as copy:
+        for line in lines:
+            copy.write(line)
+            if listening := LISTENING.search(line):
+                addresses.put(listening[1])
+    addresses.put("")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
