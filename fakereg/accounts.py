@@ -336,6 +336,9 @@ class Accounts:
         return login
 
 
+SAMPLE_USER, SAMPLE_REPOSITORY = "octocat", "octocat/octo-app"
+
+
 def sample(*, clock: Clock = time.time) -> Accounts:
     """The accounts that a registry with authentication begins with if it is given none; see the README.
 

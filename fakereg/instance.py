@@ -30,6 +30,7 @@ class Options(TypedDict, total=False):
     subdomain_isolation: bool
     unknown_host_status: int
     trust_proxy: bool
+    tokens_only: bool
     token_key: str | None
     token_cert: str | None
     control_secret: str
@@ -46,6 +47,7 @@ class Instance:
     sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
     `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. A host that is
     nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
+    `tokens_only` leaves no more than the token endpoint of a dialect with Bearer authentication.
     `accounts` are asked by dialects that authenticate; by default they are `fakereg.accounts.sample()`.
     `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
     `control_secret` opens the control API to whoever has it. `url` and `host` say where the server is, if it is one.
@@ -62,6 +64,7 @@ class Instance:
         subdomain_isolation: bool = True,
         unknown_host_status: int = 421,
         trust_proxy: bool = False,
+        tokens_only: bool = False,
         token_key: str | None = None,
         token_cert: str | None = None,
         control_secret: str = "",
@@ -80,6 +83,7 @@ class Instance:
             hostname=hostname,
             isolation=subdomain_isolation,
             unknown_host_status=unknown_host_status,
+            tokens_only=tokens_only,
             open=functools.partial(open_storage, clock=clock, new_id=new_id),
         )
         self.accounts = accounts or sample(clock=clock)

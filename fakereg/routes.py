@@ -89,7 +89,7 @@ def find(path: str, face: Face) -> tuple[Resource, tuple[str, ...]]:
         return _in_control(path)
     if face.registry and is_registry(path):
         return _in_registry(path, dialect)
-    if face.registry and path == "/token" and dialect.auth == "bearer":
+    if face.tokens and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
     raise _nothing()
 

@@ -35,17 +35,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What one host serves: the registry `site`, if `registry`, and API and pages of packages, if `web`."""
+    """What one host serves of a site: its registry, its token endpoint, the API and pages of packages."""
 
     site: Site
-    registry: bool
-    web: bool
+    registry: bool = False
+    tokens: bool = False
+    web: bool = False
 
 
 class Sites:
     """Which registry is at which host; each has a storage of its own.
 
     With `isolation` a registry is at `SUBDOMAIN.HOSTNAME`, else at `hostname`, which has API and pages in any case.
+    With `tokens_only` there is nothing but the token endpoint of one registry, at every name.
     `open` makes a storage of its text; the text of one of several registries gets the dialect's name as a subfolder.
     Raise ValueError for hosts that cannot be, and for two registries at the same one.
     """
@@ -59,6 +61,7 @@ class Sites:
         hostname: str = "",
         isolation: bool = True,
         unknown_host_status: int = 421,
+        tokens_only: bool = False,
     ) -> None:
         self.hostname = hostname.lower().rstrip(".")
         self.isolation = isolation
@@ -81,11 +84,19 @@ class Sites:
         except BaseException:
             self.close()
             raise
-        self.anywhere = Face(self.all[0], registry=False, web=False)
-        self._faces = {self.hostname: Face(self.all[0], registry=False, web=True)}
+        self.anywhere = Face(self.all[0])
+        self._everything = Face(self.all[0], registry=not tokens_only, tokens=True, web=not tokens_only)
+        self._faces = {self.hostname: Face(self.all[0], web=True)}
         for site, host in zip(self.all, hosts, strict=True):
             if host:
-                self._faces[host] = Face(site, registry=True, web=host == self.hostname)
+                self._faces[host] = Face(site, registry=True, tokens=True, web=host == self.hostname)
+
+    def addresses(self, server: str) -> list[tuple[Site, str]]:
+        """Each registry that is served, and where: the host with the port of `server`, which is HOST:PORT."""
+        if not self.hostname:
+            return [(self.all[0], server)]
+        port = server[server.rindex(":") :]
+        return [(face.site, name + port) for name, face in self._faces.items() if face.registry]
 
     def close(self) -> None:
         """Let go of the storages."""
@@ -102,7 +113,7 @@ class Sites:
     def find(self, request: Request) -> Face:
         """What the host that was asked serves; raise 421 (or 404) for one that is not ours."""
         if not self.hostname:
-            return Face(self.all[0], registry=True, web=True)
+            return self._everything
         match = _HOST.fullmatch(asked_host(request))
         name = match["name"].lower().rstrip(".") if match else ""
         if name not in self._faces:

@@ -21,6 +21,8 @@ from fakereg.scopes import Access
 from fakereg.tokens import TokenError
 from fakereg.wsgi import Call, json_response
 
+_SERVICE_CHARACTERS = 255
+
 _FORM_BYTES = 64 * 1024
 """Most bytes of a POST; a scope is far shorter."""
 
@@ -33,7 +35,7 @@ def get(call: Call) -> Response:
         identity = auth.basic_identity(call)
     if identity is None:
         raise _denied(call)
-    service = arguments.get("service") or auth.service(call)
+    service = _service(arguments.get("service") or auth.service(call))
     access = _granted(call, identity, " ".join(arguments.getlist("scope")))
     document = _access_token(call, identity, service, access)
     if arguments.get("offline_token") == "true":
@@ -44,7 +46,7 @@ def get(call: Call) -> Response:
 def post(call: Call) -> Response:
     """An access token for a password or a refresh token, as OAuth 2.0 asks for it."""
     form = _form(call)
-    service = _required(form, "service")
+    service = _service(_required(form, "service"))
     _required(form, "client_id")
     identity = _by_grant(call, form, service)
     access = _granted(call, identity, form.get("scope", ""))
@@ -55,6 +57,12 @@ def post(call: Call) -> Response:
         known = form.get("refresh_token") if form["grant_type"] == "refresh_token" else None
         document["refresh_token"] = known or tokens.refresh_token(subject=identity.key, service=service)
     return json_response(document, Cache_Control="no-store")
+
+
+def _service(text: str) -> str:
+    if len(text) > _SERVICE_CHARACTERS:
+        raise RegistryError(Code.UNSUPPORTED, f"service is longer than {_SERVICE_CHARACTERS} characters", status=400)
+    return text
 
 
 def _by_grant(call: Call, form: dict[str, str], service: str) -> Identity:

@@ -1,0 +1,122 @@
+"""A server that runs until it is told to stop: what `fakereg serve` and `fakereg token-server` do."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from fakereg import config
+from fakereg.accounts import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER, Accounts
+from fakereg.app import Registry
+from fakereg.server import Server, tls_context
+from fakereg.sites import Site
+
+GRACE = 5.0
+"""Seconds that requests under way get when the server is told to stop."""
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run a registry; raise ValueError, OSError, StorageError or ImportError if it cannot start."""
+    file = config.load(options.config) if options.config else {}
+    settings = config.settings(given=vars(options), environment=os.environ, file=file)
+    accounts = _accounts(file)
+    place = {name: settings.pop(name) for name in ("host", "port", "tls_cert", "tls_key")}
+    with_sample = accounts is None
+    return _run(Registry(accounts=accounts, **settings), place, with_sample=with_sample, quiet=options.quiet)
+
+
+def serve_tokens(options: argparse.Namespace) -> int:
+    """Run a token server for registries of others; raise like `serve`."""
+    accounts = _accounts(config.load(options.config) if options.config else {})
+    dialect = f"oci,auth=bearer,token_format={options.algorithm},token_issuer={options.issuer},rights={options.rights}"
+    keys = {"token_key": options.token_key, "token_cert": options.token_cert}
+    registry = Registry(dialect=dialect, accounts=accounts, tokens_only=True, **keys)
+    if options.write_cert:
+        Path(options.write_cert).write_text(registry.sites.all[0].tokens.certificate or "", "ascii")
+    place = {"host": options.host, "port": options.port, "tls_cert": options.tls_cert, "tls_key": options.tls_key}
+    return _run(registry, place, path="/token", with_sample=accounts is None, quiet=options.quiet)
+
+
+def _accounts(file: dict[str, Any]) -> Accounts | None:
+    """The accounts of a configuration file, None if it has none."""
+    if not any(name in file for name in config.ACCOUNTS):
+        return None
+    accounts = Accounts()
+    config.add_accounts(accounts, file)
+    return accounts
+
+
+def _run(registry: Registry, place: dict[str, Any], *, path: str = "", with_sample: bool, quiet: bool) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[LogToStderr()])
+    logging.getLogger("fakereg.requests").disabled = quiet
+    try:
+        tls = tls_context(place["tls_cert"], place["tls_key"])
+        server = Server(registry, host=place["host"], port=place["port"], tls=tls)
+        server.start()
+        registry.host, registry.url = server.host, server.url
+        stop = _stop_signal()
+        lines = [server.url + path, *_announcements(registry, with_sample=with_sample and not path)]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        stop.wait()
+        server.stop(grace=GRACE)
+    finally:
+        registry.close()
+    return 0
+
+
+def _announcements(registry: Registry, *, with_sample: bool) -> list[str]:
+    """What a reader has to know beside the URL; scripts read no more than that, the first line."""
+    lines = []
+    served = registry.sites.addresses(registry.host)
+    if registry.sites.hostname:
+        lines += [f"{site.dialect.name} is at {host}" for site, host in served]
+        absent = set(map(id, registry.sites.all)) - {id(site) for site, _ in served}
+        names = [site.dialect.name for site in registry.sites.all if id(site) in absent]
+        lines += [f"{name} is not served: it needs subdomain isolation" for name in names]
+    if with_sample:
+        for site, host in served:
+            lines += _login(site, host)
+    return lines
+
+
+def _login(site: Site, host: str) -> list[str]:
+    if site.dialect.auth == "none":
+        return []
+    secret = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
+    return [
+        "accounts are the sample of the README; log in and push with",
+        f"  echo {secret} | docker login {host} -u {SAMPLE_USER} --password-stdin",
+        f"  docker push {host}/{SAMPLE_REPOSITORY}/monalisa:1.0",
+    ]
+
+
+def _stop_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+class LogToStderr(logging.Handler):
+    """Writes lines to standard error, and drops those for which a pipe that nobody reads has no room.
+
+    A server that waits for its log to be read would hang the tests of whoever reads only its URL.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        line = (self.format(record) + "\n").encode(errors="backslashreplace")
+        stderr = sys.stderr.fileno()
+        room = select.poll()
+        room.register(stderr, select.POLLOUT)
+        if room.poll(0):
+            os.write(stderr, line[: select.PIPE_BUF])
