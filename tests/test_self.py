@@ -64,6 +64,13 @@ def test_every_preset_satisfies_every_requirement_of_its_version(tmp_path: Path,
     assert {row["id"] for row in report["requirements"]} - seen <= set(NOT_SEEN)
 
 
+def test_every_requirement_is_kept_behind_basic_authentication(tmp_path: Path) -> None:
+    with fakereg.serve(dialect="oci,auth=basic") as registry:
+        login = ("--username", "octocat", "--password", "octocat-password")
+        report = verdict(tmp_path, registry.url, *login)
+    assert outcomes(report, "fail") == outcomes(report, "warn") == set()
+
+
 def test_the_default_dialect_has_every_capability(tmp_path: Path) -> None:
     report = verdict(tmp_path, "fake")
     assert {name for name, state in report["capabilities"].items() if state != "present"} == set()
