@@ -10,15 +10,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fakereg.accounts import Accounts
     from fakereg.app import Registry
     from fakereg.clock import ManualClock
     from fakereg.dialects import Dialect
     from fakereg.server import serve
     from fakereg.storage.base import Storage, StorageError
 
-__all__ = ["Dialect", "ManualClock", "Registry", "Storage", "StorageError", "__version__", "serve"]
+__all__ = ["Accounts", "Dialect", "ManualClock", "Registry", "Storage", "StorageError", "__version__", "serve"]
 
 _HOME = {
+    "Accounts": "fakereg.accounts",
     "Dialect": "fakereg.dialects",
     "ManualClock": "fakereg.clock",
     "Registry": "fakereg.app",
