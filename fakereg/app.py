@@ -14,14 +14,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request, Response
 
 from fakereg import auth, routes
+from fakereg.api.api_lists import error_body
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, redact
 from fakereg.names import Name
+from fakereg.permissions import DELETE, PUSH
 from fakereg.routes import Endpoint, Resource
 from fakereg.storage.base import StorageError
-from fakereg.wsgi import Call
+from fakereg.wsgi import Call, path_segments
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -73,7 +75,7 @@ class Registry(Instance):
                 self.rates.check(request.remote_addr or "", dialect.rate_limit)
                 call = replace(call, caller=auth.identify(call))
                 auth.require_credentials(call, ping=routes.is_ping(request.path))
-            resource, arguments = routes.find(request.path, face)
+            resource, arguments = routes.find(request.path, face, parts=path_segments(request))
             response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = _refusal(_reason(problem), request, resource, dialect)
@@ -90,6 +92,8 @@ def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Respo
         call = replace(call, home=call.instance.home(call.site, name))
     if endpoint.action:
         auth.authorize(call, endpoint.action, name)
+    if name and endpoint.action in (PUSH, DELETE):
+        call.instance.packages.check_settled(name)
     return endpoint.handler(call, *arguments)
 
 
@@ -110,4 +114,5 @@ def _refusal(refusal: RegistryError, request: Request, resource: Resource, diale
     headers: dict[str, Any] = dict(refusal.headers)
     if refusal.status == 405:
         headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
-    return Response(json.dumps(refusal.body()), refusal.status, headers=headers, content_type=refusal.content_type)
+    body = error_body(refusal) if routes.is_api(request.path) else refusal.body()
+    return Response(json.dumps(body), refusal.status, headers=headers, content_type=refusal.content_type)

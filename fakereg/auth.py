@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+from werkzeug.wrappers import Request
+
 from fakereg import scopes
 from fakereg.accounts import Identity, Kind, Role
 from fakereg.dialects import Dialect
@@ -43,10 +45,17 @@ def identify(call: Call) -> Caller:
 
 def basic_identity(call: Call) -> Identity | None:
     """Whom the Basic credentials of a request prove; None if they do not count or are missing."""
-    basic = call.request.authorization
-    if not basic or basic.type != "basic":
+    credentials = basic_credentials(call.request)
+    return prove(call, *credentials, check_user=call.dialect.check_user) if credentials else None
+
+
+def basic_credentials(request: Request) -> tuple[str, str] | None:
+    """User and secret of Basic credentials; None if there are none, or they cannot be read."""
+    try:
+        basic = request.authorization
+    except ValueError:  # werkzeug, for base64 with characters beyond ASCII
         return None
-    return prove(call, basic.username or "", basic.password or "", check_user=call.dialect.check_user)
+    return (basic.username or "", basic.password or "") if basic and basic.type == "basic" else None
 
 
 def prove(call: Call, user: str, secret: str, *, check_user: bool) -> Identity | None:

@@ -307,6 +307,7 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
         "QUERY_STRING": query,
+        "REQUEST_URI": target,
         "SERVER_PROTOCOL": "HTTP/" + request.http_version.decode("ascii"),
         "wsgi.version": (1, 0),
         "wsgi.errors": sys.stderr,

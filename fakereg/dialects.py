@@ -162,6 +162,11 @@ class Dialect:
     package_type: str = _setting(
         "none", "images are GitHub packages of this type, with API and pages", choices=("none", "docker", "container")
     )
+    undeletable_downloads: int = _setting(
+        0, "a version with more downloads than that cannot be deleted while it is public; 0: it can"
+    )
+    undeletable_refusal: int = _setting(400, "status of such a deletion through the packages API")
+    restore_days: float = _setting(30.0, "days for which deleted packages and versions can be restored")
     subdomain: str = _setting("", "where the registry is with subdomain isolation: SUBDOMAIN.HOSTNAME; empty: HOSTNAME")
     needs_isolation: bool = _setting(False, "the registry is not served without subdomain isolation")
 
@@ -210,6 +215,7 @@ _NOT_AUTHENTICATED = (
 
 _GITHUB: dict[str, Any] = {
     "credentials": (Kind.CLASSIC, Kind.ACTIONS),  # DOC
+    "undeletable_downloads": 5000,  # DOC; 25 in older releases
     "tag_deletion": False,  # OBS for the Container registry, row 3.39; through another API
     "manifest_deletion": False,
     "blob_deletion": False,

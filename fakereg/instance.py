@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
-from fakereg import dialects
+from fakereg import dialects, migration
 from fakereg.accounts import Accounts, sample
 from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.journal import Journal
 from fakereg.limits import RateLimit
 from fakereg.names import Name
-from fakereg.packages import Packages
+from fakereg.packages import CONTAINER, DOCKER, Packages
 from fakereg.sites import Site, Sites, new_tokens
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
@@ -109,7 +109,16 @@ class Instance:
 
     def home(self, site: Site, name: Name) -> Site:
         """The registry that has the content of a repository of `site`: another one after a migration (GHD-31)."""
-        return site
+        moved = site.dialect.package_type == DOCKER and name.partition("/")[0] in self.packages.migrated
+        return (self.sites.of_type(CONTAINER) or site) if moved else site
+
+    def migrate(self, *organizations: str) -> list[Name]:
+        """Move the Docker registry's images of organizations, or of all, to the Container registry (GHD-31).
+
+        Gives the names of the images, which stay what they were. Raise `migration.MigrationConflict` if a name is
+        taken there, ValueError if it cannot begin; then, as after any failure, nothing has changed.
+        """
+        return migration.migrate(self, organizations)
 
     def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
         """Change settings of the dialect while it runs; of several, `registry` names one, else it is the first.

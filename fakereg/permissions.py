@@ -57,7 +57,15 @@ def rights(
     identity: Identity, name: Name, *, dialect: Dialect, accounts: Accounts, package: Package | None = None
 ) -> Rights:
     """What `identity` may do with the repository `name`, which is the `package`, if there is one already."""
-    return scope_rights(identity, dialect) & _RULES[dialect.rights](identity, name, dialect, accounts, package)
+    roles = role_rights(identity, name, dialect=dialect, accounts=accounts, package=package)
+    return scope_rights(identity, dialect) & roles
+
+
+def role_rights(
+    identity: Identity, name: Name, *, dialect: Dialect, accounts: Accounts, package: Package | None = None
+) -> Rights:
+    """What `identity` may do there by its role, whatever the scopes of its token say."""
+    return frozenset(_RULES[dialect.rights](identity, name, dialect, accounts, package))
 
 
 def scope_rights(identity: Identity, dialect: Dialect) -> Rights:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fakereg import auth
+from fakereg import auth, web_routes
 from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
 from fakereg.auth import LOGIN
 from fakereg.dialects import Dialect
@@ -82,8 +82,16 @@ def is_ping(path: str) -> bool:
     return path in ("/v2", "/v2/")
 
 
-def find(path: str, face: Face) -> tuple[Resource, tuple[str, ...]]:
-    """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name."""
+def is_api(path: str) -> bool:
+    """Whether a path is that of GitHub's API, whose errors have a body of their own."""
+    return path.startswith("/api/v3/")
+
+
+def find(path: str, face: Face, *, parts: Sequence[str] = ()) -> tuple[Resource, tuple[str, ...]]:
+    """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name.
+
+    `parts` are those of the path, each decoded; by default they are divided wherever there is a slash.
+    """
     dialect = face.site.dialect
     if is_control(path):
         return _in_control(path)
@@ -91,6 +99,9 @@ def find(path: str, face: Face) -> tuple[Resource, tuple[str, ...]]:
         return _in_registry(path, dialect)
     if face.tokens and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
+    if face.web and (found := web_routes.find(parts or path.split("/"))):
+        handlers, arguments = found
+        return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
     raise _nothing()
 
 

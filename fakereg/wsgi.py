@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.wrappers import Request, Response
 
@@ -45,7 +46,7 @@ class Call:
 
     def package(self, name: Name) -> Package | None:
         """The package that a repository is, if the registry has packages and this is one."""
-        return self.instance.packages.find(self.home.dialect.package_type, name)
+        return self.instance.packages.find(self.home, name)
 
     def rights(self, name: Name) -> Rights:
         """What the caller may do with a repository."""
@@ -80,6 +81,17 @@ class Call:
         scoped = Name(f"{host}/{name}")
         there = self.storage.has_repository(scoped) and PULL in self.rights(scoped)
         return (scoped, {"OCI-Namespace": host}) if there else (name, {})
+
+
+def path_segments(request: Request) -> list[str]:
+    """The path between its slashes, each part decoded, so that a %2F does not divide.
+
+    PEP 3333 knows the decoded path only. Most servers tell the one that was sent, too; without it %2F does divide.
+    """
+    sent = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
+    raw = sent.partition("?")[0].encode("latin-1", "replace")
+    segments = [unquote_to_bytes(part).decode("utf-8", "replace") for part in raw.split(b"/")]
+    return segments if "/".join(segments) == request.path else request.path.split("/")
 
 
 Handler = Callable[..., Response]

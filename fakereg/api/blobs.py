@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from fakereg.api import conditional
+from fakereg.api import conditional, publishing
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
 from fakereg.wsgi import Call, FileRange, empty_response
@@ -15,7 +15,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     name, scope = call.source(name)
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     size = call.storage.blob_size(name, digest)
-    if size is None:
+    if size is None or publishing.withdrawn(call, name):
         raise _unknown(call, name, digest)
     headers = {**scope, **conditional.headers(call, digest)}
     if conditional.unchanged(call, digest):

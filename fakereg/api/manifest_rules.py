@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from fakereg import manifest as manifests
+from fakereg import image
 from fakereg.dialects import LARGE_IMAGE, warning_header
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
@@ -32,7 +32,7 @@ def check_pull(call: Call, manifest: StoredManifest) -> None:
         message = f"{kind} found, but Accept header does not support {plural}"
         raise RegistryError(Code.MANIFEST_UNKNOWN, message)
     if not call.dialect.foreign_layers:
-        _check_layers(call, manifests.parse(*manifest))
+        _check_layers(call, image.parse(manifest))
 
 
 def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
@@ -53,17 +53,11 @@ def check_push_reference(call: Call, reference: Tag | Digest) -> None:
 def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Response) -> Response:
     """Add the Warning, the journal note and the delay to the answer about an image over the dialect's notice."""
     limit = call.dialect.image_size_notice
-    if limit and _size(manifest) > limit:
+    if limit and image.size(manifest if isinstance(manifest, Manifest) else image.parse(manifest)) > limit:
         call.instance.sleep(call.dialect.large_image_delay)
         call.notes.append(LARGE_IMAGE)
         response.headers.add("Warning", warning_header(LARGE_IMAGE))
     return response
-
-
-def _size(manifest: Manifest | StoredManifest) -> int:
-    """What config and layers come to, as the manifest has it."""
-    parsed = manifest if isinstance(manifest, Manifest) else manifests.parse(*manifest)
-    return sum(blob.size for blob in parsed.blobs)
 
 
 def _accepted(call: Call, manifest: StoredManifest) -> bool:

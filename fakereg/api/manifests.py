@@ -6,7 +6,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
 from fakereg import manifest as manifests
-from fakereg.api import conditional, manifest_rules
+from fakereg.api import conditional, manifest_rules, publishing
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag, parse_reference
@@ -30,6 +30,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
         return empty_response(304, headers)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
+    publishing.downloaded(call, name, reference, manifest.digest)
     return manifest_rules.mark_large(call, manifest, response)
 
 
@@ -42,13 +43,14 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        call.storage.put_manifest(
-            name,
-            manifest,
-            tags=tags,
-            complete=not call.dialect.missing_descriptors,
-            guard=conditional.guard(call),
-        )
+        with publishing.published(call, name, manifest, tags):
+            call.storage.put_manifest(
+                name,
+                manifest,
+                tags=tags,
+                complete=not call.dialect.missing_descriptors,
+                guard=conditional.guard(call),
+            )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]
         raise RegistryError(

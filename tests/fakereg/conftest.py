@@ -10,6 +10,7 @@ from fakereg import Registry
 from fakereg.accounts import SAMPLE_TOKENS
 from fakereg.clock import ManualClock
 from tests.fakereg.client import RegistryClient
+from tests.fakereg.ghes import Ghes
 
 ALL_SCOPES = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
 """octocat's token of the sample that may do everything."""
@@ -41,3 +42,10 @@ def make_client(clock: ManualClock) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient) -> RegistryClient:
     return make_client()
+
+
+@pytest.fixture
+def ghes() -> Iterator[Ghes]:
+    instance = Ghes()
+    yield instance
+    instance.registry.close()

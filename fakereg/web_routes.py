@@ -1,0 +1,48 @@
+"""Paths of the packages API and of the pages, as their parts, to handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fakereg.api import packages
+from fakereg.wsgi import Handler
+
+Handlers = Mapping[str, Handler]
+
+PACKAGES: Handlers = {"GET": packages.get_packages}
+PACKAGE: Handlers = {"GET": packages.get_package, "DELETE": packages.delete}
+RESTORE: Handlers = {"POST": packages.post_restore}
+VERSIONS: Handlers = {"GET": packages.get_versions}
+VERSION: Handlers = {"GET": packages.get_version, "DELETE": packages.delete_one_version}
+RESTORE_VERSION: Handlers = {"POST": packages.post_restore_version}
+CONFLICTS: Handlers = {"GET": packages.get_conflicts}
+
+
+def find(parts: Sequence[str]) -> tuple[Handlers, tuple[str, ...]] | None:
+    """The handlers of a path and their arguments; None if it is neither the API's nor a page's."""
+    match parts:
+        case ["", "api", "v3", "user", *rest]:
+            return _in_api(rest, "user", "")
+        case ["", "api", "v3", "orgs" | "users" as kind, login, *rest]:
+            return _in_api(rest, kind, login)
+    return None
+
+
+def _in_api(rest: Sequence[str], kind: str, login: str) -> tuple[Handlers, tuple[str, ...]] | None:
+    """A name has slashes, which clients write as %2F or, less carefully, as they are."""
+    match rest:
+        case ["packages"]:
+            return PACKAGES, (kind, login)
+        case ["docker", "conflicts"]:
+            return CONFLICTS, (kind, login)
+        case ["packages", type, first, *more, "versions", id, "restore"]:
+            return RESTORE_VERSION, (kind, login, type, "/".join([first, *more]), id)
+        case ["packages", type, first, *more, "versions", id]:
+            return VERSION, (kind, login, type, "/".join([first, *more]), id)
+        case ["packages", type, first, *more, "versions"]:
+            return VERSIONS, (kind, login, type, "/".join([first, *more]))
+        case ["packages", type, first, *more, "restore"]:
+            return RESTORE, (kind, login, type, "/".join([first, *more]))
+        case ["packages", type, first, *more]:
+            return PACKAGE, (kind, login, type, "/".join([first, *more]))
+    return None

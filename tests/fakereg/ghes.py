@@ -1,0 +1,96 @@
+"""An instance of GitHub Enterprise Server for tests: both registries, the API and the pages, each at its host."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from fakereg import Registry
+from fakereg.accounts import Accounts
+from fakereg.clock import ManualClock
+from fakereg.names import Digest, Name
+from tests.fakereg.client import RegistryClient, descriptor, docker_image
+
+HOSTNAME = "ghes.test"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+ALL = ("read:packages", "write:packages", "delete:packages", "repo")
+
+
+class HostClient(RegistryClient):
+    """Requests to one host of an instance, with the credentials of one user."""
+
+    def __init__(self, registry: Registry, host: str, *, scheme: str, user: str = "", secret: str = "") -> None:
+        super().__init__(registry)
+        self.base_url = f"http://{host}"
+        if secret:
+            pair = base64.b64encode(f"{user}:{secret}".encode()).decode()
+            self.authorization = f"{scheme} {pair}"
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send a request."""
+        kwargs.setdefault("base_url", self.base_url)
+        return super().open(*args, **kwargs)
+
+    def publish(
+        self, name: str, tag: str, *, labels: Mapping[str, Any] | None = None, layer: bytes = b"layer"
+    ) -> Digest:
+        """Push an image of Docker's format, with labels, by tag."""
+        config = json.dumps({"config": {"Labels": labels}, "marker": layer.hex()}).encode()
+        layers = [descriptor(DOCKER_LAYER, self.push_blob(name, layer), len(layer))]
+        document = docker_image(self.push_blob(name, config), *layers)
+        response = self.put_manifest(name, tag, document)
+        assert response.status_code == 201, response.text
+        return Digest.of(json.dumps(document).encode())
+
+
+class Ghes:
+    """octocat owns the organization octo-org, of which hubot is a member; mona is nobody there.
+
+    There are the repositories octocat/octo-app (private), octo-org/service (private) and octo-org/site (public).
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.clock = ManualClock()
+        self.accounts = Accounts(clock=self.clock)
+        for user in ("octocat", "hubot", "mona"):
+            self.accounts.add_user(user, password=f"{user}-password")
+        self.accounts.add_organization("octo-org", owners=["octocat"], members=["hubot"])
+        self.accounts.add_repository("octocat/octo-app")
+        self.accounts.add_repository("octo-org/service", roles={"mona": "admin"})
+        self.accounts.add_repository("octo-org/site", visibility="public")
+        options = {"dialect": ["github-docker", "github-container"], "hostname": HOSTNAME, **options}
+        self.registry = Registry(accounts=self.accounts, clock=self.clock, **options)
+
+    def secret(self, user: str, *scopes: str) -> str:
+        """A new classic token, with all scopes by default."""
+        return self.accounts.add_classic_token(user, scopes or ALL)
+
+    def docker(self, user: str = "octocat", secret: str = "") -> HostClient:
+        """A client of the Docker registry."""
+        return self._client("docker.", "Basic", user, secret)
+
+    def containers(self, user: str = "octocat", secret: str = "") -> HostClient:
+        """A client of the Container registry."""
+        return self._client("containers.", "Bearer", user, secret)
+
+    def api(self, user: str = "octocat", secret: str = "") -> HostClient:
+        """A client of API and pages."""
+        return self._client("", "Basic", user, secret)
+
+    def stranger(self, subdomain: str = "") -> HostClient:
+        """A client without credentials."""
+        return HostClient(self.registry, f"{subdomain}{HOSTNAME}", scheme="")
+
+    def package(self, type: str, name: str) -> Any:
+        """What the registry knows of a package, or None."""
+        site = self.registry.sites.of_type(type)
+        assert site is not None
+        return self.registry.packages.find(site, Name(name))
+
+    def _client(self, subdomain: str, scheme: str, user: str, secret: str) -> HostClient:
+        secret = secret or self.secret(user)
+        return HostClient(self.registry, f"{subdomain}{HOSTNAME}", scheme=scheme, user=user, secret=secret)
