@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from fakereg import dialects, migration
@@ -14,7 +14,7 @@ from fakereg.dialects import Dialect
 from fakereg.journal import Journal
 from fakereg.limits import RateLimit
 from fakereg.names import Name
-from fakereg.packages import CONTAINER, DOCKER, Packages
+from fakereg.packages import CONTAINER, DOCKER, Package, Packages
 from fakereg.sites import Site, Sites, new_tokens
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
@@ -111,6 +111,30 @@ class Instance:
         """The registry that has the content of a repository of `site`: another one after a migration (GHD-31)."""
         moved = site.dialect.package_type == DOCKER and name.partition("/")[0] in self.packages.migrated
         return (self.sites.of_type(CONTAINER) or site) if moved else site
+
+    def change_package(
+        self,
+        name: str,
+        *,
+        visibility: str | None = None,
+        roles: Mapping[str, str] | None = None,
+        repository: str | None = None,
+    ) -> Package:
+        """Set what owners set on GitHub's pages: who may see a container package, roles by login, its repository.
+
+        An empty text for `repository` unlinks it. Gives the package; raise ValueError for what there is not, KeyError
+        if there is no such package.
+        """
+        site = self.sites.of_type(CONTAINER)
+        package = self.packages.find(site, Name(name)) if site else None
+        if not package:
+            raise KeyError(name)
+        if unknown := set(roles or ()) - set(self.accounts.users):
+            raise ValueError(f"there is no user {min(unknown)}")
+        if repository and repository not in self.accounts.repositories:
+            raise ValueError(f"there is no repository {repository}")
+        self.packages.change(package, visibility=visibility, roles=roles, repository=repository)
+        return package
 
     def migrate(self, *organizations: str) -> list[Name]:
         """Move the Docker registry's images of organizations, or of all, to the Container registry (GHD-31).

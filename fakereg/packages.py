@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakereg.accounts import Accounts, Role, Visibility
@@ -135,7 +135,7 @@ class Packages:
         package: Package,
         *,
         visibility: str | None = None,
-        roles: dict[str, str] | None = None,
+        roles: Mapping[str, str] | None = None,
         repository: str | None = None,
     ) -> None:
         """Set what an owner sets on GitHub's pages: who may see a container package, roles by login, the link.

@@ -61,8 +61,10 @@ CONTROL: Mapping[str, Resource] = {
     "accounts": {"GET": Endpoint(control.get_accounts), "PATCH": Endpoint(control.patch_accounts)},
     "settings": {"GET": Endpoint(control.get_settings), "PATCH": Endpoint(control.patch_settings)},
     "journal": {"GET": Endpoint(control.get_journal), "DELETE": Endpoint(control.delete_journal)},
+    "migration": {"POST": Endpoint(control.post_migration)},
     "reset": {"POST": Endpoint(control.post_reset)},
 }
+CONTROL_PACKAGE: Resource = {"PATCH": Endpoint(control.patch_package)}
 CONTROL_TOKEN: Resource = {"DELETE": Endpoint(control.delete_token)}
 TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 
@@ -111,6 +113,8 @@ def _in_control(path: str) -> tuple[Resource, tuple[str, ...]]:
             return CONTROL[resource], ()
         case ["", "_fakereg", "tokens", id]:
             return CONTROL_TOKEN, (id,)
+        case ["", "_fakereg", "packages", "container", *name]:
+            return CONTROL_PACKAGE, tuple(name)
     raise _nothing()
 
 

@@ -15,9 +15,12 @@ from werkzeug.wrappers import Response
 from fakereg import config, dialects
 from fakereg.accounts import Accounts, Organization, Token
 from fakereg.errors import Code, RegistryError
+from fakereg.migration import MigrationConflict
 from fakereg.wsgi import Call, empty_response, json_response
 
 _BODY_BYTES = 1 << 20
+
+_PACKAGE = {"visibility": "a text", "roles": "an object of texts", "repository": "a text"}
 
 
 def get_accounts(call: Call) -> Response:
@@ -84,6 +87,39 @@ def post_reset(call: Call) -> Response:
     _require_secret(call)
     call.instance.reset()
     return empty_response(204)
+
+
+def patch_package(call: Call, *parts: str) -> Response:
+    """Change who may see a container package, the roles on it and the repository that it is linked to."""
+    document = _document(call)
+    if unknown := set(document) - set(_PACKAGE):
+        raise _invalid(f"{min(unknown)!r} is unknown; known are {', '.join(_PACKAGE)}")
+    for field, value in document.items():
+        texts = [*value.values()] if isinstance(value, dict) else [value]
+        if isinstance(value, dict) != (field == "roles") or not all(isinstance(text, str) for text in texts):
+            raise _invalid(f"{field} is not {_PACKAGE[field]}")
+    try:
+        package = call.instance.change_package("/".join(parts), **document)
+    except KeyError:
+        raise RegistryError(Code.NAME_UNKNOWN, "there is no such container package") from None
+    except ValueError as problem:
+        raise _invalid(str(problem)) from None
+    roles = {user: role.name.lower() for user, role in package.roles.items()}
+    return json_response({"visibility": package.visibility, "roles": roles, "repository": package.repository})
+
+
+def post_migration(call: Call) -> Response:
+    """Move the Docker registry's images of `organizations`, by default of all, to the Container registry."""
+    organizations = _document(call).get("organizations", [])
+    if not isinstance(organizations, list) or not all(isinstance(name, str) for name in organizations):
+        raise _invalid("organizations is not a list of texts")
+    try:
+        return json_response({"migrated": call.instance.migrate(*organizations)})
+    except MigrationConflict as conflict:
+        details = [{"name": name} for name in conflict.names]
+        raise RegistryError(Code.DENIED, str(conflict), status=409, details=details) from None
+    except ValueError as problem:
+        raise _invalid(str(problem)) from None
 
 
 def _require_secret(call: Call) -> None:

@@ -478,8 +478,8 @@ def test_a_package_may_be_called_as_an_endpoint(ghes: Ghes) -> None:
 
 
 WORDS = """
-    api v3 orgs users user octo-org packages docker container monalisa service team%2Fmonalisa versions restore conflicts
-    package 1 2 999999999999999999999999999999 %2F %ff .. %ED%A0%80
+    api v3 orgs users user octo-org packages docker container monalisa service team%2Fmonalisa versions
+    restore conflicts package 1 2 999999999999999999999999999999 %2F %ff .. %ED%A0%80
 """
 PARTS = st.sampled_from(WORDS.split()) | st.text(max_size=5).map(lambda text: quote(text, safe="", errors="replace"))
 QUERIES = st.dictionaries(
