@@ -206,3 +206,10 @@ def test_reset_forgets_content_and_journal(client: RegistryClient) -> None:
 def test_options_that_do_not_exist_are_refused_with_what_does(options: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Registry(**options)
+
+
+@pytest.mark.parametrize("dialect", ["github-docker", "github-container", "oci,auth=basic"])
+@pytest.mark.parametrize("path", ["/v2/", "/v2/octocat/octo-app/monalisa/tags/list", "/token?service=x"])
+def test_credentials_that_cannot_be_read_do_not_count(make_client: MakeClient, dialect: str, path: str) -> None:
+    response = make_client(dialect).get(path, headers={"Authorization": "Basic \xe9"})
+    assert response.status_code < 500

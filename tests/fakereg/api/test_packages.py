@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakereg.names import Digest
+from fakereg.names import Digest, Name
+from fakereg.storage.base import StorageError
+from fakereg.storage.memory import MemoryStorage
 from tests.fakereg.client import index
 from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
 
@@ -362,6 +364,9 @@ def test_a_tag_of_the_docker_registry_goes_alone(ghes: Ghes, api: HostClient) ->
         assert api.delete(f"{DOCKER}/versions/{ids[gone]}").status_code == 204
         assert client.get(f"/v2/{DOCKER_NAME}/manifests/{gone}").status_code == 404
         assert set(client.get(f"/v2/{DOCKER_NAME}/tags/list").get_json()["tags"]) == left
+    site = ghes.registry.sites.of_type("docker")
+    assert site is not None
+    assert len(site.storage.manifests(Name(DOCKER_NAME)) or []) == 1
     client.publish(DOCKER_NAME, "2.0", layer=b"a third")
     assert api.post(f"{DOCKER}/versions/{ids['2.0']}/restore").status_code == 403
     assert api.post(f"{DOCKER}/versions/{ids['1.0']}/restore").status_code == 204
@@ -407,6 +412,49 @@ def test_a_new_push_to_a_deleted_name_is_a_new_package(ghes: Ghes, api: HostClie
     assert ghes.containers("hubot").get(f"/v2/{NAME}/blobs/{Digest.of(b'layer')}").status_code == 200
     assert api.get(CONTAINER).get_json()["id"] != old
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
+
+
+@pytest.mark.row("GHD-30")
+def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: HostClient) -> None:
+    ghes.registry.configure(registry="github-container", manifest_deletion=True)
+    old = api.get(CONTAINER).get_json()["id"]
+    client = ghes.containers()
+    (version,) = api.get(f"{CONTAINER}/versions").get_json()
+    assert client.delete(f"/v2/{NAME}/manifests/{version['name']}").status_code == 202
+    assert api.get(CONTAINER).status_code == 404
+    ghes.containers("hubot").publish(NAME, "1.0")
+    assert api.get(CONTAINER).get_json()["id"] != old
+    assert list(ghes.package("container", NAME).roles) == ["hubot"]
+
+
+class Failing(MemoryStorage):
+    """Does not delete a second manifest."""
+
+    deletions = 0
+
+    def delete_manifest(self, name: Name, digest: Digest) -> bool:
+        """Delete a manifest, or not."""
+        self.deletions += 1
+        if self.deletions == 2:
+            raise StorageError("the disk is read-only")
+        return super().delete_manifest(name, digest)
+
+
+@pytest.mark.row("GHD-30")
+def test_a_deletion_that_fails_changes_nothing(ghes: Ghes) -> None:
+    site = ghes.registry.sites.of_type("container")
+    assert site is not None
+    site.storage = Failing()
+    client, api = ghes.containers(), ghes.api()
+    for tag in ("1.0", "2.0"):
+        client.publish(NAME, tag, layer=tag.encode())
+    before = api.get(f"{CONTAINER}/versions").get_json()
+    response = api.delete(CONTAINER)
+    assert (response.status_code, response.get_json()["status"]) == (503, "503")
+    assert api.get(f"{CONTAINER}/versions").get_json() == before
+    assert api.delete(CONTAINER).status_code == 204
+    assert api.post(f"{CONTAINER}/restore").status_code == 204
+    assert api.get(f"{CONTAINER}/versions").get_json() == before
 
 
 # Conflicts, hosts, paths.
@@ -478,8 +526,8 @@ def test_a_package_may_be_called_as_an_endpoint(ghes: Ghes) -> None:
 
 
 WORDS = """
-    api v3 orgs users user octo-org packages docker container monalisa service team%2Fmonalisa versions
-    restore conflicts package 1 2 999999999999999999999999999999 %2F %ff .. %ED%A0%80
+    api v3 orgs users user octo-org packages docker container monalisa service team%2Fmonalisa versions restore
+    conflicts package 1 2 999999999999999999999999999999 %2F %ff .. %ED%A0%80
 """
 PARTS = st.sampled_from(WORDS.split()) | st.text(max_size=5).map(lambda text: quote(text, safe="", errors="replace"))
 QUERIES = st.dictionaries(
