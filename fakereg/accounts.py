@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
+import math
 import re
 import secrets
 import string
@@ -25,8 +26,8 @@ SCOPES = ("read:packages", "write:packages", "delete:packages", "repo")
 ACTIONS_USER = "github-actions"
 """The login that a GITHUB_TOKEN acts under."""
 
-_LOGIN = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,38}")
-_REPOSITORY = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,38}/[a-z0-9._-]{1,100}")
+_LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
+_REPOSITORY = re.compile(r"[a-z0-9-]{1,39}/[a-z0-9._-]{1,100}")
 _RANDOM_CHARACTERS = 36
 _SECRET_LIMIT = 255
 
@@ -173,19 +174,21 @@ class Accounts:
     def add_user(self, login: str, *, password: str | None = None) -> None:
         """Add a personal account."""
         login = _login(login)
-        if login in self.organizations:
-            raise ValueError(f"{login} is an organization")
-        self.users[login] = User(login, _digest(password) if password else None)
+        with self.lock:
+            if login in self.organizations:
+                raise ValueError(f"{login} is an organization")
+            self.users[login] = User(login, _digest(password) if password else None)
 
     def add_organization(
         self, login: str, *, owners: Iterable[str] = (), members: Iterable[str] = (), base_role: str = "read"
     ) -> None:
         """Add an organization of users that are there already."""
         login = _login(login)
-        if login in self.users:
-            raise ValueError(f"{login} is a user")
-        owning, belonging = (frozenset(self._known_user(user) for user in users) for users in (owners, members))
-        self.organizations[login] = Organization(login, owning, belonging, Role.parse(base_role))
+        with self.lock:
+            if login in self.users:
+                raise ValueError(f"{login} is a user")
+            owning, belonging = (frozenset(self._known_user(user) for user in users) for users in (owners, members))
+            self.organizations[login] = Organization(login, owning, belonging, Role.parse(base_role))
 
     def add_repository(self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None) -> None:
         """Add the repository `OWNER/NAME` of an account that is there already."""
@@ -193,10 +196,11 @@ class Accounts:
         if not _REPOSITORY.fullmatch(name):
             raise ValueError(f"{name!r} is not OWNER/REPOSITORY")
         owner = name.partition("/")[0]
-        if owner not in self.users and owner not in self.organizations:
-            raise ValueError(f"there is no user or organization {owner}")
-        granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
-        self.repositories[name] = Repository(name, Visibility.parse(visibility), granted)
+        with self.lock:
+            if not self.has_owner(owner):
+                raise ValueError(f"there is no user or organization {owner}")
+            granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
+            self.repositories[name] = Repository(name, Visibility.parse(visibility), granted)
 
     # Secrets.
 
@@ -248,6 +252,8 @@ class Accounts:
         secret = secret if secret is not None else prefix + _random()
         if not (secret.startswith(prefix) and secret.isascii() and secret.isprintable()) or len(secret) > _SECRET_LIMIT:
             raise ValueError(f"the secret of a {kind} token begins with {prefix} and is printable ASCII")
+        if expires is not None and not math.isfinite(expires):
+            raise ValueError("the time at which a token expires is finite")
         id = secrets.token_hex(8)
         with self.lock:
             self.revoke(secret)
@@ -268,11 +274,7 @@ class Accounts:
         identity = self.identity(f"token:{self._digests.get(digest, '')}")
         login = user.lower()
         if identity and identity.token:
-            named = (
-                not check_user
-                or identity.kind == Kind.ACTIONS
-                or hmac.compare_digest(login.encode(), identity.user.encode())
-            )
+            named = not check_user or identity.kind == Kind.ACTIONS or login == identity.user
             return identity if named and identity.kind in kinds else None
         known = self.users.get(login)
         right = hmac.compare_digest(digest, known.password if known and known.password else b"")
@@ -292,23 +294,30 @@ class Accounts:
     def role(self, identity: Identity, repository: str) -> Role:
         """The role of an identity on a repository, whatever its token's scopes say (GHD-08 to GHD-13)."""
         found = self.repositories.get(repository)
+        seen = self.visible_role(identity, found.visibility) if found else Role.NONE
+        return max(seen, self.granted_role(identity, repository))
+
+    def visible_role(self, identity: Identity, visibility: Visibility) -> Role:
+        """The role that everybody has, or every user, on what has that visibility."""
+        insider = identity.user in self.users  # as a GITHUB_TOKEN's is not: it reaches only its own repository
+        seen = visibility == Visibility.PUBLIC or (visibility == Visibility.INTERNAL and insider)
+        return Role.READ if seen else Role.NONE
+
+    def granted_role(self, identity: Identity, repository: str) -> Role:
+        """The role that was given to an identity on a repository, whatever visibility gives to everybody."""
+        found, token = self.repositories.get(repository), identity.token
         if not found:
             return Role.NONE
-        token = identity.token
         if token and token.kind == Kind.ACTIONS:
             own = Role.ADMIN if token.packages >= Role.WRITE else token.packages
-            return own if token.repository == repository else self._visible(found, None)
-        return max(
-            self._visible(found, identity.user),
-            self.owner_role(identity.user, found.owner),
-            found.roles.get(identity.user, Role.NONE),
-        )
+            return own if token.repository == repository else Role.NONE
+        return max(self.owner_role(identity.user, found.owner), found.roles.get(identity.user, Role.NONE))
 
     def owner_role(self, user: str, owner: str) -> Role:
         """The role that a user has on all that an account owns."""
         organization = self.organizations.get(owner)
         if not organization:
-            return Role.ADMIN if user and user == owner else Role.NONE
+            return Role.ADMIN if user == owner and user in self.users else Role.NONE
         if user in organization.owners:
             return Role.ADMIN
         return organization.base_role if user in organization.members else Role.NONE
@@ -323,11 +332,6 @@ class Accounts:
         if organization:
             return user in organization.owners or user in organization.members
         return bool(user) and user == owner and user in self.users
-
-    def _visible(self, repository: Repository, user: str | None) -> Role:
-        everybody = repository.visibility == Visibility.PUBLIC
-        insider = repository.visibility == Visibility.INTERNAL and user in self.users
-        return Role.READ if everybody or insider else Role.NONE
 
     def _known_user(self, login: str) -> str:
         login = _login(login)
@@ -383,8 +387,8 @@ def _random() -> str:
 
 def _login(text: str) -> str:
     login = text.lower()
-    if not _LOGIN.fullmatch(login):
-        raise ValueError(f"{text!r} is not a login: up to 39 letters, digits and single hyphens")
+    if not _LOGIN.fullmatch(login) or login == ACTIONS_USER:
+        raise ValueError(f"{text!r} is not a login: up to 39 letters, digits and single hyphens, not {ACTIONS_USER}")
     return login
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakereg.accounts import ANONYMOUS, Accounts, Identity, Kind, Role, Visibility
+from fakereg.accounts import ANONYMOUS, Accounts, Identity, Kind, Role
 from fakereg.dialects import Dialect
 from fakereg.errors import RegistryError
 from fakereg.names import Name
@@ -32,7 +32,7 @@ class Caller:
     """Who a request comes from.
 
     `access` is what a Bearer token limits it to, None for no limit; `external` says that the token alone decides.
-    `problem` is why the credentials do not count; `silent` says that there are none.
+    `problem` is why the credentials do not count, `junk` that they are a token; `silent` says that there are none.
     """
 
     identity: Identity = ANONYMOUS
@@ -40,6 +40,7 @@ class Caller:
     external: bool = False
     silent: bool = False
     problem: RegistryError | None = None
+    junk: bool = False
 
     def limit(self, type: str, name: str) -> Rights:
         """The actions on a resource that the token does not exclude."""
@@ -69,8 +70,10 @@ def role_rights(
 
 
 def scope_rights(identity: Identity, dialect: Dialect) -> Rights:
-    """What the scopes of the identity's token allow; whoever has no classic token is not held back by scopes."""
+    """What the scopes of the identity's token allow, or the permission of a GITHUB_TOKEN; no token, no limit."""
     token = identity.token
+    if token and token.kind == Kind.ACTIONS:
+        return EVERYTHING if token.packages >= Role.WRITE else frozenset(_ACTIONS[token.packages])
     if not token or token.kind != Kind.CLASSIC:
         return EVERYTHING
     read, write, delete = (f"{verb}:packages" in token.scopes for verb in ("read", "write", "delete"))
@@ -80,16 +83,13 @@ def scope_rights(identity: Identity, dialect: Dialect) -> Rights:
 
 
 def package_role(identity: Identity, package: Package, accounts: Accounts) -> Role:
-    """The role on a package of the Container registry, whatever the scopes of a token say."""
-    token = identity.token
-    inherited = accounts.role(identity, package.repository) if package.repository else Role.NONE
-    if package.visibility == Visibility.PUBLIC:
-        visible = Role.READ
-    else:
-        insider = package.visibility == Visibility.INTERNAL and identity.user in accounts.users
-        visible = Role.READ if insider else Role.NONE
-    if token and token.kind == Kind.ACTIONS:  # it reaches what is connected to its repository (GHC-14)
-        return max(visible, inherited if package.repository == token.repository else Role.NONE)
+    """The role on a package of the Container registry, whatever the scopes of a token say.
+
+    From the repository that it is connected to it has the roles, not the visibility. They are all that a GITHUB_TOKEN
+    has (GHC-14).
+    """
+    visible = accounts.visible_role(identity, package.visibility)
+    inherited = accounts.granted_role(identity, package.repository)
     granted = package.roles.get(identity.user, Role.NONE)
     owner = accounts.owner_role(identity.user, package.owner)
     return max(visible, inherited, granted, owner if owner == Role.ADMIN else Role.NONE)
