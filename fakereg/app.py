@@ -18,7 +18,7 @@ from fakereg.api.api_lists import error_body
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.instance import Instance
-from fakereg.journal import PATH_LIMIT, Entry, redact
+from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query
 from fakereg.names import Name
 from fakereg.permissions import DELETE, PUSH
 from fakereg.routes import Endpoint, Resource
@@ -50,15 +50,16 @@ class Registry(Instance):
         response = self._answer(request, notes)
         seconds = time.perf_counter() - started
         status = response.status_code
-        path, query = request.path[:PATH_LIMIT], request.query_string.decode("latin-1")[:PATH_LIMIT]
-        entry = Entry(request.method, path, query, redact(request.headers), status, seconds, tuple(notes))
+        path, query = request.path, redact_query(request.query_string.decode("latin-1"))
+        kept = path[:PATH_LIMIT], query[:PATH_LIMIT]
+        entry = Entry(request.method, *kept, redact(request.headers), status, seconds, tuple(notes))
         if not routes.is_control(request.path):  # else whoever reads the journal finds that they read it
             self.journal.record(entry)
         _log.info(
             '%s "%s %s" %d %.1fms',
-            request.remote_addr,
-            request.method,
-            ascii(request.full_path.rstrip("?"))[1:-1],
+            _visible(request.remote_addr or "-"),
+            _visible(request.method),
+            _visible(f"{path}?{query}".rstrip("?")),
             status,
             seconds * 1000,
         )
@@ -71,7 +72,7 @@ class Registry(Instance):
             face = self.sites.anywhere if routes.is_control(request.path) else self.sites.find(request)
             dialect = face.site.dialect
             call = Call(request, face.site, dialect, face.site, self, notes=notes)
-            if routes.is_registry(request.path):
+            if face.registry and routes.is_registry(request.path):
                 self.rates.check(request.remote_addr or "", dialect.rate_limit)
                 call = replace(call, caller=auth.identify(call))
                 auth.require_credentials(call, ping=routes.is_ping(request.path))
@@ -83,6 +84,11 @@ class Registry(Instance):
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
         return response
+
+
+def _visible(text: str) -> str:
+    """What a client sent, without the characters that would command a terminal or begin a line."""
+    return ascii(text)[1:-1]
 
 
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:

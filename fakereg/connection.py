@@ -299,7 +299,8 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
     target = request.target.decode("latin-1")
     host = None
     if not target.startswith("/"):  # absolute form, or `*`
-        host, _, path = target.partition("://")[2].partition("/")
+        authority, _, path = target.partition("://")[2].partition("/")
+        host = authority.rpartition("@")[2]  # a user and a password have no place there
         target = "/" + path
     path, _, query = target.partition("?")
     environ: WSGIEnvironment = {

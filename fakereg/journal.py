@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_SECRET_PARAMETER = re.compile(
+    r"(?:(?:access|refresh|id|bearer|client|control)_)?(?:token|secret)"
+    r"|pass(?:wd|word)?|pwd|credentials?|auth(?:orization)?|bearer|(?:api_?)?key|code"
+)
+_PARAMETER = re.compile(r"([^&;=]*)=([^&;]*)")
 _HEADER_CHARACTERS = 4096
 
 PATH_LIMIT = 4096
@@ -89,8 +96,19 @@ def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         left -= len(name) + len(value)
         if left < 0:
             break
-        kept[name] = REDACTED if name.lower() in _SECRET_HEADERS else value
+        secret = name.lower() in _SECRET_HEADERS or (name.lower() == "host" and "@" in value)
+        kept[name] = REDACTED if secret else value
     return kept
+
+
+def redact_query(query: str) -> str:
+    """A query as it came, but for the values of parameters that clients put secrets into."""
+    return _PARAMETER.sub(_redact_parameter, query)
+
+
+def _redact_parameter(parameter: re.Match[str]) -> str:
+    name = unquote_plus(parameter[1]).strip().lower().replace("-", "_")
+    return f"{parameter[1]}={REDACTED}" if _SECRET_PARAMETER.fullmatch(name) else parameter[0]
 
 
 def _matches(entry: Entry, method: str | None, path: str | None, status: int | None) -> bool:

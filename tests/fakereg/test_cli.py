@@ -28,13 +28,14 @@ def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Si
     assert process.stdout
     url = process.stdout.readline().strip()
     assert url.startswith("http://127.0.0.1:")
-    urllib3.request("GET", f"{url}/v2/?token=%0Aline", headers={"Authorization": "Basic c2VjcmV0"})
+    urllib3.request("GET", f"{url}/v2/?last=%0Aline&token=hidden", headers={"Authorization": "Basic c2VjcmV0"})
     process.send_signal(number)
     _, log = process.communicate(timeout=20)
     assert process.returncode == 0
     assert log.count("\n") == 1
-    assert '127.0.0.1 "GET /v2/?token=%0Aline" 200' in log
+    assert '127.0.0.1 "GET /v2/?last=%0Aline&token=[redacted]" 200' in log
     assert "c2VjcmV0" not in log
+    assert "hidden" not in log
 
 
 def test_quiet_logs_no_request() -> None:
