@@ -6,7 +6,6 @@ RFC 7617 and RFC 6750; "Distribution Registry v2 authentication via central serv
 from __future__ import annotations
 
 import base64
-import binascii
 
 from werkzeug.wrappers import Request
 
@@ -15,9 +14,9 @@ from fakereg.accounts import Identity, Kind, Role
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Name
-from fakereg.permissions import DELETE, NOBODY, NOTHING, PULL, PUSH, Caller
+from fakereg.permissions import DELETE, EVERYTHING, NOBODY, PULL, PUSH, Caller
 from fakereg.scopes import Access
-from fakereg.sites import asked_host
+from fakereg.sites import asked_host, origin
 from fakereg.tokens import TokenError
 from fakereg.wsgi import Call
 
@@ -51,11 +50,12 @@ def basic_identity(call: Call) -> Identity | None:
 
 def basic_credentials(request: Request) -> tuple[str, str] | None:
     """User and secret of Basic credentials; None if there are none, or they cannot be read."""
-    try:
-        basic = request.authorization
-    except ValueError:  # werkzeug, for base64 with characters beyond ASCII
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    plain = _decoded(encoded.strip()) if scheme.lower() == "basic" else None
+    if plain is None:
         return None
-    return (basic.username or "", basic.password or "") if basic and basic.type == "basic" else None
+    user, _, secret = plain.partition(":")
+    return user, secret
 
 
 def prove(call: Call, user: str, secret: str, *, check_user: bool) -> Identity | None:
@@ -99,7 +99,7 @@ def unauthorized(call: Call, message: str, *, scope: str = "", error: str = "", 
     if dialect.auth == "basic":
         challenge = f'Basic realm="{quoted(dialect.realm)}"'
     else:
-        realm = dialect.token_url or f"{call.request.scheme}://{asked_host(call.request)}/token"
+        realm = dialect.token_url or f"{origin(call.request)}/token"
         fields = {"realm": realm, "service": service(call), "scope": scope, "error": error, "error_description": reason}
         challenge = "Bearer " + ",".join(f'{key}="{quoted(text)}"' for key, text in fields.items() if text)
     return RegistryError(Code.UNAUTHORIZED, message, headers={"WWW-Authenticate": challenge})
@@ -121,31 +121,38 @@ def quoted(text: str) -> str:
 
 
 def _bearer(call: Call, text: str) -> Caller:
-    if not text:
+    if not text:  # no token is not a junk token (row 3.26)
         return Caller(problem=unauthorized(call, "authentication token not provided"))
     try:
         grant = call.site.tokens.verify(text, service=service(call))
     except TokenError as problem:
         shortcut = _credentials(call, text)
-        return Caller(shortcut) if shortcut else Caller(problem=_invalid(call, str(problem)))
+        return Caller(shortcut) if shortcut else Caller(problem=_invalid(call, str(problem)), junk=True)
     if grant.external:
         return Caller(Identity(grant.subject), grant.access, external=True)
     identity = call.instance.accounts.identity(grant.subject)
     if not identity:
-        return Caller(problem=_invalid(call, "the credentials behind the token do not count any more"))
+        return Caller(problem=_invalid(call, "the credentials behind the token do not count any more"), junk=True)
     return Caller(identity, grant.access)
 
 
 def _credentials(call: Call, text: str) -> Identity | None:
     """Whom the base64 of `SECRET` or `USER:SECRET` proves (row 3.26 of GitHub's Container registry)."""
-    if not call.dialect.bearer_credentials:
+    plain = _decoded(text) if call.dialect.bearer_credentials else None
+    if plain is None:
         return None
+    user, separator, secret = plain.partition(":")
+    if not separator:
+        return prove(call, "", plain, check_user=False)
+    return prove(call, user, secret, check_user=call.dialect.check_user)
+
+
+def _decoded(text: str) -> str | None:
+    """The text that is written in base64, if it is any."""
     try:
-        plain = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:  # of which those of base64 and of UTF-8 are kinds
         return None
-    user, separator, secret = plain.rpartition(":")
-    return prove(call, user, secret, check_user=call.dialect.check_user and bool(separator))
 
 
 def _invalid(call: Call, reason: str) -> RegistryError:
@@ -174,7 +181,7 @@ def _require_catalog(call: Call) -> None:
     scope = scopes.text(_ALL_REPOSITORIES)
     if not may_list_repositories(call) or (caller.silent and dialect.auth == "bearer"):
         raise unauthorized(call, dialect.authentication_text, scope=scope)
-    if caller.limit(_ALL_REPOSITORIES.type, _ALL_REPOSITORIES.name) == NOTHING:
+    if caller.limit(_ALL_REPOSITORIES.type, _ALL_REPOSITORIES.name) != EVERYTHING:
         raise unauthorized(call, dialect.denial_text, scope=scope, error="insufficient_scope")
 
 
@@ -183,7 +190,7 @@ def _require(call: Call, action: str, name: Name) -> None:
     scope = scopes.text(Access("repository", name, _WANTED[action]))
     if caller.silent and dialect.auth == "bearer":  # for public content too: an anonymous token is needed
         raise unauthorized(call, dialect.authentication_text, scope=scope)
-    if caller.problem and not (dialect.junk_tokens and caller.problem.code == Code.UNAUTHORIZED):
+    if caller.problem and not (dialect.junk_tokens and caller.junk):
         raise caller.problem
     if action in call.rights(name):
         return
@@ -200,11 +207,15 @@ def _require(call: Call, action: str, name: Name) -> None:
 
 
 def _denial_text(call: Call, action: str, name: Name) -> str:
-    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (row 3.30)."""
-    dialect, identity = call.dialect, call.caller.identity
-    unable = identity.token and identity.kind == Kind.ACTIONS and identity.token.packages < Role.WRITE
+    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (row 3.30).
+
+    It tells a package that is there only to whom it is connected or who may pull it.
+    """
+    dialect, token, package = call.dialect, call.caller.identity.token, call.package(name)
+    unable = token and token.kind == Kind.ACTIONS and token.packages < Role.WRITE
     text = dialect.actions_denial_text if action == PUSH and unable else ""
-    verb = "Write" if call.package(name) else "Create"
+    connected = token and package and token.repository == package.repository
+    verb = "Write" if package and (connected or PULL in call.own_rights(name)) else "Create"
     return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
 
 

@@ -17,6 +17,9 @@ PREFIX = "FAKEREG_"
 """What the names of environment variables begin with: FAKEREG_PORT for `port`."""
 
 
+PORT_LIMIT = 65535
+
+
 class Setting(NamedTuple):
     """A setting of `fakereg serve`: its default, and how to read it from text."""
 
@@ -33,7 +36,7 @@ def _flag(text: str) -> bool:
 
 def port(text: str) -> int:
     """A port number; raise ValueError."""
-    if not text.isdecimal() or int(text) > 65535:
+    if not text.isdecimal() or int(text) > PORT_LIMIT:
         raise ValueError(f"{text!r} is not a port number")
     return int(text)
 
@@ -71,6 +74,10 @@ def load(path: str) -> dict[str, Any]:
     for name in SETTINGS:
         if name in document:
             _check_type(document[name], SETTINGS[name].default, f"{path}: {name}")
+    if not all(isinstance(each, str) for each in document.get("dialect", [])):
+        raise ValueError(f"{path}: dialect holds more than texts")
+    if not 0 <= document.get("port", 0) <= PORT_LIMIT:
+        raise ValueError(f"{path}: {document['port']} is not a port number")
     return document
 
 
@@ -170,6 +177,9 @@ def _table(document: Mapping[str, Any], name: str) -> list[tuple[str, dict[str, 
     return list(table.items())
 
 
+_LATEST = datetime.max.replace(tzinfo=UTC).timestamp()
+
+
 def _seconds(value: Any, where: str) -> float:
     """A moment, as TOML or RFC 3339 write one or in seconds since 1970, in seconds."""
     if isinstance(value, str):
@@ -179,7 +189,7 @@ def _seconds(value: Any, where: str) -> float:
             raise ValueError(f"{where} is not a time as RFC 3339 writes it") from None
     if isinstance(value, datetime):
         return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LATEST:
         return float(value)
     raise ValueError(f"{where} is not a time")
 

@@ -32,6 +32,9 @@ def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), unit:
     return dataclasses.field(default=default, metadata={"meaning": meaning, "choices": choices, "unit": unit})
 
 
+_IN_HEADERS = ("digest_refusal_type", "realm", "service", "token_url", "ping_scope")
+"""Settings that are sent in a header as they are."""
+
 _STATUSES = {"deletion_refusal": (400, 405), "token_refusal": (401, 403), "denial_refusal": (401, 403, 404)}
 
 
@@ -180,8 +183,9 @@ class Dialect:
             _check_choice(field.name, value, field.metadata["choices"])
             if field.name.endswith("_refusal") and not 400 <= value <= 499:
                 raise ValueError(f"{field.name} is a status from 400 to 499")
-        if not all(text.isascii() and text.isprintable() for text in (*self.warnings, self.digest_refusal_type)):
-            raise ValueError("warnings and digest_refusal_type hold printable ASCII characters only")
+        in_headers = {name: getattr(self, name) for name in _IN_HEADERS} | {"warnings": "".join(self.warnings)}
+        if bad := [name for name, text in in_headers.items() if not (text.isascii() and text.isprintable())]:
+            raise ValueError(f"{bad[0]} holds printable ASCII characters only")
         notice = [warning_header(LARGE_IMAGE)] if self.image_size_notice else []
         if sum(len(value) for value in [*self.warning_headers(), *notice]) > WARNING_BYTES_LIMIT:
             raise ValueError(f"warnings take more than {WARNING_BYTES_LIMIT} bytes")

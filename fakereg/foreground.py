@@ -49,7 +49,10 @@ def _accounts(file: dict[str, Any]) -> Accounts | None:
     if not any(name in file for name in config.ACCOUNTS):
         return None
     accounts = Accounts()
-    config.add_accounts(accounts, file)
+    secrets = config.add_accounts(accounts, file)
+    given = [token.get("secret") for token in file.get("tokens", [])]
+    if given != secrets:
+        raise ValueError(f"tokens[{given.index(None)}] has no secret, and nobody would learn one that is made up")
     return accounts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
@@ -74,8 +75,11 @@ class Instance:
     ) -> None:
         given = [dialect] if isinstance(dialect, Dialect | str) else dialect
         chosen = [dialects.parse(one) if isinstance(one, str) else one for one in given]
+        if not all(isinstance(one, Dialect) for one in chosen):
+            raise ValueError("a dialect is a Dialect or its text")
         if control_secret and len(control_secret) < CONTROL_SECRET_LENGTH:
             raise ValueError(f"the control secret has at least {CONTROL_SECRET_LENGTH} characters")
+        self._lock = threading.Lock()
         self._new_tokens = functools.partial(new_tokens, clock=clock, key=token_key, cert=token_cert)
         self.sites = Sites(
             [(one, self._new_tokens(one)) for one in chosen],
@@ -149,11 +153,16 @@ class Instance:
 
         Raise ValueError for unknown ones.
         """
+        self.change(registry, {name: str(value) for name, value in settings.items()})
+
+    def change(self, registry: str, settings: Mapping[str, str]) -> None:
+        """The same with settings as text. Tokens end with a change of what they are made of."""
         site = self.sites.named(registry) if registry else self.sites.all[0]
-        changed = dialects.configure(site.dialect, {name: str(value) for name, value in settings.items()})
-        if any(name.startswith("token_") or name == "auth" for name in settings):
-            site.tokens = self._new_tokens(changed)
-        site.dialect = changed
+        with self._lock:
+            changed = dialects.configure(site.dialect, dict(settings))
+            if _TOKEN_SETTINGS & settings.keys():
+                site.tokens = self._new_tokens(changed)
+            site.dialect = changed
 
     def reset(self) -> None:
         """Forget all content, the journal and who asked how often; accounts and settings stay."""
@@ -167,6 +176,8 @@ class Instance:
         """Let go of the storages."""
         self.sites.close()
 
+
+_TOKEN_SETTINGS = {"auth", "token_format", "token_issuer", "token_lifetime"}
 
 CONTROL_SECRET_LENGTH = 16
 """Fewest characters of a control secret, so that nobody guesses it."""

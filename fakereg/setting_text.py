@@ -9,6 +9,9 @@ _UNITS = {"": 1, "B": 1}
 _UNITS |= {f"{letter}B": 1000**power for power, letter in enumerate("KMGT", 1)}
 _UNITS |= {f"{letter}IB": 1024**power for power, letter in enumerate("KMGT", 1)}
 
+_LARGEST = 10**9
+"""Of a number that is no size: seconds and counts beyond it would overflow a sleep or a division."""
+
 _BYTES = re.compile(r"([0-9]{1,18})\s*([A-Za-z]{0,3})")
 _FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 
@@ -59,6 +62,6 @@ def _number(name: str, text: str, kind: Callable[[str], float]) -> float:
         value = kind(text)
     except ValueError:
         raise ValueError(f"{name} is a number, not {text!r}") from None
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{name} is not negative and finite")
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{name} is not negative, finite and at most {_LARGEST}")
     return value

@@ -70,6 +70,11 @@ class Sites:
             raise ValueError(f"hostname {hostname!r} is not a host name; it has no port either")
         if unknown_host_status not in (404, 421):
             raise ValueError("unknown_host_status is 404 or 421")
+        if tokens_only and hostname:
+            raise ValueError("a server of nothing but tokens is at every name; it has no hostname")
+        names = [dialect.name for dialect, _ in registries]
+        if not names or len(names) > len(set(names)):
+            raise ValueError("there is at least one registry, and one of each dialect at most")
         several = len(registries) > 1
         if several and not (hostname and isinstance(storage, str)):
             raise ValueError("several registries need a hostname that tells them apart, and a storage given as text")
@@ -143,7 +148,10 @@ class Sites:
 
     def _host_of(self, dialect: Dialect) -> str:
         if self.isolation and dialect.subdomain:
-            return f"{dialect.subdomain}.{self.hostname}"
+            host = f"{dialect.subdomain}.{self.hostname}"
+            if self.hostname and not _HOSTNAME.fullmatch(host):
+                raise ValueError(f"subdomain {dialect.subdomain!r} is not a part of a host name in lower case")
+            return host
         return "" if dialect.needs_isolation and not self.isolation else self.hostname
 
 
@@ -168,5 +176,12 @@ def asked_host(request: Request) -> str:
     asked = request.environ.get("HTTP_HOST", "")
     if _HOST.fullmatch(asked):
         return str(asked)
-    name, port = request.environ["SERVER_NAME"], request.environ["SERVER_PORT"]
+    socket = request.environ.get("werkzeug.proxy_fix.orig", request.environ)  # the proxy's word has no better form
+    name, port = socket["SERVER_NAME"], socket["SERVER_PORT"]
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+
+
+def origin(request: Request) -> str:
+    """Scheme and host that were asked, as URLs of ours begin."""
+    scheme = "https" if request.scheme == "https" else "http"  # a proxy may say anything
+    return f"{scheme}://{asked_host(request)}"

@@ -16,7 +16,7 @@ from fakereg.instance import Instance
 from fakereg.names import Name
 from fakereg.packages import Package
 from fakereg.permissions import NOBODY, PULL, Caller, Rights
-from fakereg.sites import Site, asked_host
+from fakereg.sites import Site, origin
 from fakereg.storage.base import Storage
 
 READ_BYTES = 256 * 1024
@@ -31,7 +31,7 @@ class Call:
     has the content. `notes` are texts for the journal, which handlers add to.
     """
 
-    request: Request
+    request: Request = field(repr=False)  # its URL may hold secrets
     site: Site
     dialect: Dialect
     home: Site
@@ -68,7 +68,7 @@ class Call:
         """`path` as the dialect writes it into a Location header."""
         if not self.dialect.absolute_locations:
             return path
-        return f"{self.request.scheme}://{asked_host(self.request)}{path}"
+        return f"{origin(self.request)}{path}"
 
     def source(self, name: Name) -> tuple[Name, dict[str, str]]:
         """The repository that a pull reads, and the headers that say so (section "Registry Proxying").

@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from fakereg import config, dialects
-from fakereg.accounts import Accounts, Organization, Token
+from fakereg.accounts import Accounts, Token
 from fakereg.errors import Code, RegistryError
 from fakereg.migration import MigrationConflict
 from fakereg.wsgi import Call, empty_response, json_response
@@ -57,11 +57,10 @@ def get_settings(call: Call) -> Response:
 
 def patch_settings(call: Call) -> Response:
     """Change settings of the registry `?registry=`, by default the first."""
-    document = _document(call)
-    texts = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in document.items()}
+    texts = {name: _setting(name, value) for name, value in _document(call).items()}
     try:
-        call.instance.configure(registry=call.request.args.get("registry", ""), **texts)
-    except (ValueError, TypeError) as problem:
+        call.instance.change(call.request.args.get("registry", ""), texts)
+    except (ValueError, ImportError) as problem:
         raise _invalid(str(problem)) from None
     return get_settings(call)
 
@@ -70,7 +69,7 @@ def get_journal(call: Call) -> Response:
     """The requests with `?method=`, `?path=` (a shell pattern) and `?status=`, the oldest first."""
     _require_secret(call)
     arguments = call.request.args
-    status = arguments.get("status", type=int)
+    status = _status(arguments.get("status"))
     found = call.instance.journal.filter(method=arguments.get("method"), path=arguments.get("path"), status=status)
     return json_response({"requests": [dataclasses.asdict(entry) for entry in found]})
 
@@ -126,10 +125,23 @@ def _require_secret(call: Call) -> None:
     if not call.instance.control_secret:
         raise RegistryError(Code.UNSUPPORTED, "the control API is off: the server has no control secret", status=404)
     scheme, _, given = call.request.headers.get("Authorization", "").partition(" ")
-    right = hmac.compare_digest(given.encode("latin-1", "replace"), call.instance.control_secret.encode())
+    secret = call.instance.control_secret.encode("utf-8", "surrogateescape")  # as the environment may have it
+    right = hmac.compare_digest(given.strip().encode("latin-1", "replace"), secret)
     if not (right and scheme.lower() == "bearer"):
         challenge = {"WWW-Authenticate": 'Bearer realm="fakereg control"'}
         raise RegistryError(Code.UNAUTHORIZED, "the control API wants its secret", headers=challenge)
+
+
+def _setting(name: str, value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise _invalid(f"{name[:64]!r} is not a text, a number, true or false")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _status(text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit() and len(text) == 3):
+        raise _invalid("status is not three digits")
+    return int(text) if text else None
 
 
 def _document(call: Call) -> dict[str, Any]:
@@ -170,10 +182,6 @@ def _shown(accounts: Accounts) -> dict[str, Any]:
         },
         "tokens": [_token(token) for token in list(accounts.tokens.values())],
     }
-
-
-def _organization(one: Organization) -> dict[str, Any]:
-    return {"owners": sorted(one.owners), "members": sorted(one.members), "base_role": one.base_role.name.lower()}
 
 
 def _token(token: Token) -> dict[str, Any]:
