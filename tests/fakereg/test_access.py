@@ -95,7 +95,8 @@ class World:
         manifest = parse(IMAGE, DOCKER_IMAGE, Digest.of(IMAGE))
         self.storage.put_manifest(name, manifest, tags=[Tag("v1")], complete=True)
         if not self.docker:
-            package = self.registry.packages.add("container", name)
+            package = self.registry.packages.find(self.registry.sites.all[0], name)
+            assert package
             package.visibility = Visibility(visibility)
             for field, value in fields.items():
                 setattr(package, field, value)
@@ -145,7 +146,7 @@ class World:
         if authorization:
             environ["HTTP_AUTHORIZATION"] = authorization
         started: list[Any] = []
-        content = b"".join(self.registry(environ, lambda *answer: started.extend(answer)))  # type: ignore[arg-type, return-value]
+        content = b"".join(self.registry(environ, lambda *answer: started.extend(answer)))  # type: ignore[arg-type]
         return int(started[0][:3]), dict(started[1]), content
 
     def put_blob(self, name: Name, content: bytes) -> Digest:
