@@ -6,6 +6,7 @@ RFC 7617 and RFC 6750; "Distribution Registry v2 authentication via central serv
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 
 from werkzeug.wrappers import Request
 
@@ -187,7 +188,7 @@ def _require_catalog(call: Call) -> None:
 
 def _require(call: Call, action: str, name: Name) -> None:
     caller, dialect = call.caller, call.dialect
-    scope = scopes.text(Access("repository", name, _WANTED[action]))
+    scope = _scope(call, action, name)
     if caller.silent and dialect.auth == "bearer":  # for public content too: an anonymous token is needed
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     if caller.problem and not (dialect.junk_tokens and caller.junk):
@@ -204,6 +205,15 @@ def _require(call: Call, action: str, name: Name) -> None:
     if dialect.denial_refusal == 404:
         raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry")
     raise RegistryError(Code.DENIED, text)
+
+
+def _scope(call: Call, action: str, name: Name) -> str:
+    """What a token needs for the request; a mount has to pull from its source, too."""
+    wanted = [Access("repository", name, _WANTED[action])]
+    source = call.request.args.get("from") if "mount" in call.request.args else None
+    with suppress(RegistryError):
+        wanted += [Access("repository", Name.parse(source), _WANTED[PULL])] if source else []
+    return " ".join(map(scopes.text, scopes.merge(wanted)))
 
 
 def _denial_text(call: Call, action: str, name: Name) -> str:

@@ -279,3 +279,22 @@ def test_locations_can_be_absolute(make_client: MakeClient) -> None:
     client = make_client("oci,absolute_locations=true")
     response = client.post("/v2/a/blobs/uploads/", base_url="https://registry.example:8443")
     assert response.headers["Location"].startswith("https://registry.example:8443/v2/a/blobs/uploads/")
+
+
+@pytest.mark.parametrize(
+    ("query", "scope"),
+    [
+        ("mount={digest}&from=b", "repository:a:pull,push repository:b:pull"),
+        ("mount={digest}&from=a", "repository:a:pull,push"),
+        ("mount={digest}&from=B", "repository:a:pull,push"),
+        ("from=b", "repository:a:pull,push"),
+    ],
+)
+def test_the_challenge_of_a_mount_wants_to_pull_from_its_source(
+    make_client: MakeClient, query: str, scope: str
+) -> None:
+    client = make_client("oci,auth=bearer")
+    client.authorization = ""
+    response = client.post("/v2/a/blobs/uploads/?" + query.format(digest=Digest.of(b"x")))
+    assert response.status_code == 401
+    assert f'scope="{scope}"' in response.headers["WWW-Authenticate"]
