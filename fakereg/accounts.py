@@ -19,6 +19,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fakereg.clock import Clock
+from fakereg.errors import RegistryError
+from fakereg.names import Name
 
 SCOPES = ("read:packages", "write:packages", "delete:packages", "repo")
 """Scopes of a classic token that concern packages ("About permissions for GitHub Packages")."""
@@ -28,7 +30,8 @@ ACTIONS_USER = "github-actions"
 
 _LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
 _REPOSITORY = re.compile(r"[a-z0-9-]{1,39}/[a-z0-9._-]{1,100}")
-_RANDOM_CHARACTERS = 36
+SECRET_CHARACTERS = 36
+"""Characters of a secret behind its prefix (row 2.6)."""
 _SECRET_LIMIT = 255
 
 
@@ -68,7 +71,8 @@ class Kind(enum.StrEnum):
     ACTIONS = "actions"
 
 
-_PREFIX = {Kind.CLASSIC: "ghp_", Kind.FINE_GRAINED: "github_pat_", Kind.ACTIONS: "ghs_"}
+PREFIXES: Mapping[Kind, str] = {Kind.CLASSIC: "ghp_", Kind.FINE_GRAINED: "github_pat_", Kind.ACTIONS: "ghs_"}
+"""What the secret of a token begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,15 @@ class Repository:
     def owner(self) -> str:
         """The login of the user or organization that it belongs to."""
         return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSettings:
+    """What a container package is from its first push on, or when it is found in a storage: see `Package`."""
+
+    visibility: Visibility = Visibility.PRIVATE
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +166,7 @@ class Accounts:
         self.users: dict[str, User] = {}
         self.organizations: dict[str, Organization] = {}
         self.repositories: dict[str, Repository] = {}
+        self.packages: dict[str, PackageSettings] = {}
         self.tokens: dict[str, Token] = {}
         self._digests: dict[bytes, str] = {}
         self.lock = threading.RLock()
@@ -166,7 +180,8 @@ class Accounts:
     def adopt(self, other: Accounts) -> None:
         """Take over the content of other accounts."""
         self.users, self.organizations = dict(other.users), dict(other.organizations)
-        self.repositories, self.tokens = dict(other.repositories), dict(other.tokens)
+        self.repositories, self.packages = dict(other.repositories), dict(other.packages)
+        self.tokens = dict(other.tokens)
         self._digests = dict(other._digests)
 
     # Who there is.
@@ -201,6 +216,20 @@ class Accounts:
                 raise ValueError(f"there is no user or organization {owner}")
             granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
             self.repositories[name] = Repository(name, Visibility.parse(visibility), granted)
+
+    def add_package(
+        self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None, repository: str = ""
+    ) -> None:
+        """Say what the container package `NAMESPACE/NAME` is once there is one; else a first push makes it private.
+
+        `roles` are added to that of whoever pushes it first, `repository` is the one that it is linked to.
+        """
+        name = _checked(name)
+        with self.lock:
+            if repository and repository.lower() not in self.repositories:
+                raise ValueError(f"there is no repository {repository}")
+            granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
+            self.packages[name] = PackageSettings(Visibility.parse(visibility), granted, repository.lower())
 
     # Secrets.
 
@@ -248,7 +277,7 @@ class Accounts:
         repository: str = "",
         packages: Role = Role.NONE,
     ) -> str:
-        prefix = _PREFIX[kind]
+        prefix = PREFIXES[kind]
         secret = secret if secret is not None else prefix + _random()
         if not (secret.startswith(prefix) and secret.isascii() and secret.isprintable()) or len(secret) > _SECRET_LIMIT:
             raise ValueError(f"the secret of a {kind} token begins with {prefix} and is printable ASCII")
@@ -340,49 +369,20 @@ class Accounts:
         return login
 
 
-SAMPLE_USER, SAMPLE_REPOSITORY = "octocat", "octocat/octo-app"
-
-
-def sample(*, clock: Clock = time.time) -> Accounts:
-    """The accounts that a registry with authentication begins with if it is given none; see the README.
-
-    octocat owns the private repository octocat/octo-app and the organization octo-org, with hubot as a member.
-    """
-    accounts = Accounts(clock=clock)
-    accounts.add_user("octocat", password="octocat-password")
-    accounts.add_user("hubot", password="hubot-password")
-    accounts.add_organization("octo-org", owners=["octocat"], members=["hubot"])
-    accounts.add_repository("octocat/octo-app")
-    accounts.add_repository("octocat/hello-world", visibility="public")
-    accounts.add_repository("octo-org/octo-service", visibility="internal")
-    for scopes, secret in SAMPLE_TOKENS.items():
-        accounts.add_classic_token("octocat", scopes, secret=secret)
-    accounts.add_classic_token("hubot", ("read:packages", "write:packages"), secret=_sample_secret("HubotWrite"))
-    accounts.add_actions_token("octocat/octo-app", secret="ghs_OctoApp00000000000000000000000000000")
-    return accounts
-
-
-def _sample_secret(name: str) -> str:
-    return _PREFIX[Kind.CLASSIC] + name.ljust(_RANDOM_CHARACTERS, "0")
-
-
-SAMPLE_TOKENS: Mapping[tuple[str, ...], str] = {
-    (): _sample_secret("OctocatNone"),
-    ("read:packages",): _sample_secret("OctocatRead"),
-    ("read:packages", "write:packages"): _sample_secret("OctocatWrite"),
-    ("read:packages", "delete:packages"): _sample_secret("OctocatDelete"),
-    ("read:packages", "write:packages", "delete:packages", "repo"): _sample_secret("OctocatAll"),
-}
-"""octocat's tokens of the sample: scopes, and the secret. They are no secrets: they stand in the documentation."""
-
-
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def _random() -> str:
     alphabet = string.ascii_letters + string.digits
-    return "".join(secrets.choice(alphabet) for _ in range(_RANDOM_CHARACTERS))
+    return "".join(secrets.choice(alphabet) for _ in range(SECRET_CHARACTERS))
+
+
+def _checked(name: str) -> Name:
+    try:
+        return Name.parse(name)
+    except RegistryError as problem:
+        raise ValueError(f"{name!r}: {problem.message}") from None
 
 
 def _login(text: str) -> str:

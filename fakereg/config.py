@@ -50,6 +50,7 @@ SETTINGS: Mapping[str, Setting] = {
     "subdomain_isolation": Setting(True, _flag),
     "unknown_host_status": Setting(421, int),
     "trust_proxy": Setting(False, _flag),
+    "migrated": Setting((), lambda text: text.split(";")),
     "tls_cert": Setting(None),
     "tls_key": Setting(None),
     "token_key": Setting(None),
@@ -58,7 +59,7 @@ SETTINGS: Mapping[str, Setting] = {
 }
 """What the environment and the top of the file may say; the file beside that has accounts."""
 
-ACCOUNTS = ("users", "organizations", "repositories", "tokens")
+ACCOUNTS = ("users", "organizations", "repositories", "packages", "tokens")
 
 
 def load(path: str) -> dict[str, Any]:
@@ -74,8 +75,9 @@ def load(path: str) -> dict[str, Any]:
     for name in SETTINGS:
         if name in document:
             _check_type(document[name], SETTINGS[name].default, f"{path}: {name}")
-    if not all(isinstance(each, str) for each in document.get("dialect", [])):
-        raise ValueError(f"{path}: dialect holds more than texts")
+    for name in ("dialect", "migrated"):
+        if not all(isinstance(each, str) for each in document.get(name, [])):
+            raise ValueError(f"{path}: {name} holds more than texts")
     if not 0 <= document.get("port", 0) <= PORT_LIMIT:
         raise ValueError(f"{path}: {document['port']} is not a port number")
     return document
@@ -121,6 +123,9 @@ def _fill(accounts: Accounts, document: Mapping[str, Any]) -> list[str]:
         _add(accounts.add_organization, f"organizations.{login}", login, entry, known)
     for name, entry in _table(document, "repositories"):
         _add(accounts.add_repository, f"repositories.{name}", name, entry, {"visibility": str, "roles": dict})
+    for name, entry in _table(document, "packages"):
+        known = {"visibility": str, "roles": dict, "repository": str}
+        _add(accounts.add_package, f"packages.{name}", name, entry, known)
     entries = document.get("tokens", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError("tokens is not a list of tables")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fakereg import config
-from fakereg.accounts import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER, Accounts
+from fakereg.accounts import Accounts
 from fakereg.app import Registry
+from fakereg.sample import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER
 from fakereg.server import Server, tls_context
 from fakereg.sites import Site
 

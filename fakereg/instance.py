@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypedDict
 
 from fakereg import dialects, migration
-from fakereg.accounts import Accounts, sample
+from fakereg.accounts import Accounts
 from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.journal import Journal
 from fakereg.limits import RateLimit
 from fakereg.names import Name
 from fakereg.packages import CONTAINER, DOCKER, Package, Packages
+from fakereg.sample import sample
 from fakereg.sites import Site, Sites, new_tokens
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
@@ -32,6 +33,7 @@ class Options(TypedDict, total=False):
     unknown_host_status: int
     trust_proxy: bool
     tokens_only: bool
+    migrated: Collection[str]
     token_key: str | None
     token_cert: str | None
     control_secret: str
@@ -49,7 +51,8 @@ class Instance:
     `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. A host that is
     nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
     `tokens_only` leaves no more than the token endpoint of a dialect with Bearer authentication.
-    `accounts` are asked by dialects that authenticate; by default they are `fakereg.accounts.sample()`.
+    `migrated` organizations have their Docker images in the Container registry from the start, as `migrate` does it.
+    `accounts` are asked by dialects that authenticate; by default they are `fakereg.sample.sample()`.
     `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
     `control_secret` opens the control API to whoever has it. `url` and `host` say where the server is, if it is one.
     Raise ValueError for what cannot be, StorageError for a storage that cannot be opened.
@@ -66,6 +69,7 @@ class Instance:
         unknown_host_status: int = 421,
         trust_proxy: bool = False,
         tokens_only: bool = False,
+        migrated: Collection[str] = (),
         token_key: str | None = None,
         token_cert: str | None = None,
         control_secret: str = "",
@@ -91,7 +95,7 @@ class Instance:
             open=functools.partial(open_storage, clock=clock, new_id=new_id),
         )
         self.accounts = accounts or sample(clock=clock)
-        self.packages = Packages(clock=clock)
+        self.packages = Packages(clock=clock, accounts=self.accounts, migrated=migrated)
         self.journal = Journal()
         self.rates = RateLimit(clock)
         self.clock = clock

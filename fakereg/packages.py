@@ -2,14 +2,15 @@
 
 The storage says which images and versions there are. What it has without a push, from a folder that was filled
 before, becomes a package as soon as somebody looks. Of the Docker registry a version is a tag, of the Container
-registry a manifest. All this is in memory: at the next start ids, counts and roles begin anew.
+registry a manifest. All this is in memory: at the next start ids and counts begin anew, and of visibility and roles
+there is what `Accounts.add_package` says.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fakereg.accounts import Accounts, Role, Visibility
@@ -84,11 +85,12 @@ class Packages:
     being migrated, those in `migrated` have their images in the Container registry.
     """
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, accounts: Accounts, migrated: Collection[str] = ()) -> None:
         self.lock = threading.RLock()
         self.deleted = Deletions(clock)
         self.moving: frozenset[str] = frozenset()
-        self.migrated: frozenset[str] = frozenset()
+        self.migrated = self._migrated = frozenset(owner.lower() for owner in migrated)
+        self._accounts = accounts
         self._clock = clock
         self._ids = itertools.count(1)
         self._packages: dict[tuple[str, Name], Package] = {}
@@ -170,13 +172,16 @@ class Packages:
         with self.lock:
             self._packages.clear()
             self.deleted.clear()
-            self.migrated = frozenset()
+            self.migrated = self._migrated
 
     def _package(self, type: str, name: Name) -> Package:
         key = type, name
         if key not in self._packages:
             now = self._clock()
-            self._packages[key] = Package(next(self._ids), type, name, now, now, from_docker=type == DOCKER)
+            new = Package(next(self._ids), type, name, now, now, from_docker=type == DOCKER)
+            if type == CONTAINER and (said := self._accounts.packages.get(name)):
+                new.visibility, new.roles, new.repository = said.visibility, dict(said.roles), said.repository
+            self._packages[key] = new
         return self._packages[key]
 
     def _version(self, package: Package, name: str) -> Version:

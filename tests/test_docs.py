@@ -9,7 +9,8 @@ import pytest
 
 from conformance.__main__ import parser
 from fakereg import cli, config, dialects
-from fakereg.accounts import SAMPLE_TOKENS, Accounts, sample
+from fakereg.accounts import Accounts
+from fakereg.sample import SAMPLE_TOKENS, sample
 
 pytest_plugins = ["pytester"]
 

@@ -180,6 +180,14 @@ def _shown(accounts: Accounts) -> dict[str, Any]:
             name: {"visibility": one.visibility, "roles": {user: role.name.lower() for user, role in one.roles.items()}}
             for name, one in sorted(accounts.repositories.items())
         },
+        "packages": {
+            name: {
+                "visibility": one.visibility,
+                "roles": {user: role.name.lower() for user, role in one.roles.items()},
+                "repository": one.repository,
+            }
+            for name, one in sorted(accounts.packages.items())
+        },
         "tokens": [_token(token) for token in list(accounts.tokens.values())],
     }
 

@@ -58,7 +58,7 @@ def _describe(call: Call, package: Package, source: str, *, anew: bool) -> None:
     """Who publishes first administers the package; what it is linked to stays until somebody changes it."""
     identity, by_docker = call.caller.identity, call.dialect.package_type == DOCKER
     if anew and identity.user in call.instance.accounts.users:
-        package.roles = {identity.user: Role.ADMIN}
+        package.roles[identity.user] = Role.ADMIN
     if anew and by_docker and package.type == CONTAINER:  # to docker.HOSTNAME, after a migration
         inherit(package, call.instance.accounts)
     package.repository = package.repository or source

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fakereg import Registry
-from fakereg.accounts import SAMPLE_TOKENS
 from fakereg.clock import ManualClock
+from fakereg.sample import SAMPLE_TOKENS
 from tests.fakereg.client import RegistryClient
 from tests.fakereg.ghes import Ghes
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import Client, TestResponse
 
 from fakereg import Registry
-from fakereg.accounts import SAMPLE_TOKENS
 from fakereg.manifest import DOCKER_IMAGE
 from fakereg.names import Digest
+from fakereg.sample import SAMPLE_TOKENS
 from tests.fakereg.client import RegistryClient, codes, docker_image
 
 SECRET = "a-secret-of-the-control-api"
@@ -76,6 +77,45 @@ def test_what_cannot_be_is_told_and_changes_nothing(registry: Registry, document
     assert words in response.get_json()["errors"][0]["message"]
     unchanged = control(registry, "PATCH", "packages/container/octocat/monalisa", {})
     assert unchanged.get_json() == {"visibility": "private", "roles": {"octocat": "admin"}, "repository": ""}
+
+
+def test_a_package_is_from_its_first_push_on_what_was_said_before(registry: Registry) -> None:
+    said = {"visibility": "public", "roles": {"hubot": "write"}, "repository": "octocat/octo-app"}
+    assert control(registry, "PATCH", "accounts", {"packages": {"octocat/monalisa": said}}).status_code == 200
+    assert control(registry, "GET", "accounts", None).get_json()["packages"] == {"octocat/monalisa": said}
+    push(registry, CONTAINERS, "octocat/monalisa")
+    package = control(registry, "PATCH", "packages/container/octocat/monalisa", {}).get_json()
+    assert package == {**said, "roles": {"hubot": "write", "octocat": "admin"}}
+    anonymous = {"query_string": {"scope": "repository:octocat/monalisa:pull"}, "base_url": CONTAINERS}
+    assert Client(registry).get("/token", **anonymous).status_code == 200
+
+
+@pytest.mark.parametrize("said", [{"visibility": "x"}, {"roles": {"no": "read"}}, {"repository": "a/b"}, {"id": "1"}])
+def test_what_cannot_be_said_of_a_package_beforehand_is_told(registry: Registry, said: Any) -> None:
+    for name in ("octocat/monalisa", "Octocat/"):
+        response = control(registry, "PATCH", "accounts", {"packages": {name: said}})
+        assert response.status_code == 400
+        assert f"packages.{name}" in response.get_json()["errors"][0]["message"]
+
+
+@pytest.mark.row("GHD-31")
+def test_an_organization_may_have_been_migrated_before(tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "dialect": ["github-docker", "github-container"],
+        "hostname": "ghes.test",
+        "storage": f"directory:{tmp_path}",
+        "control_secret": SECRET,
+    }
+    first = Registry(**options)
+    push(first, DOCKER, "octo-org/octo-service/web")
+    first.migrate()
+    first.close()
+    again = Registry(**options, migrated=["Octo-Org"])
+    push(again, DOCKER, "octo-org/octo-service/late")
+    container = again.sites.of_type("container")
+    assert container
+    assert container.storage.repositories() == ["octo-org/octo-service/late", "octo-org/octo-service/web"]
+    again.close()
 
 
 @pytest.mark.parametrize("name", ["octocat/none", "x", "", "A/B"])
