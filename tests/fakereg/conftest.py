@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ def clock() -> ManualClock:
 def make_client(clock: ManualClock) -> Iterator[MakeClient]:
     made: list[Registry] = []
 
-    def make(dialect: str = "oci") -> RegistryClient:
-        made.append(Registry(dialect=dialect, clock=clock, sleep=clock.advance))
+    def make(dialect: str | list[str] = "oci", **options: Any) -> RegistryClient:
+        made.append(Registry(dialect=dialect, clock=clock, sleep=clock.advance, **options))
         client = RegistryClient(made[-1])
         if client.registry.dialect.auth != "none":
             client.login("octocat", ALL_SCOPES)
