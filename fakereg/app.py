@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request, Response
 
 from fakereg import auth, routes
+from fakereg.api import html
 from fakereg.api.api_lists import error_body
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
@@ -120,5 +121,9 @@ def _refusal(refusal: RegistryError, request: Request, resource: Resource, diale
     headers: dict[str, Any] = dict(refusal.headers)
     if refusal.status == 405:
         headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
+    if routes.is_page(request.path):
+        page = html.refusal(refusal)
+        page.headers.extend(headers)
+        return page
     body = error_body(refusal) if routes.is_api(request.path) else refusal.body()
     return Response(json.dumps(body), refusal.status, headers=headers, content_type=refusal.content_type)

@@ -89,6 +89,12 @@ def is_api(path: str) -> bool:
     return path.startswith("/api/v3/")
 
 
+def is_page(path: str) -> bool:
+    """Whether a path is one of those for people, whose errors are pages, too."""
+    others = is_registry(path) or is_api(path) or is_control(path)
+    return not others and path.split("/")[3:4] == ["packages"]
+
+
 def find(path: str, face: Face, *, parts: Sequence[str] = ()) -> tuple[Resource, tuple[str, ...]]:
     """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name.
 

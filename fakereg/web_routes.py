@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fakereg.api import packages
+from fakereg.api import packages, pages
 from fakereg.wsgi import Handler
 
 Handlers = Mapping[str, Handler]
@@ -16,6 +16,10 @@ VERSIONS: Handlers = {"GET": packages.get_versions}
 VERSION: Handlers = {"GET": packages.get_version, "DELETE": packages.delete_one_version}
 RESTORE_VERSION: Handlers = {"POST": packages.post_restore_version}
 CONFLICTS: Handlers = {"GET": packages.get_conflicts}
+ACCOUNT_PAGE: Handlers = {"GET": pages.get_account}
+REPOSITORY_PAGE: Handlers = {"GET": pages.get_repository}
+DOCKER_PAGE: Handlers = {"GET": pages.get_by_id}
+CONTAINER_PAGE: Handlers = {"GET": pages.get_container}
 
 
 def find(parts: Sequence[str]) -> tuple[Handlers, tuple[str, ...]] | None:
@@ -25,6 +29,14 @@ def find(parts: Sequence[str]) -> tuple[Handlers, tuple[str, ...]] | None:
             return _in_api(rest, "user", "")
         case ["", "api", "v3", "orgs" | "users" as kind, login, *rest]:
             return _in_api(rest, kind, login)
+        case ["", "orgs" | "users" as kind, login, "packages"]:
+            return ACCOUNT_PAGE, (kind, login)
+        case ["", "orgs" | "users" as kind, login, "packages", "container", "package", *name] if name:
+            return CONTAINER_PAGE, (kind, login, "/".join(name))
+        case ["", owner, repository, "packages"]:
+            return REPOSITORY_PAGE, (owner, repository)
+        case ["", owner, repository, "packages", id]:
+            return DOCKER_PAGE, (owner, repository, id)
     return None
 
 

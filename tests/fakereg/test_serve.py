@@ -147,3 +147,13 @@ def test_absolute_locations_survive_a_bad_host(host: str) -> None:
             client.sendall(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
             answer = read_answer(client)
         assert f"Location: {registry.url}/v2/a/".encode() in answer
+
+
+def test_a_slash_that_is_encoded_does_not_divide_the_path_of_the_api() -> None:
+    with fakereg.serve(dialect="github-container,auth=none") as registry, urllib3.PoolManager() as http:
+        manifest = b'{"schemaVersion": 2, "manifests": []}'
+        for name in ("octocat/team/versions", "octocat/team"):
+            assert http.request("PUT", f"{registry.url}/v2/{name}/manifests/1.0", body=manifest).status == 201
+        path = f"{registry.url}/api/v3/users/octocat/packages/container/team"
+        assert http.request("GET", f"{path}%2Fversions").json()["name"] == "team/versions"
+        assert http.request("GET", f"{path}/versions").json()[0]["metadata"]["container"]["tags"] == ["1.0"]
