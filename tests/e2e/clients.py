@@ -43,14 +43,22 @@ class Outcome:
     text: str
 
 
-def run(command: Sequence[str], *, ok: bool | None = True, environment: Mapping[str, str] | None = None) -> Outcome:
-    """Run a command with no input.
+def run(
+    command: Sequence[str],
+    *,
+    ok: bool | None = True,
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
+    folder: Path | None = None,
+) -> Outcome:
+    """Run a command with some input, or none, in a folder, or where the tests run.
 
     `ok` says whether it has to succeed or to fail, None that either will do; anything else fails the test.
     """
     done = subprocess.run(
         command,
-        stdin=subprocess.DEVNULL,
+        input=given,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -69,10 +77,29 @@ class Docker:
     host: str
     settings: Path
 
-    def __call__(self, *arguments: str, ok: bool | None = True) -> Outcome:
-        """Run `docker ARGUMENTS`; the plain builder is asked for, since it needs nothing but the engine."""
-        environment = {"DOCKER_CONFIG": str(self.settings), "DOCKER_BUILDKIT": "0"}
-        return run(("docker", "--host", self.host, *arguments), ok=ok, environment=environment)
+    def __call__(self, *arguments: str, ok: bool | None = True, given: str = "") -> Outcome:
+        """Run `docker ARGUMENTS` with some input, or none."""
+        return run(("docker", *arguments), ok=ok, environment=self.environment, given=given)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What binds docker; the plain builder is asked for, since it needs nothing but the engine."""
+        return {"DOCKER_HOST": self.host, "DOCKER_CONFIG": str(self.settings), "DOCKER_BUILDKIT": "0"}
+
+    @property
+    def engine(self) -> int:
+        """The first number of the engine's version."""
+        return int(self("version", "--format", "{{.Server.Version}}").stdout.partition(".")[0])
+
+    def shell(self, script: str, folder: Path, **variables: str) -> Outcome:
+        """Run lines of a shell script that call docker, in a folder; the first line that fails ends it."""
+        require_command("bash")
+        command = ("bash", "-euo", "pipefail", "-c", script)
+        return run(command, environment={**self.environment, **variables}, folder=folder)
+
+    def login(self, host: str, user: str, secret: str, *, ok: bool = True) -> Outcome:
+        """Log in to a registry."""
+        return self("login", host, "--username", user, "--password-stdin", ok=ok, given=secret)
 
     def inspect(self, image: str) -> tuple[str, list[str]]:
         """Return the identifier of a local image and the digests of its unpacked layers."""
@@ -88,6 +115,11 @@ class Docker:
         for image in images:
             if self.has(image):
                 self("image", "rm", "--force", image)
+
+    def remove_named(self, beginning: str) -> None:
+        """Remove all local images whose name begins so."""
+        local = self("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}").stdout.splitlines()
+        self.remove(*(line.split()[0] for line in local if line.split()[1].startswith(beginning)))
 
     def has(self, image: str) -> bool:
         """Tell whether the engine holds an image of this name or identifier."""

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Docker
-from tests.e2e.layout import random_bytes
+from tests.e2e.images import SMALL, pushed_digest, write_context
 from tests.e2e.server import Server
 
 MEBIBYTE = 2**20
-SMALL = {"first": 20_000, "second": 300_000, "third": 5}
 LARGE = {"small": 20_000, "large": 110 * MEBIBYTE, "last": 5}
 
 
@@ -29,17 +28,12 @@ class Built:
         """Push the image under a tag and return the digest of its manifest, and what docker said."""
         self.docker("tag", self.identifier, f"{self.name}:{tag}")
         text = self.docker("push", f"{self.name}:{tag}").text
-        match = re.search(rf"^{tag}: digest: (sha256:[0-9a-f]{{64}}) size: [0-9]+$", text, re.MULTILINE)
-        assert match is not None, text
-        return match[1], text
+        return pushed_digest(text, tag), text
 
 
 def build(docker: Docker, folder: Path, name: str, *, seed: int, sizes: dict[str, int]) -> Built:
-    """Build an image with one layer per file, of the given sizes in bytes, from content that does not compress."""
-    for number, (file, size) in enumerate(sizes.items()):
-        (folder / file).write_bytes(random_bytes(seed + number, size))
-    (folder / "Dockerfile").write_text("\n".join(["FROM scratch", *(f"COPY {file} /" for file in sizes)]))
-    docker.build(folder, f"{name}:built")
+    """Build an image with one layer per file, of the given sizes in bytes."""
+    docker.build(write_context(folder, seed=seed, sizes=sizes), f"{name}:built")
     return Built(docker, name, *docker.inspect(f"{name}:built"))
 
 
@@ -48,24 +42,19 @@ def repository(docker: Docker, server: Server, seed: int) -> Iterator[str]:
     """The name of an image, unique to the test; everything local of that name is removed at the end."""
     name = f"{server.host}/e2e-{seed:08x}/image"
     yield name
-    local = docker("image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}").stdout.splitlines()
-    docker.remove(*(line.split()[0] for line in local if line.split()[1].startswith(name)))
+    docker.remove_named(name)
 
 
 @pytest.fixture
 def image(docker: Docker, tmp_path: Path, repository: str, seed: int) -> Built:
     """A built image of three small layers."""
-    context = tmp_path / "context"
-    context.mkdir()
-    return build(docker, context, repository, seed=seed, sizes=SMALL)
+    return build(docker, tmp_path / "context", repository, seed=seed, sizes=SMALL)
 
 
 def test_image_comes_back_equal_by_tag_and_by_digest(
     docker: Docker, server: Server, repository: str, seed: int, tmp_path: Path
 ) -> None:
-    context = tmp_path / "context"
-    context.mkdir()
-    image = build(docker, context, repository, seed=seed, sizes=LARGE)
+    image = build(docker, tmp_path / "context", repository, seed=seed, sizes=LARGE)
     manifest, _ = image.push("latest")
     for reference in (f"{repository}:latest", f"{repository}@{manifest}"):
         docker.remove(f"{repository}:built", f"{repository}:latest", f"{repository}@{manifest}")
@@ -96,9 +85,7 @@ def test_second_repository_mounts_the_layers_of_the_first(server: Server, image:
 
 
 def test_two_images_share_a_repository(docker: Docker, image: Built, tmp_path: Path, seed: int) -> None:
-    context = tmp_path / "other-context"
-    context.mkdir()
-    other = build(docker, context, f"{image.name}/other", seed=seed + 100, sizes=SMALL)
+    other = build(docker, tmp_path / "other-context", f"{image.name}/other", seed=seed + 100, sizes=SMALL)
     moved = Built(docker, image.name, other.identifier, other.layers)
     first, _ = image.push("latest")
     second, _ = moved.push("latest")
