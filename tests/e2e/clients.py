@@ -146,9 +146,9 @@ class Skopeo:
         """Run `skopeo ARGUMENTS`; no policy file is needed on the machine."""
         return run((self.path, "--insecure-policy", *arguments), ok=ok)
 
-    def copy(self, source: str, destination: str, *options: str) -> Outcome:
+    def copy(self, source: str, destination: str, *options: str, ok: bool = True) -> Outcome:
         """Copy an image from one transport to another, both named the way skopeo names them."""
-        return self("copy", "--src-tls-verify=false", "--dest-tls-verify=false", *options, source, destination)
+        return self("copy", "--src-tls-verify=false", "--dest-tls-verify=false", *options, source, destination, ok=ok)
 
     def inspect(self, image: str, *options: str) -> Any:
         """Return what `skopeo inspect` says about an image, decoded from JSON."""

@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.clients import Docker, Skopeo, connect, engine_hosts, require_command
+from tests.e2e.ghes import Instance, serving_instance
 from tests.e2e.registry_image import build_registry_image
 from tests.e2e.server import Server, serving
 
@@ -15,6 +17,19 @@ from tests.e2e.server import Server, serving
 def docker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Docker:
     """The docker command on each of the engines to test with."""
     return connect(request.param, tmp_path_factory.mktemp("docker-settings"))
+
+
+@pytest.fixture
+def stranger(docker: Docker, tmp_path: Path) -> Docker:
+    """The docker command on each of the engines, logged in nowhere."""
+    return replace(docker, settings=tmp_path / "docker-settings")
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    """An instance of GitHub Enterprise Server with subdomain isolation."""
+    with serving_instance(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -26,11 +26,13 @@ def pushed_digest(text: str, tag: str) -> str:
     return match[1]
 
 
-def pull_anew(docker: Docker, reference: str, *local: str) -> str:
-    """Remove the local images, see that a pull brings the same image back, and return what docker printed."""
-    before = docker.inspect(local[0])
-    docker.remove(*local)
-    assert not docker.has(before[0])
+def pull_anew(docker: Docker, reference: str, image: tuple[str, list[str]]) -> str:
+    """Remove a local image, see that a pull brings the same one back, and return what docker printed.
+
+    `image` is what `docker.inspect` said of it: its identifier, and the digests of its layers.
+    """
+    docker.remove(image[0])
+    assert not docker.has(image[0])
     text = docker("pull", reference).text
-    assert docker.inspect(reference) == before
+    assert docker.inspect(reference) == image
     return text
