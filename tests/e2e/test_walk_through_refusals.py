@@ -141,12 +141,6 @@ def test_a_name_has_three_parts(stranger: Docker, instance: Instance, image: str
     assert not instance.stored()
 
 
-@pytest.mark.row("GHD-16")
-def test_docker_itself_refuses_upper_case(stranger: Docker, instance: Instance, image: str) -> None:
-    text = stranger("tag", image, image.replace("monalisa", "MonaLisa"), ok=False).text
-    assert "must be lowercase" in text, text
-
-
 @pytest.mark.row("GHD-27")
 def test_a_manifest_list_is_refused(stranger: Docker, instance: Instance, image: str) -> None:
     """docker takes a list of images that were pushed by tag; it does this without the engine."""
