@@ -11,8 +11,9 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse
 
 from fakereg import Registry
-from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX
-from fakereg.names import Digest
+from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, parse
+from fakereg.names import Digest, Name
+from fakereg.packages import Package
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -72,6 +73,16 @@ class RegistryClient(Client):
         """Push a manifest of the media type that it says it has."""
         content = json.dumps(document).encode()
         return self.put(f"/v2/{name}/manifests/{reference}", data=content, content_type=document["mediaType"])
+
+
+def stored_package(registry: Registry, name: str) -> Package:
+    """The container package of an image that was in the storage before anybody pushed."""
+    site, content = registry.sites.all[0], json.dumps(docker_image(Digest.of(b"{}"))).encode()
+    manifest = parse(content, DOCKER_IMAGE, Digest.of(content))
+    site.storage.put_manifest(Name(name), manifest, tags=[], complete=False)
+    package = registry.packages.find(site, Name(name))
+    assert package
+    return package
 
 
 def _exact(registry: Registry) -> WSGIApplication:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakereg.accounts import ANONYMOUS, SAMPLE_TOKENS, Accounts, Identity, Kind, Role, Visibility, sample
+from fakereg.accounts import ANONYMOUS, Accounts, Identity, Kind, Role, Visibility
 from fakereg.clock import ManualClock
+from fakereg.sample import SAMPLE_TOKENS, sample
 
 MONA = Identity("mona")
 

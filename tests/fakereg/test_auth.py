@@ -12,10 +12,11 @@ from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
 from fakereg import Registry
-from fakereg.accounts import SAMPLE_TOKENS, Role, Visibility
+from fakereg.accounts import Role, Visibility
 from fakereg.clock import ManualClock
-from fakereg.names import Digest, Name
-from tests.fakereg.client import RegistryClient, codes
+from fakereg.names import Digest
+from fakereg.sample import SAMPLE_TOKENS
+from tests.fakereg.client import RegistryClient, codes, stored_package
 from tests.fakereg.conftest import ALL_SCOPES, MakeClient
 
 NONE, READ, WRITE, _, _ = SAMPLE_TOKENS.values()
@@ -57,7 +58,7 @@ def challenge(response: TestResponse) -> tuple[str, dict[str, str | None]]:
 
 
 def publish(client: RegistryClient, name: str = CONTAINER, visibility: str = "public", repository: str = "") -> None:
-    package = client.registry.packages.add("container", Name(name))
+    package = stored_package(client.registry, name)
     package.visibility, package.repository = Visibility(visibility), repository
 
 
@@ -328,7 +329,7 @@ def test_a_token_ends_with_what_it_was_made_for(container: RegistryClient, clock
 
 
 def test_a_token_gives_no_more_than_its_user_has_now(container: RegistryClient) -> None:
-    package = container.registry.packages.add("container", Name(CONTAINER))
+    package = stored_package(container.registry, CONTAINER)
     package.roles = {"hubot": Role.WRITE}
     hubot = container.registry.accounts.add_classic_token("hubot", ["read:packages", "write:packages"])
     scope = {"scope": f"repository:{CONTAINER}:pull,push"}

@@ -12,12 +12,12 @@ from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
 from fakereg import Registry
-from fakereg.accounts import SAMPLE_TOKENS
+from fakereg.accounts import Visibility
 from fakereg.clock import ManualClock
-from fakereg.names import Name
+from fakereg.sample import SAMPLE_TOKENS
 from fakereg.scopes import Access
 from fakereg.tokens import Grant
-from tests.fakereg.client import RegistryClient, codes
+from tests.fakereg.client import RegistryClient, codes, stored_package
 from tests.fakereg.conftest import ALL_SCOPES, MakeClient
 
 SERVICE, HOST = "registry.test", {"Host": "registry.test"}
@@ -106,7 +106,7 @@ def test_nobody_gets_a_token_too(client: RegistryClient) -> None:
 
 @pytest.mark.row("GHC-04")
 def test_the_container_registry_refuses_nobody_what_needs_credentials(container: RegistryClient) -> None:
-    container.registry.packages.add("container", Name("octocat/open")).visibility = "public"  # type: ignore[assignment]
+    stored_package(container.registry, "octocat/open").visibility = Visibility.PUBLIC
     for scope, status in [
         ("repository:octocat/open:pull", 200),
         ("repository:octocat/open:pull,push", 401),
@@ -303,6 +303,6 @@ def test_whatever_is_asked_it_is_answered(
     def encodable(texts: dict[str, str]) -> dict[str, Any]:
         return {key: text.encode("utf-8", "surrogatepass") for key, text in texts.items()}
 
-    data = {**encodable(fields), "grant_type": fields.get("grant_type", "password")} if body is None else body
+    data = encodable({"grant_type": "password", **fields}) if body is None else body
     for response in (client.get("/token", query_string=encodable(more)), client.post("/token", data=data)):
         assert response.status_code in {200, 400, 401, 403}
