@@ -117,7 +117,7 @@ def _in_control(path: str) -> tuple[Resource, tuple[str, ...]]:
     match path.split("/"):
         case ["", "_fakereg", resource] if resource in CONTROL:
             return CONTROL[resource], ()
-        case ["", "_fakereg", "tokens", id]:
+        case ["", "_fakereg", "tokens", id] if id:
             return CONTROL_TOKEN, (id,)
         case ["", "_fakereg", "packages", "container", *name]:
             return CONTROL_PACKAGE, tuple(name)
