@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from fakereg import auth, routes
 from fakereg.names import Digest, Name
 from fakereg.permissions import DELETE, PULL, PUSH
-from tests.fakereg.client import RegistryClient
+from tests.fakereg.client import RegistryClient, stored_package
 from tests.fakereg.conftest import MakeClient
 
 CONTENT = b"a layer of somebody else"
@@ -159,7 +159,7 @@ def test_a_refusal_is_the_same_for_what_is_there_and_what_is_not(make_client: Ma
     client.push_blob(there, CONTENT)
     upload = client.start(there)
     if dialect == "github-container":
-        client.registry.packages.add("container", Name(there))
+        stored_package(client.registry, there)
     actions = client.registry.accounts.add_actions_token("octocat/hello-world", packages="none")
     hubot = client.registry.accounts.add_classic_token("hubot", ["read:packages", "write:packages", "delete:packages"])
     for user, secret in [("hubot", hubot), ("x", actions)]:
@@ -184,5 +184,5 @@ def test_every_endpoint_of_the_registry_asks_what_its_caller_may_do() -> None:
     """All but the token endpoint and the control API, which ask for themselves; their own tests try each."""
     resources = {name: value for name, value in vars(routes).items() if name.isupper() and isinstance(value, dict)}
     wanted = {auth.LOGIN, auth.CATALOG, PULL, PUSH, DELETE}
-    for name in resources.keys() - {"CONTROL", "CONTROL_TOKEN", "TOKEN"}:
+    for name in resources.keys() - {"CONTROL", "CONTROL_TOKEN", "CONTROL_PACKAGE", "TOKEN"}:
         assert {endpoint.action for endpoint in resources[name].values()} <= wanted, name

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from fakereg import Registry, dialects, routes
-from fakereg.names import Name
-from tests.fakereg.client import RegistryClient, codes
+from fakereg.manifest import DOCKER_IMAGE, parse
+from fakereg.names import Digest, Name, Tag
+from tests.fakereg.client import RegistryClient, codes, docker_image
 from tests.fakereg.conftest import MakeClient
 
 NAME = Name("octocat/octo-app/image")
@@ -27,6 +28,8 @@ ENDPOINTS = [
     ("GET", "journal"),
     ("DELETE", "journal"),
     ("POST", "reset"),
+    ("POST", "migration"),
+    ("PATCH", "packages/container/a/b"),
     ("DELETE", "tokens/some-id"),
     ("HEAD", "accounts"),
 ]
@@ -75,7 +78,8 @@ def test_without_the_secret_nothing_is_told_or_done(
 
 def test_every_endpoint_is_tried() -> None:
     there = {(method, path) for path, resource in routes.CONTROL.items() for method in resource}
-    assert there | {("DELETE", "tokens/some-id"), ("HEAD", "accounts")} == set(ENDPOINTS)
+    named = {("DELETE", "tokens/some-id"), ("PATCH", "packages/container/a/b"), ("HEAD", "accounts")}
+    assert there | named == set(ENDPOINTS)
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
@@ -210,7 +214,7 @@ def test_a_body_has_a_limit(client: RegistryClient) -> None:
 def test_unknown_accounts_are_refused_with_what_is_known(client: RegistryClient) -> None:
     response = patch(client, "accounts", {"user": {}})
     assert response.status_code == 400
-    assert "known are users, organizations, repositories, tokens" in response.text
+    assert "known are users, organizations, repositories, packages, tokens" in response.text
 
 
 def test_the_journal_is_read_filtered_and_forgotten(client: RegistryClient) -> None:
@@ -240,11 +244,15 @@ def test_a_reset_forgets_content_and_keeps_accounts_and_settings(client: Registr
     client.registry.accounts.add_user("kept")
     storage = client.registry.storage
     storage.start_upload(NAME, algorithm="sha256", expiry=60, limit=9)
-    client.registry.packages.add("docker", NAME)
+    first = client.registry.sites.all[0]
+    content = json.dumps(docker_image(Digest.of(b"{}"))).encode()
+    manifest = parse(content, DOCKER_IMAGE, Digest.of(content))
+    storage.put_manifest(NAME, manifest, tags=[Tag("1.0")], complete=False)
+    assert client.registry.packages.find(first, NAME)
     client.get("/v2/", headers={"Host": "docker.ghes.test"})
     assert client.post("/_fakereg/reset").status_code == 204
     assert storage.repositories() == []
-    assert client.registry.packages.find("docker", NAME) is None
+    assert client.registry.packages.find(first, NAME) is None
     assert len(client.registry.journal) == 0
     assert client.registry.dialect.realm == "kept"
     assert "kept" in client.registry.accounts.users
