@@ -44,21 +44,23 @@ OPERATIONS = (LOGIN, *NEEDS)
 class Relation(NamedTuple):
     """What somebody has to do with a repository (GHD-13), or with a package of the Container registry.
 
-    `connected` says that the package has the repository's roles too. That repository is public throughout, which has
-    to help nobody: visibility is the package's own.
+    `given` says that the role was given to this user alone. `connected` says that the package has the repository's
+    roles too; that repository is public throughout, which has to help nobody: visibility is the package's own.
     """
 
     repository: str = "none"
     package: str = "none"
     base_role: str = "none"
     connected: bool = True
+    given: bool = False
 
 
 RELATIONS = {
     "a stranger": Relation(),
-    "role read": Relation("read", "read"),
-    "role write": Relation("write", "write"),
-    "role admin": Relation("admin", "admin"),
+    "role read": Relation("read", "read", given=True),
+    "role write": Relation("write", "write", given=True),
+    "role admin": Relation("admin", "admin", given=True),
+    "member, made admin": Relation("admin", "admin", given=True),
     "the owner": Relation("admin", "admin"),
     "organization owner": Relation("admin", "admin"),
     "member, base role none": Relation("none", "none", "none"),
@@ -130,14 +132,18 @@ def expected(way: str, who: Who, place: Place, operation: str, *, write_reads: b
     return 202 if operation == "mount from public" and not reads else 200
 
 
+def scopes(who: Who, *, write_reads: bool) -> set[str]:
+    """The scopes of a credential, with those that others include."""
+    held = set(who.scopes or _ACTIONS_SCOPES[who.permission])
+    return held | {READ} if write_reads and WRITE in held else held
+
+
 def _has(way: str, who: Who, place: Place, needs: Needs, *, write_reads: bool) -> bool:
-    scopes = set(who.scopes or _ACTIONS_SCOPES[who.permission])
-    if write_reads and WRITE in scopes:
-        scopes.add(READ)
-    return needs.scope in scopes and ROLES.index(_role(way, who, place)) >= ROLES.index(needs.role)
+    role_is_enough = ROLES.index(role(way, who, place)) >= ROLES.index(needs.role)
+    return role_is_enough and needs.scope in scopes(who, write_reads=write_reads)
 
 
-def _role(way: str, who: Who, place: Place) -> str:
+def role(way: str, who: Who, place: Place) -> str:
     """The role that was given, or the one that visibility gives: to everybody, or to every user."""
     relation = RELATIONS[place.relation]
     if who.kind == "actions":  # GHD-11, GHD-12, GHC-14

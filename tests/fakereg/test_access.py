@@ -56,6 +56,7 @@ class World:
             dialect=dialect, accounts=self.accounts, clock=self.clock, new_id=lambda: f"id{next(self.sessions)}"
         )
         self.storage = self.registry.storage
+        self.images: dict[Name, dict[str, Any]] = {}
         self.accounts.add_user(ME, password="password")
         self.accounts.add_user("stranger")
         self.accounts.add_repository("stranger/elsewhere")
@@ -74,7 +75,7 @@ class World:
             owner = f"org-{label}"
             owners = [ME] if place.relation == "organization owner" else []
             self.accounts.add_organization(owner, owners=owners, members=[ME], base_role=relation.base_role)
-        given = {ME: relation.repository} if place.relation.startswith("role ") else {}
+        given = {ME: relation.repository} if relation.given else {}
         if self.docker:
             self.accounts.add_repository(f"{owner}/{label}", visibility=place.visibility, roles=given)
         else:
@@ -90,6 +91,7 @@ class World:
 
     def _package(self, name: Name, *, visibility: str, **fields: Any) -> None:
         """An image with the tag v1."""
+        self.images[name] = {"visibility": visibility, **fields}
         self.put_blob(name, LAYER)
         self.put_blob(name, CONFIG)
         manifest = parse(IMAGE, DOCKER_IMAGE, Digest.of(IMAGE))
@@ -100,6 +102,10 @@ class World:
             package.visibility = Visibility(visibility)
             for field, value in fields.items():
                 setattr(package, field, value)
+
+    def remake(self, name: Name) -> None:
+        """Make a place what it was, whatever happened to it."""
+        self._package(name, **self.images[name])
 
     def _secret(self, who: Who, repository: str) -> str:
         tokens = self.accounts
