@@ -220,6 +220,13 @@ def test_roles_come_from_ownership_membership_grant_and_visibility(accounts: Acc
     assert {key: accounts.role(Identity(key[0]), key[1]) for key in roles} == roles
 
 
+def test_an_account_that_is_not_there_owns_nothing(accounts: Accounts) -> None:
+    for user in ("ghost", "github-actions", ""):
+        assert accounts.owner_role(user, user) == Role.NONE
+        assert accounts.owner_role(user, "octo-org") == Role.NONE
+    assert accounts.owner_role("mona", "mona") == Role.ADMIN
+
+
 def test_a_role_that_was_given_is_told_from_visibility(accounts: Accounts) -> None:
     accounts.add_repository("mona/open", visibility="public", roles={"hubot": "write"})
     assert accounts.granted_role(Identity("hubot"), "mona/open") == Role.WRITE

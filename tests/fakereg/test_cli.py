@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,12 @@ import fakereg
 from fakereg import cli, dialects
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "fakereg", "serve", "--port", "0", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(
+    *arguments: str, command: str = "serve", environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "fakereg", command, "--port", "0", *arguments]
+    variables = {**os.environ, **(environment or {})}
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -68,6 +73,86 @@ def test_bad_arguments_give_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+FILE = """
+dialect = ["github-docker", "github-container"]
+hostname = "ghes.test"
+control_secret = "a secret of a test"
+[users.mona]
+[repositories."mona/app"]
+[[tokens]]
+user = "mona"
+scopes = ["write:packages"]
+secret = "ghp_mona"
+"""
+
+
+def test_a_file_and_the_environment_set_up_several_registries(tmp_path: Path) -> None:
+    (tmp_path / "fakereg.toml").write_text(FILE)
+    environment = {"FAKEREG_SUBDOMAIN_ISOLATION": "false", "FAKEREG_HOSTNAME": "other.test"}
+    process = start("--config", str(tmp_path / "fakereg.toml"), "--hostname", "given.test", environment=environment)
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    port = url.rpartition(":")[2]
+    name = f"given.test:{port}"
+    lines = [process.stdout.readline().strip() for _ in range(2)]
+    assert lines[0] == f"github-docker is at {name}"
+    assert lines[1] == "github-container is not served: it needs subdomain isolation"
+    basic = urllib3.make_headers(basic_auth="mona:ghp_mona")
+    answer = urllib3.request("POST", f"{url}/v2/mona/app/a/blobs/uploads/", headers={"Host": name, **basic})
+    assert answer.status == 202
+    assert urllib3.request("GET", f"{url}/v2/", headers={"Host": "docker.given.test", **basic}).status == 421
+    bearer = {"Authorization": "Bearer a secret of a test"}
+    assert urllib3.request("GET", f"{url}/_fakereg/accounts", headers=bearer).json()["users"] == {"mona": {}}
+    process.terminate()
+    assert process.communicate(timeout=20)[0] == ""
+
+
+def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
+    process = start("--dialect", "github-docker")
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(4)]
+    assert "docker login 127.0.0.1:" in lines[2]
+    secret = lines[2].split()[1]
+    basic = urllib3.make_headers(basic_auth=f"octocat:{secret}")
+    path = "/v2/octocat/octo-app/monalisa/blobs/uploads/"
+    assert urllib3.request("POST", lines[0].strip() + path, headers=basic).status == 202
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dialect = []", "at least one registry"),
+        ("dialect = [1]", "holds more than texts"),
+        ("port = 70000", "not a port number"),
+        ("hostname = 1", "not a text"),
+        ("[users.a]\n[[tokens]]\nuser = 'a'\nsecret = 'ghp_1'\n[[tokens]]\nuser = 'a'", "tokens[1] has no secret"),
+        ("control_secret = 'short'", "at least 16 characters"),
+    ],
+)
+def test_a_bad_file_gives_one_sentence_and_exit_code_2(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fakereg.toml").write_text(text)
+    assert cli.main(["serve", "--config", str(tmp_path / "fakereg.toml")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Path) -> None:
+    path = tmp_path / "cert.pem"
+    process = start("--write-cert", str(path), "--issuer", "me", command="token-server")
+    assert process.stdout
+    realm = process.stdout.readline().strip()
+    assert realm.endswith("/token")
+    assert path.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    document = urllib3.request("GET", realm, fields={"service": "s", "scope": "repository:a:pull"}).json()
+    assert document["token"].count(".") == 2
+    assert urllib3.request("GET", realm.removesuffix("token") + "v2/").status == 404
+    process.terminate()
+    assert process.communicate(timeout=20)[0] == ""
 
 
 def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from fakereg import auth, routes
 from fakereg.names import Digest, Name
 from fakereg.permissions import DELETE, PULL, PUSH
+from fakereg.scopes import Access
 from tests.fakereg.client import RegistryClient, stored_package
 from tests.fakereg.conftest import MakeClient
 
@@ -139,6 +140,17 @@ def test_a_catalog_wants_its_scope(make_client: MakeClient, scope: str, status: 
     if status == 401:
         assert 'scope="registry:catalog:*",error="insufficient_scope"' in response.headers["WWW-Authenticate"]
     assert client.get("/v2/_catalog").status_code == 401
+
+
+def test_a_catalog_wants_every_action_in_a_token_of_whoever_made_it(make_client: MakeClient) -> None:
+    client = make_client("oci,auth=bearer")
+    for actions, status in [({"pull"}, 401), ({"*"}, 200)]:
+        access = [Access("registry", "catalog", frozenset(actions))]
+        issued = client.registry.sites.all[0].tokens.issue(
+            subject="user:octocat", name="octocat", service="localhost", access=access
+        )
+        response = client.get("/v2/_catalog", headers={"Authorization": f"Bearer {issued.token}"})
+        assert response.status_code == status
 
 
 @pytest.mark.parametrize("anonymous", [True, False])
