@@ -76,7 +76,9 @@ def authorize(call: Call, action: str, name: Name | None) -> None:
         _require_login(call)
     elif action == CATALOG:
         _require_catalog(call)
-    elif name is not None:
+    elif name is None:
+        raise ValueError(f"an endpoint for {action} has no repository to ask about")
+    else:
         _require(call, action, name)
 
 

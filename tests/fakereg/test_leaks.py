@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
+from werkzeug.wrappers import Request
 
 from fakereg import auth, routes
 from fakereg.names import Digest, Name
 from fakereg.permissions import DELETE, PULL, PUSH
 from fakereg.scopes import Access
+from fakereg.wsgi import Call
 from tests.fakereg.client import RegistryClient, stored_package
 from tests.fakereg.conftest import MakeClient
 
@@ -198,3 +200,11 @@ def test_every_endpoint_of_the_registry_asks_what_its_caller_may_do() -> None:
     wanted = {auth.LOGIN, auth.CATALOG, PULL, PUSH, DELETE}
     for name in resources.keys() - {"CONTROL", "CONTROL_TOKEN", "CONTROL_PACKAGE", "TOKEN"}:
         assert {endpoint.action for endpoint in resources[name].values()} <= wanted, name
+
+
+@pytest.mark.parametrize("action", [PULL, PUSH, DELETE])
+def test_an_endpoint_that_names_no_repository_is_no_way_in(make_client: MakeClient, action: str) -> None:
+    registry = make_client("oci,auth=basic").registry
+    site = registry.sites.all[0]
+    with pytest.raises(ValueError, match="has no repository"):
+        auth.authorize(Call(Request({}), site, site.dialect, site, registry), action, None)
