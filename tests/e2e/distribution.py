@@ -13,14 +13,18 @@ from tests.e2e.clients import require_command
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+NOWHERE = "http://127.0.0.1:1/token"
 LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
 
 
 @contextmanager
-def demanding_tokens(folder: Path, *, issuer: str, service: str, certificate: str) -> Iterator[str]:
+def demanding_tokens(
+    folder: Path, *, issuer: str, service: str, certificate: str, realm: str = NOWHERE
+) -> Iterator[str]:
     """Start it on a free port and an empty folder, hand out its URL, stop it.
 
-    It trusts the tokens of the issuer that are signed with the certificate's key, and are for the service.
+    It trusts the tokens of the issuer that are signed with the certificate's key, and are for the service; it sends
+    its clients to the realm for them.
     """
     binary = require_command("docker-registry")
     trusted = folder / "trusted.pem"
@@ -33,7 +37,7 @@ def demanding_tokens(folder: Path, *, issuer: str, service: str, certificate: st
         "http: {addr: '127.0.0.1:0'}\n"
         "auth:\n"
         "  token:\n"
-        "    realm: http://127.0.0.1:1/token\n"
+        f"    realm: {realm}\n"
         f"    issuer: {issuer}\n"
         f"    service: {service}\n"
         f"    rootcertbundle: '{trusted}'\n"

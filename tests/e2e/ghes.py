@@ -15,6 +15,7 @@ USER = "octocat"
 REPOSITORY = "octocat/octo-app/monalisa"
 """The image of the documentation's examples; the sample's accounts have its repository."""
 
+PASSWORD = "octocat-password"
 READ_TOKEN = SAMPLE_TOKENS[("read:packages",)]
 WRITE_TOKEN = SAMPLE_TOKENS[("read:packages", "write:packages")]
 SCOPELESS_TOKEN = SAMPLE_TOKENS[()]

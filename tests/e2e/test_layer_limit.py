@@ -1,4 +1,4 @@
-"""The Docker registry's limit of 5 GiB for a layer, at full size: what is taken, refused, kept and held in memory."""
+"""The limit of 5 GiB for a layer, at full size: what is taken, refused, kept and held in memory."""
 
 import functools
 import hashlib

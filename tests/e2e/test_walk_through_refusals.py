@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.clients import Docker, Skopeo
 from tests.e2e.ghes import (
     ACTIONS_TOKEN,
+    PASSWORD,
     READ_TOKEN,
     REPOSITORY,
     SCOPELESS_TOKEN,
@@ -23,7 +24,6 @@ from tests.e2e.images import write_context
 from tests.e2e.layout import write_image, write_index, write_layout
 
 PUBLIC_REPOSITORY = "octocat/hello-world/monalisa"
-PASSWORD = "octocat-password"
 FINE_GRAINED_TOKEN = "github_pat_Octocat0000000000000000000000"
 ACCOUNTS = f"""
 [users.octocat]
