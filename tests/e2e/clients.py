@@ -137,6 +137,21 @@ def connect(host: str, settings: Path) -> Docker:
 
 
 @dataclass(frozen=True)
+class Browser:
+    """Chromium without a window; `hostname` and the names below it lead to this machine."""
+
+    path: str
+    profile: Path
+    hostname: str
+
+    def __call__(self, url: str, *options: str) -> Outcome:
+        """Open an address; its console goes to standard error."""
+        fixed = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr")
+        rules = f"--host-resolver-rules=MAP {self.hostname} 127.0.0.1"
+        return run((self.path, *fixed, rules, f"--user-data-dir={self.profile}", *options, url))
+
+
+@dataclass(frozen=True)
 class Skopeo:
     """The skopeo command, for registries without TLS."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.clients import Docker, Skopeo, connect, engine_hosts, require_command
+from tests.e2e.clients import Browser, Docker, Skopeo, connect, engine_hosts, require_command
 from tests.e2e.ghes import Instance, serving_instance
+from tests.e2e.hosts import HOSTNAME
 from tests.e2e.registry_image import build_registry_image
 from tests.e2e.server import Server, serving
 
@@ -42,6 +43,12 @@ def first_engine(tmp_path_factory: pytest.TempPathFactory) -> Docker:
 def skopeo() -> Skopeo:
     """The skopeo command."""
     return Skopeo(require_command("skopeo"))
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """Chromium, for the pages of an instance."""
+    return Browser(require_command("chromium"), tmp_path_factory.mktemp("chromium"), HOSTNAME)
 
 
 @pytest.fixture

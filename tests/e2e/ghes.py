@@ -18,6 +18,7 @@ REPOSITORY = "octocat/octo-app/monalisa"
 PASSWORD = "octocat-password"
 READ_TOKEN = SAMPLE_TOKENS[("read:packages",)]
 WRITE_TOKEN = SAMPLE_TOKENS[("read:packages", "write:packages")]
+ALL_TOKEN = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
 SCOPELESS_TOKEN = SAMPLE_TOKENS[()]
 ACTIONS_TOKEN = "ghs_OctoApp00000000000000000000000000000"
 """A GITHUB_TOKEN of octocat/octo-app."""

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fakereg.server import Server
-from tests.e2e.clients import Outcome, require_command, run
+from tests.e2e.clients import Browser
 from tests.fakereg.ghes import HOSTNAME, Ghes
 
 NAME = "octo-org/service/monalisa"
 HOSTILE = "</title><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
-
-Browser = Callable[..., Outcome]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    """Opens an address with Chromium; names below the instance's lead to this machine."""
-    chromium = require_command("chromium")
-    profile = tmp_path_factory.mktemp("chromium")
-
-    def open(url: str, *options: str) -> Outcome:
-        fixed = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr")
-        rules = f"--host-resolver-rules=MAP {HOSTNAME} 127.0.0.1"
-        return run((chromium, *fixed, rules, f"--user-data-dir={profile}", *options, url))
-
-    return open
 
 
 @pytest.fixture

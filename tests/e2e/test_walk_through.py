@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import urllib3
 
-from tests.e2e.clients import Docker
-from tests.e2e.ghes import REPOSITORY, USER, WRITE_TOKEN, Instance, serving_instance, tags_at
+from tests.e2e.clients import Browser, Docker
+from tests.e2e.ghes import ALL_TOKEN, READ_TOKEN, REPOSITORY, USER, WRITE_TOKEN, Instance, serving_instance, tags_at
+from tests.e2e.hosts import HOSTNAME
 from tests.e2e.images import pull_anew, pushed_digest, write_context
 
 FIRST_INCOMPATIBLE_ENGINE = 25
@@ -104,6 +106,19 @@ def test_an_image_that_is_there_is_tagged_pushed_and_pulled(reader: Reader, seed
     finally:
         reader.docker("image", "rm", f"{name}:{VERSION}")
     pull_as_the_engine_can(reader)
+
+
+@pytest.mark.row("GHD-23")
+def test_the_package_that_was_published_is_viewed(reader: Reader, browser: Browser) -> None:
+    digest = pushed_digest(reader.types(LOGIN + BUILD), VERSION)
+    web = f"{HOSTNAME}:{reader.host.rpartition(':')[2]}"
+    headers = urllib3.make_headers(basic_auth=f"{USER}:{ALL_TOKEN}")
+    api = f"http://{web}/api/v3/users/octocat/packages/docker/monalisa"
+    url = urllib3.request("GET", api, headers=headers, retries=False).json()["html_url"]
+    page = browser(url.replace("://", f"://{USER}:{READ_TOKEN}@"), "--dump-dom").stdout
+    assert f"<title>{REPOSITORY}</title>" in page
+    assert f"docker pull {reader.image}" in page
+    assert digest in page
 
 
 @pytest.mark.row("GHD-05")
