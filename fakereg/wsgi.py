@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from fakereg import permissions
 from fakereg.dialects import Dialect
+from fakereg.errors import Code, RegistryError
 from fakereg.instance import Instance
 from fakereg.names import Name
 from fakereg.packages import Package
@@ -63,6 +64,16 @@ class Call:
     def chunks(self) -> Iterator[bytes]:
         """The request body in pieces of at most READ_BYTES."""
         return iter(lambda: self.request.stream.read(READ_BYTES), b"")
+
+    def body(self, most: int, what: str) -> bytes:
+        """The whole request body, which is `what`; raise 413 as soon as it is known to have more than `most` bytes."""
+        length, content = self.request.content_length or 0, bytearray()
+        while length <= most and (data := self.request.stream.read(READ_BYTES)):
+            content += data
+            length = len(content)
+        if length > most:
+            raise RegistryError(Code.SIZE_INVALID, f"{what} has at most {most} bytes here", status=413)
+        return bytes(content)
 
     def location(self, path: str) -> str:
         """`path` as the dialect writes it into a Location header."""

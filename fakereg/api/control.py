@@ -147,13 +147,8 @@ def _status(text: str | None) -> int | None:
 def _document(call: Call) -> dict[str, Any]:
     """The body, from a caller who has the secret."""
     _require_secret(call)
-    body = bytearray()
-    for data in call.chunks():
-        body += data
-        if len(body) > _BODY_BYTES:
-            raise RegistryError(Code.SIZE_INVALID, f"a body has at most {_BODY_BYTES} bytes here", status=413)
     try:
-        document = json.loads(body)
+        document = json.loads(call.body(_BODY_BYTES, "a document"))
     except (ValueError, RecursionError):
         raise _invalid("the body is not JSON") from None
     if not isinstance(document, dict):

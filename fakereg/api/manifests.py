@@ -77,30 +77,13 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
 
 
 def _parse(call: Call, reference: Tag | Digest) -> Manifest:
-    content = _read(call)
+    content = call.body(call.dialect.manifest_size_limit, "a manifest")
     digest = Digest.of(content, algorithm=reference.algorithm if isinstance(reference, Digest) else "sha256")
     if isinstance(reference, Digest) and digest != reference:
         details = [{"digest": reference, "content": digest}]
         raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
     media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
     return manifests.parse(content, media_type or None, digest)
-
-
-def _read(call: Call) -> bytes:
-    """The body up to the limit; raise 413 as soon as it is known to be larger."""
-    most = call.dialect.manifest_size_limit
-    if (call.request.content_length or 0) > most:
-        raise _too_large(most)
-    content = bytearray()
-    for data in call.chunks():
-        content += data
-        if len(content) > most:
-            raise _too_large(most)
-    return bytes(content)
-
-
-def _too_large(most: int) -> RegistryError:
-    return RegistryError(Code.SIZE_INVALID, f"a manifest has at most {most} bytes here", status=413)
 
 
 def _tag_parameters(call: Call) -> list[Tag]:

@@ -127,11 +127,7 @@ def _denied(call: Call) -> RegistryError:
 
 
 def _form(call: Call) -> dict[str, str]:
-    body = bytearray()
-    for data in call.chunks():
-        body += data
-        if len(body) > _FORM_BYTES:
-            raise RegistryError(Code.SIZE_INVALID, f"the form is larger than {_FORM_BYTES} bytes", status=413)
+    body = call.body(_FORM_BYTES, "a form")
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=100))
     except ValueError:
