@@ -24,7 +24,7 @@ from fakereg.names import Name
 from fakereg.permissions import DELETE, PUSH
 from fakereg.routes import Endpoint, Resource
 from fakereg.storage.base import StorageError
-from fakereg.wsgi import Call, path_segments
+from fakereg.wsgi import Call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -75,9 +75,10 @@ class Registry(Instance):
             call = Call(request, face.site, dialect, face.site, self, notes=notes)
             if face.registry and routes.is_registry(request.path):
                 self.rates.check(request.remote_addr or "", dialect.rate_limit)
-                call = replace(call, caller=auth.identify(call))
-                auth.require_credentials(call, ping=routes.is_ping(request.path))
-            resource, arguments = routes.find(request.path, face, parts=path_segments(request))
+                if dialect.auth != "none":
+                    call = replace(call, caller=auth.identify(call))
+                    auth.require_credentials(call, ping=routes.is_ping(request.path))
+            resource, arguments = routes.find(request, face)
             response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = _refusal(_reason(problem), request, resource, dialect)
@@ -95,8 +96,8 @@ def _visible(text: str) -> str:
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
     """The answer of the endpoint, if the caller may have it."""
     name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
-    if name:
-        call = replace(call, home=call.instance.home(call.site, name))
+    if name and (home := call.instance.home(call.site, name)) is not call.home:
+        call = replace(call, home=home)
     if endpoint.action:
         auth.authorize(call, endpoint.action, name)
     if name and endpoint.action in (PUSH, DELETE):

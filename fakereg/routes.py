@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from werkzeug.wrappers import Request
 
 from fakereg import auth, web_routes
 from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
@@ -13,7 +15,7 @@ from fakereg.errors import Code, RegistryError
 from fakereg.names import Name
 from fakereg.permissions import DELETE, PULL, PUSH
 from fakereg.sites import Face
-from fakereg.wsgi import Handler
+from fakereg.wsgi import Handler, path_segments
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +97,16 @@ def is_page(path: str) -> bool:
     return not others and path.split("/")[3:4] == ["packages"]
 
 
-def find(path: str, face: Face, *, parts: Sequence[str] = ()) -> tuple[Resource, tuple[str, ...]]:
-    """The resource that `path` names and the handler's arguments; raise 404, or NAME_INVALID for a bad name.
-
-    `parts` are those of the path, each decoded; by default they are divided wherever there is a slash.
-    """
-    dialect = face.site.dialect
+def find(request: Request, face: Face) -> tuple[Resource, tuple[str, ...]]:
+    """The resource that the path names and the handler's arguments; raise 404, or NAME_INVALID for a bad name."""
+    path, dialect = request.path, face.site.dialect
     if is_control(path):
         return _in_control(path)
     if face.registry and is_registry(path):
         return _in_registry(path, dialect)
     if face.tokens and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
-    if face.web and (found := web_routes.find(parts or path.split("/"))):
+    if face.web and (found := web_routes.find(path_segments(request))):
         handlers, arguments = found
         return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
     raise _nothing()
