@@ -16,7 +16,7 @@ _SECRET_PARAMETER = re.compile(
     r"(?:(?:access|refresh|id|bearer|client|control)_)?(?:token|secret)"
     r"|pass(?:wd|word)?|pwd|credentials?|auth(?:orization)?|bearer|(?:api_?)?key|code"
 )
-_PARAMETER = re.compile(r"([^&;=]*)=([^&;]*)")
+_PARAMETER = re.compile(r"[^&;]+")
 _HEADER_CHARACTERS = 4096
 
 PATH_LIMIT = 4096
@@ -107,8 +107,9 @@ def redact_query(query: str) -> str:
 
 
 def _redact_parameter(parameter: re.Match[str]) -> str:
-    name = unquote_plus(parameter[1]).strip().lower().replace("-", "_")
-    return f"{parameter[1]}={REDACTED}" if _SECRET_PARAMETER.fullmatch(name) else parameter[0]
+    key, equals, _ = parameter[0].partition("=")
+    name = unquote_plus(key).strip().lower().replace("-", "_")
+    return f"{key}={REDACTED}" if equals and _SECRET_PARAMETER.fullmatch(name) else parameter[0]
 
 
 def _matches(entry: Entry, method: str | None, path: str | None, status: int | None) -> bool:
