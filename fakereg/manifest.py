@@ -21,6 +21,9 @@ DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 IMAGES = frozenset({OCI_IMAGE, DOCKER_IMAGE})
 INDEXES = frozenset({OCI_INDEX, DOCKER_LIST})
 
+SIZE_LIMIT = (1 << 63) - 1
+"""Largest size in a descriptor, which is an int64 ("Content Descriptors" of the image specification)."""
+
 _MEDIA_TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}")
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 
@@ -149,7 +152,7 @@ def _descriptor(entry: Any, where: str) -> Descriptor:
     media_type, digest, size, urls = (entry.get(key) for key in ("mediaType", "digest", "size", "urls"))
     if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
         _refuse(f"{where}.mediaType is not a media type")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_LIMIT:
         _refuse(f"{where}.size is not a size in bytes")
     if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
         _refuse(f"{where}.urls is not a list of strings")

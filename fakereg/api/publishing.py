@@ -84,8 +84,8 @@ def _named(call: Call, url: str) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        ours = call.instance.sites.hostname or urlsplit(f"//{asked_host(call.request)}").hostname
     except ValueError:
         return ""
-    ours = call.instance.sites.hostname or urlsplit(f"//{asked_host(call.request)}").hostname
     match = _REPOSITORY_PATH.fullmatch(parts.path.lower())
     return match[1] if match and parts.scheme in ("http", "https") and host == ours else ""

@@ -95,6 +95,7 @@ def without(field: str) -> dict[str, Any]:
         (image("sha256:abc"), None),
         (image(SOME, layers=[7]), None),
         (image(SOME, layers=[descriptor(LAYER, SOME, size=-1)]), None),
+        (image(SOME, layers=[descriptor(LAYER, SOME, size=1 << 63)]), None),
         (image(SOME, layers=[descriptor(LAYER, SOME) | {"size": True}]), None),
         (image(SOME, layers=[descriptor("layer", SOME)]), None),
         (image(SOME, layers=[descriptor(LAYER, SOME, urls="http://x")]), None),

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from fakereg import image
 from fakereg.accounts import Role, Visibility
 from fakereg.deletions import COUNT_LIMIT, Deleted, Deletions, Kept
-from fakereg.manifest import OCI_IMAGE
+from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.names import Digest, Name
 from fakereg.packages import Package, Packages, Version
 from fakereg.storage.base import StoredManifest
-from tests.fakereg.client import index
-from tests.fakereg.ghes import HOSTNAME, Ghes
+from tests.fakereg.client import docker_image, index
+from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
 
 DOCKER_NAME = "octocat/octo-app/monalisa"
 NAME = "octo-org/monalisa"
@@ -100,6 +100,19 @@ def test_a_push_that_is_refused_makes_nobody_an_administrator(ghes: Ghes) -> Non
 def test_the_label_source_links_a_repository_of_the_same_owner(ghes: Ghes, url: object, linked: str) -> None:
     ghes.containers().publish(NAME, "1.0", labels={SOURCE: url})
     assert ghes.package("container", NAME).repository == linked
+
+
+@pytest.mark.row("GHC-09")
+def test_a_host_that_cannot_be_links_nothing() -> None:
+    ghes = Ghes(dialect="github-container", hostname="")
+    client = HostClient(ghes.registry, "localhost", scheme="Bearer", user="octocat", secret=ghes.secret("octocat"))
+    config = client.push_blob(
+        NAME, json.dumps({"config": {"Labels": {SOURCE: "https://localhost/octo-org/service"}}}).encode()
+    )
+    content, path = json.dumps(docker_image(config)), f"/v2/{NAME}/manifests/1.0"
+    response = client.put(path, data=content, content_type=DOCKER_IMAGE, headers={"Host": "[1.1]"})
+    assert response.status_code == 201
+    assert ghes.package("container", NAME).repository == ""
 
 
 @pytest.mark.row("GHC-09")
