@@ -57,9 +57,13 @@ class Call:
         return limit if self.caller.external else limit & self.own_rights(name)
 
     def own_rights(self, name: Name) -> Rights:
-        """What the caller's identity may do with a repository, whatever a Bearer token limits it to."""
+        """What the caller's identity may do with a repository, whatever a Bearer token limits it to.
+
+        A package that is in another registry after a migration has the rights that it has there.
+        """
         accounts, package = self.instance.accounts, self.package(name)
-        return permissions.rights(self.caller.identity, name, dialect=self.dialect, accounts=accounts, package=package)
+        dialect = self.home.dialect if package and self.home is not self.site else self.dialect
+        return permissions.rights(self.caller.identity, name, dialect=dialect, accounts=accounts, package=package)
 
     def chunks(self) -> Iterator[bytes]:
         """The request body in pieces of at most READ_BYTES."""

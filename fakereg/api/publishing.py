@@ -49,9 +49,8 @@ def downloaded(call: Call, name: Name, reference: Tag | Digest, digest: Digest) 
 
 
 def withdrawn(call: Call, name: Name) -> bool:
-    """Whether a blob is not to be read, since its package was deleted. Pushes, which ask with HEAD, find it."""
-    deleted = call.instance.packages.deleted
-    return call.request.method == "GET" and deleted.emptied(call.home.dialect.package_type, name)
+    """Whether the blobs of a repository are not to be read, since the package was deleted."""
+    return call.instance.packages.deleted.emptied(call.home.dialect.package_type, name)
 
 
 def _describe(call: Call, package: Package, source: str, *, anew: bool) -> None:

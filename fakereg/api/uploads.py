@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from werkzeug.wrappers import Response
 
+from fakereg.api import publishing
 from fakereg.dialects import MIB
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
@@ -65,14 +66,18 @@ def _mount(call: Call, name: Name, digest: Digest) -> bool:
         return False
     text = call.request.args.get("from")
     if text is not None:
-        source = Name.parse(text)
-        return PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
+        return _mount_from(call, name, digest, Name.parse(text))
     if not call.dialect.anonymous_mount:
         return False
     if call.dialect.auth == "none":
         return call.storage.mount_blob(name, digest, source=None)
-    readable = (other for other in call.storage.repositories() if PULL in call.rights(other))
-    return any(call.storage.mount_blob(name, digest, source=other) for other in readable)
+    return any(_mount_from(call, name, digest, source) for source in call.storage.repositories())
+
+
+def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
+    """The same for one repository, which has to be of the same registry still, and not deleted."""
+    there = call.instance.home(call.site, source) is call.home and not publishing.withdrawn(call, source)
+    return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 
 def _algorithm(call: Call) -> str:

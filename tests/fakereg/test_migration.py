@@ -105,6 +105,32 @@ def test_afterwards_pushes_land_in_the_container_registry(ghes: Ghes) -> None:
     assert docker.get(f"/v2/{NAME}/manifests/1.0").status_code == 404
 
 
+def test_afterwards_a_package_has_its_own_rights_at_both_hosts(ghes: Ghes) -> None:
+    """mona, who may do everything in one repository and reads the public one, is nobody to these packages."""
+    ghes.docker().publish(SITE, "1.0")
+    ghes.registry.migrate()
+    mona = ghes.docker("mona")
+    assert mona.get(f"/v2/{SITE}/manifests/1.0").status_code == 200
+    ghes.registry.change_package(SITE, visibility="private", repository="")
+    for name in (NAME, "octo-org/site/secret"):
+        ghes.containers("hubot").publish(name, "1.0")
+    for name in (SITE, NAME, "octo-org/site/secret"):
+        assert mona.get(f"/v2/{name}/manifests/1.0").status_code == 401
+        assert mona.post(f"/v2/{name}/blobs/uploads/").status_code == 401
+        assert ghes.docker().get(f"/v2/{name}/manifests/1.0").status_code == 200
+    assert mona.publish("octo-org/service/new", "1.0")  # where there is nothing, the role on the repository decides
+
+
+@pytest.mark.parametrize(("name", "source"), [(NAME, OWN), (OWN, SITE)])
+def test_no_blob_is_mounted_from_one_registry_into_the_other(ghes: Ghes, name: str, source: str) -> None:
+    """Each registry may have content under the other one's name: from before the migration, or by chance."""
+    ghes.docker().publish(SITE, "1.0")
+    ghes.registry.migrate()
+    ghes.containers().publish(OWN, "1.0")
+    query = {"mount": Digest.of(b"layer"), "from": source}
+    assert ghes.docker().post(f"/v2/{name}/blobs/uploads/", query_string=query).status_code == 202
+
+
 def test_images_of_users_and_of_other_organizations_stay(ghes: Ghes) -> None:
     ghes.accounts.add_organization("other-org", owners=["octocat"])
     ghes.accounts.add_repository("other-org/app")

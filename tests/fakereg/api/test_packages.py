@@ -405,6 +405,15 @@ def test_a_public_version_with_many_downloads_stays(ghes: Ghes, api: HostClient,
 
 
 @pytest.mark.row("GHD-30")
+def test_nothing_is_mounted_from_a_deleted_package(ghes: Ghes, api: HostClient) -> None:
+    """Where there is no package, every member of the organization might begin one, and so read."""
+    query, path = {"mount": Digest.of(b"layer"), "from": NAME}, "/v2/octo-org/other/blobs/uploads/"
+    assert ghes.containers().post(path, query_string=query).status_code == 201
+    api.delete(CONTAINER)
+    assert ghes.containers("hubot").post(path, query_string=query).status_code == 202
+
+
+@pytest.mark.row("GHD-30")
 def test_a_new_push_to_a_deleted_name_is_a_new_package(ghes: Ghes, api: HostClient) -> None:
     old = api.get(CONTAINER).get_json()["id"]
     api.delete(CONTAINER)
