@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from werkzeug.wrappers import Response
 
 from fakereg import permissions
+from fakereg.accounts import Role
 from fakereg.api import html, package_access
 from fakereg.api.package_access import Shelf
 from fakereg.api.package_json import account_path
@@ -49,10 +50,9 @@ def get_account(call: Call, kind: str, login: str) -> Response:
 def get_repository(call: Call, owner: str, repository: str) -> Response:
     """The packages of a repository: those of the Docker registry, and those that are linked to it."""
     owner, name = owner.lower(), f"{owner}/{repository}".lower()
-    known = name in call.instance.accounts.repositories
     found = [shown for shown in _visible(call, owner, (CONTAINER, DOCKER)) if shown.package.source == name]
     trail = [(owner, f"{account_path(call, owner)}/packages"), (repository.lower(), f"/{name}/packages")]
-    return _list(call, name, found if known else None, trail)
+    return _list(call, name, found if found or _reads(call, name) else None, trail)
 
 
 def get_by_id(call: Call, owner: str, repository: str, id: str) -> Response:
@@ -72,6 +72,14 @@ def get_container(call: Call, kind: str, login: str, name: str) -> Response:
 def _is_account(call: Call, kind: str, login: str) -> bool:
     accounts = call.instance.accounts
     return login in (accounts.organizations if kind == "orgs" else accounts.users)
+
+
+def _reads(call: Call, repository: str) -> bool:
+    """Whether there is such a repository for the caller: who may not read it does not learn that it exists."""
+    dialect, accounts = package_access.dialect_of(call, DOCKER), call.instance.accounts
+    identity = package_access.identify(call, dialect)
+    open_to_all = dialect.auth == "none" and repository in accounts.repositories
+    return open_to_all or accounts.role(identity, repository) >= Role.READ
 
 
 def _visible(call: Call, owner: str, types: Collection[str]) -> list[Shown]:

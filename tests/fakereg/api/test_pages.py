@@ -277,6 +277,15 @@ def test_what_is_not_there_is_404_or_asks_for_credentials(ghes: Ghes, web: HostC
     assert ghes.stranger().get(path).status_code in (401, 404)
 
 
+def test_a_private_repository_cannot_be_told_from_none(ghes: Ghes) -> None:
+    ghes.accounts.add_repository("octo-org/hidden")
+    ghes.accounts.add_organization("octo-org", owners=["octocat"], base_role="none")
+    paths = ["/octo-org/hidden/packages", "/octo-org/nothing/packages"]
+    assert [ghes.api("octocat").get(path).status_code for path in paths] == [200, 404]
+    assert [ghes.api("hubot").get(path).status_code for path in paths] == [404, 404]
+    assert ghes.api("hubot").get("/octo-org/site/packages").status_code == 200
+
+
 def test_pages_are_at_the_host_of_the_instance(ghes: Ghes, web: HostClient) -> None:
     assert web.get(CONTAINER, base_url=f"http://docker.{HOSTNAME}").status_code == 404
     assert web.post(CONTAINER).headers["Allow"] == "GET, HEAD"
