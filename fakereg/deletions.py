@@ -78,8 +78,12 @@ class Deletions:
         ]
 
     def versions(self, package: Package) -> list[Deleted]:
-        """The versions of a package that can be restored and were deleted one by one, the last deleted first."""
-        return [deleted for deleted in self._restorable() if not deleted.whole and deleted.package.id == package.id]
+        """The versions of a package that can be restored and were deleted one by one, the last deleted first.
+
+        What was deleted before a migration is not there any more: nothing of it was copied.
+        """
+        key = package.id, package.type
+        return [each for each in self._restorable() if not each.whole and (each.package.id, each.package.type) == key]
 
     def remove(self, deleted: Deleted) -> None:
         """Drop what was restored."""

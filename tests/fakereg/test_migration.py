@@ -131,6 +131,18 @@ def test_no_blob_is_mounted_from_one_registry_into_the_other(ghes: Ghes, name: s
     assert ghes.docker().post(f"/v2/{name}/blobs/uploads/", query_string=query).status_code == 202
 
 
+def test_what_was_deleted_before_does_not_come_back_without_its_blobs(ghes: Ghes) -> None:
+    for tag in ("1.0", "2.0"):
+        ghes.docker().publish(NAME, tag, layer=tag.encode())
+    api, path = ghes.api(), f"{API}/docker/monalisa/versions"
+    _, old = api.get(path).get_json()
+    assert api.delete(f"{path}/{old['id']}").status_code == 204
+    ghes.registry.migrate()
+    assert api.get(f"{path}?state=deleted").get_json() == []
+    assert api.post(f"{path}/{old['id']}/restore").status_code == 404
+    assert ghes.containers().get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["2.0"]
+
+
 def test_images_of_users_and_of_other_organizations_stay(ghes: Ghes) -> None:
     ghes.accounts.add_organization("other-org", owners=["octocat"])
     ghes.accounts.add_repository("other-org/app")
