@@ -12,7 +12,8 @@ from fakereg.wsgi import Call, json_response
 def get(call: Call) -> Response:
     """The repositories that the caller may pull, in ASCII order, from `last` (exclusive) on, at most `n`."""
     names = call.storage.repositories()
-    if call.dialect.auth != "none" and not call.caller.external:
+    everything = call.caller.external and call.dialect.rights == "open"
+    if call.dialect.auth != "none" and not everything:
         names = [name for name in names if PULL in call.own_rights(name)]
     shown, links = paging.page(call, names)
     return json_response({"repositories": shown}, **links)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 import pytest
@@ -104,3 +105,15 @@ def test_the_catalog_lists_repositories_page_by_page(make_client: MakeClient) ->
 
 def test_the_catalog_can_be_switched_off(make_client: MakeClient) -> None:
     assert make_client("oci,catalog=false").get("/v2/_catalog").status_code == 404
+
+
+@pytest.mark.parametrize("format", ["opaque", "ES256"])
+def test_the_catalog_names_what_the_caller_may_pull(make_client: MakeClient, format: str) -> None:
+    client = make_client(f"oci,auth=bearer,bearer_credentials=true,rights=repository,token_format={format}")
+    for name in ("octocat/octo-app/private", "octocat/hello-world/public"):
+        client.push_blob(name, b"")
+    user = base64.b64encode(b"hubot:hubot-password").decode()
+    issued = client.get("/token?scope=registry:catalog:*", headers={"Authorization": f"Basic {user}"})
+    token = issued.get_json()["token"]
+    listed = client.get("/v2/_catalog", headers={"Authorization": f"Bearer {token}"})
+    assert listed.get_json() == {"repositories": ["octocat/hello-world/public"]}
