@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-from fakereg import image
+from fakereg import auth, image
 from fakereg.accounts import Identity, Kind, Role
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.packages import CONTAINER, DOCKER, Package, inherit
+from fakereg.permissions import PUSH
 from fakereg.sites import asked_host
 from fakereg.wsgi import Call
 
@@ -23,7 +24,8 @@ _REPOSITORY_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?/?")
 def published(call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[None]:
     """Around the step that stores a manifest: what is known of the package changes with it.
 
-    Raise 503 if the repository is moving to another registry, or has moved since the request began.
+    Raise 503 if the repository is moving to another registry, or has moved since the request began; and the denial of
+    a caller who may not push any more, since somebody else made a package of that name while the body came.
     """
     type = call.home.dialect.package_type
     if type == "none":
@@ -34,6 +36,7 @@ def published(call: Call, name: Name, manifest: Manifest, tags: Collection[Tag])
         packages.check_settled(name)
         if call.instance.home(call.site, name) is not call.home:
             raise RegistryError(Code.DENIED, "the image has moved", status=503, headers={"Retry-After": "1"})
+        auth.authorize(call, PUSH, name)
         anew = packages.find(call.home, name) is None
         yield
         versions = tags if type == DOCKER else [manifest.digest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.names import Digest, Name
 from fakereg.packages import Package, Packages, Version
 from fakereg.storage.base import StoredManifest
-from tests.fakereg.client import docker_image, index
+from tests.fakereg.client import codes, docker_image, index
 from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
 
 DOCKER_NAME = "octocat/octo-app/monalisa"
@@ -70,6 +71,27 @@ def test_who_publishes_first_administers_a_private_package(ghes: Ghes) -> None:
     assert ghes.package("container", NAME).roles == {"hubot": Role.ADMIN}
     refused = ghes.containers("mona").get(f"/v2/{NAME}/manifests/1.0")
     assert refused.status_code == 403
+
+
+def test_who_begins_to_push_a_new_name_does_not_end_in_the_package_of_another(ghes: Ghes) -> None:
+    ghes.accounts.add_organization("octo-org", owners=["octocat"], members=["hubot", "mona"])
+    hubot, mona = ghes.containers("hubot"), ghes.containers("mona")
+    config = hubot.push_blob(NAME, b"{}")
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if not ghes.package("container", NAME):
+                mona.publish(NAME, "1.0")
+            return super().read(size)
+
+    response = hubot.put(
+        f"/v2/{NAME}/manifests/1.0",
+        input_stream=Slow(json.dumps(docker_image(config)).encode()),
+        content_type=DOCKER_IMAGE,
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert (response.status_code, codes(response)) == (403, ["DENIED"])
+    assert names(ghes, "container", NAME) == [mona.publish(NAME, "1.0")]
 
 
 def test_a_push_that_is_refused_makes_nobody_an_administrator(ghes: Ghes) -> None:
