@@ -60,11 +60,13 @@ class Deletions:
         self._emptied: set[tuple[str, Name]] = set()
 
     def add(self, deleted: Deleted) -> None:
-        """Keep a deletion, and drop the oldest ones that are over a limit."""
+        """Keep a deletion, and drop the oldest ones that are over a limit; one that is so alone drops no other."""
         with self._lock:
-            self._kept.append(deleted)
             if deleted.whole:
                 self._emptied.add((deleted.package.type, deleted.package.name))
+            if deleted.size > BYTES_LIMIT:
+                return
+            self._kept.append(deleted)
             self._size += deleted.size
             while len(self._kept) > COUNT_LIMIT or self._size > BYTES_LIMIT:
                 self._size -= self._kept.pop(0).size

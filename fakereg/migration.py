@@ -6,17 +6,17 @@ refused; then the Docker registry's host goes on with the content of the Contain
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fakereg import image
 from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name
-from fakereg.packages import CONTAINER, DOCKER, Package, Version, inherit, tags_by_digest, version_names
+from fakereg.names import Digest, Name, Tag
+from fakereg.packages import CONTAINER, DOCKER, Package, Version, has_versions, inherit, tags_by_digest
 from fakereg.sites import Site
-from fakereg.storage.base import StorageError, StoredManifest, UploadGone
+from fakereg.storage.base import StorageError, UploadGone
 
 if TYPE_CHECKING:
     from fakereg.instance import Instance
@@ -59,7 +59,7 @@ def conflicts(instance: Instance, owner: str) -> list[Package]:
     old, new = instance.sites.of_type(DOCKER), instance.sites.of_type(CONTAINER)
     if not old or not new or owner in instance.packages.migrated:
         return []
-    return [package for package in instance.packages.of_owner(old, owner) if version_names(new, package.name)]
+    return [package for package in instance.packages.of_owner(old, owner) if has_versions(new, package.name)]
 
 
 def _owners(instance: Instance, organizations: Collection[str]) -> frozenset[str]:
@@ -78,7 +78,7 @@ def _moving(instance: Instance, old: Site, new: Site, owners: frozenset[str]) ->
         if packages.moving:
             raise ValueError("a migration is under way")
         images = [package for owner in sorted(owners) for package in packages.of_owner(old, owner)]
-        if taken := [package.name for package in images if version_names(new, package.name)]:
+        if taken := [package.name for package in images if has_versions(new, package.name)]:
             raise MigrationConflict(taken)
         packages.moving = owners
     try:
@@ -97,16 +97,16 @@ class _Copy:
         self._manifests: list[tuple[Name, Digest]] = []
         self._blobs: list[tuple[Name, Digest]] = []
 
-    def image(self, name: Name) -> list[StoredManifest]:
-        """Copy all manifests of a repository that have tags, with blobs and tags."""
+    def image(self, name: Name) -> Mapping[Digest, Collection[Tag]]:
+        """Copy all manifests of a repository that have tags, with blobs and tags; gives the tags of each."""
         tags = tags_by_digest(self._site, name)
-        found = [self._old.manifest(name, digest) for digest in tags]
-        stored = [manifest for manifest in found if manifest]
-        for manifest in map(image.parse, stored):
-            self._copy_blobs(name, manifest)
-            self._manifests.append((name, manifest.digest))
-            self._new.put_manifest(name, manifest, tags=tags[manifest.digest], complete=False)
-        return stored
+        for digest in list(tags):
+            stored = self._old.manifest(name, digest)
+            if stored:
+                self._copy_manifest(name, image.parse(stored), tags[digest])
+            else:
+                del tags[digest]
+        return tags
 
     def undo(self) -> None:
         """Take out again what was put in, as far as the storage lets us."""
@@ -116,6 +116,11 @@ class _Copy:
         for name, digest in self._blobs:
             with suppress(OSError, StorageError):
                 self._new.delete_blob(name, digest)
+
+    def _copy_manifest(self, name: Name, manifest: Manifest, tags: Collection[Tag]) -> None:
+        self._copy_blobs(name, manifest)
+        self._manifests.append((name, manifest.digest))
+        self._new.put_manifest(name, manifest, tags=tags, complete=False)
 
     def _copy_blobs(self, name: Name, manifest: Manifest) -> None:
         for digest in {blob.digest for blob in manifest.blobs}:
@@ -144,15 +149,13 @@ class _Copy:
             upload.release()
 
 
-def _moved(instance: Instance, old: Site, package: Package, stored: Collection[StoredManifest]) -> Package:
+def _moved(instance: Instance, old: Site, package: Package, copied: Mapping[Digest, Collection[Tag]]) -> Package:
     """The package as it goes on: with its repository's visibility, and a version for each manifest."""
     known = {version.name: version for version in instance.packages.versions(old, package)}
     moved = replace(package, type=CONTAINER, roles={}, versions={})
     inherit(moved, instance.accounts)
-    tags = tags_by_digest(old, package.name)
-    for manifest in stored:
-        versions = [known[tag] for tag in tags[manifest.digest]]
-        moved.versions[manifest.digest] = _merged(manifest.digest, versions)
+    for digest, tags in copied.items():
+        moved.versions[digest] = _merged(digest, [known[tag] for tag in tags])
     return moved
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fakereg import image
-from fakereg.deletions import Deleted, Kept
-from fakereg.names import Name, Tag
+from fakereg.deletions import BYTES_LIMIT, Deleted, Kept
+from fakereg.names import Digest, Name, Tag
 from fakereg.packages import DOCKER, Package, Packages, Version, tags_by_digest, version_names
 from fakereg.sites import Site
 
@@ -20,8 +20,9 @@ def delete_package(packages: Packages, site: Site, package: Package, *, now: flo
     with packages.lock:
         packages.check_settled(package.name)
         versions = tuple(packages.versions(site, package))
-        content = tuple(_content(site, package.name))
-        _remove(site, package.name, content)
+        digests = site.storage.manifests(package.name) or []
+        content = tuple(_content(site, package.name, digests))
+        site.storage.delete_manifests(package.name, digests)
         packages.forget(package)
         packages.deleted.add(Deleted(package, versions, content, True, now, _until(site, now)))
 
@@ -29,15 +30,15 @@ def delete_package(packages: Packages, site: Site, package: Package, *, now: flo
 def delete_version(packages: Packages, site: Site, package: Package, version: Version, *, now: float) -> None:
     """Delete one version. With its last one a package is gone, too ("Deleting and restoring a package")."""
     with packages.lock:
-        if [each.name for each in packages.versions(site, package)] == [version.name]:
+        if [*version_names(site, package.name)] == [version.name]:
             delete_package(packages, site, package, now=now)
             return
         packages.check_settled(package.name)
         if package.type == DOCKER:
             content = tuple(_remove_tag(site, package.name, Tag(version.name)))
         else:
-            content = tuple(kept for kept in _content(site, package.name) if kept.manifest.digest == version.name)
-            _remove(site, package.name, content)
+            content = tuple(_content(site, package.name, [Digest(version.name)]))
+            site.storage.delete_manifest(package.name, Digest(version.name))
         package.versions.pop(version.name, None)
         packages.deleted.add(Deleted(package, (version,), content, False, now, _until(site, now)))
 
@@ -71,24 +72,16 @@ def _until(site: Site, now: float) -> float:
     return now + site.dialect.restore_days * 86400
 
 
-def _content(site: Site, name: Name) -> Iterable[Kept]:
-    tags = tags_by_digest(site, name)
-    for digest in site.storage.manifests(name) or []:
-        if manifest := site.storage.manifest(name, digest):
+def _content(site: Site, name: Name, digests: Iterable[Digest]) -> Iterator[Kept]:
+    """Manifests and their tags, up to the first one with which they are too large to be kept."""
+    tags, size = tags_by_digest(site, name), 0
+    for digest in digests:
+        if size <= BYTES_LIMIT and (manifest := site.storage.manifest(name, digest)):
+            size += len(manifest.content)
             yield Kept(manifest, tuple(tags.get(digest, ())))
 
 
-def _remove(site: Site, name: Name, content: Iterable[Kept]) -> None:
-    """Delete manifests; if the storage fails, put back those that are gone."""
-    try:
-        for kept in content:
-            site.storage.delete_manifest(name, kept.manifest.digest)
-    except BaseException:
-        _put_back(site, name, content)
-        raise
-
-
-def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterable[Kept]:
+def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
     """Delete a tag, and its manifest with the last one: nothing else leads to it."""
     manifest = site.storage.manifest(name, tag)
     if manifest:
@@ -101,6 +94,5 @@ def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterable[Kept]:
 
 def _put_back(site: Site, name: Name, content: Iterable[Kept]) -> None:
     taken = set(site.storage.tags(name) or ())
-    for kept in content:
-        free = [tag for tag in kept.tags if tag not in taken]
-        site.storage.put_manifest(name, image.parse(kept.manifest), tags=free, complete=False)
+    free = [(image.parse(kept.manifest), [tag for tag in kept.tags if tag not in taken]) for kept in content]
+    site.storage.put_manifests(name, free)

@@ -97,7 +97,7 @@ class Packages:
 
     def find(self, site: Site, name: Name) -> Package | None:
         """The package that a repository of `site` is, if it has any version."""
-        if not version_names(site, name):
+        if not has_versions(site, name):
             return None
         with self.lock:
             return self._package(site.dialect.package_type, name)
@@ -193,21 +193,28 @@ class Packages:
 
 def version_names(site: Site, name: Name) -> Sequence[Tag] | Sequence[Digest]:
     """The versions of a repository that there are in the storage; none if its images are no packages."""
+    if not has_versions(site, name):
+        return []
+    storage = site.storage
+    return (storage.tags(name) if site.dialect.package_type == DOCKER else storage.manifests(name)) or []
+
+
+def has_versions(site: Site, name: Name) -> bool:
+    """Whether there are any: each request asks this, so it lists nothing."""
     parts = name.count("/") + 1
     match site.dialect.package_type:
         case "docker" if parts == 3:
-            return site.storage.tags(name) or []
+            return site.storage.has_tags(name)
         case "container" if parts >= 2:
-            return site.storage.manifests(name) or []
-    return []
+            return site.storage.has_manifests(name)
+    return False
 
 
 def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
     """The tags of each manifest of a repository that has any."""
     tags: dict[Digest, list[Tag]] = {}
-    for tag in site.storage.tags(name) or []:
-        if manifest := site.storage.manifest(name, tag):
-            tags.setdefault(manifest.digest, []).append(tag)
+    for tag, digest in site.storage.targets(name).items():
+        tags.setdefault(digest, []).append(tag)
     return tags
 
 

@@ -118,6 +118,17 @@ def test_deletions_last(folder: Path) -> None:
         assert storage.blob_size(A, Digest.of(b"layer")) is None
 
 
+def test_what_comes_and_goes_together_lasts(folder: Path) -> None:
+    with opened(folder) as storage:
+        manifests = [pushed_image(storage, A, str(number), note=str(number)) for number in range(3)]
+        storage.delete_manifests(A, [manifest.digest for manifest in manifests[:2]])
+        storage.put_manifests(A, [(manifests[0], [Tag("back")])])
+    with opened(folder) as storage:
+        assert storage.targets(A) == {"2": manifests[2].digest, "back": manifests[0].digest}
+        assert storage.manifest(A, Tag("back")) == stored(manifests[0])
+        assert storage.manifest(A, manifests[1].digest) is None
+
+
 def test_what_a_killed_process_left_half_done_is_gone(folder: Path) -> None:
     with opened(folder) as storage:
         manifest = pushed_image(storage, A, "tag")

@@ -6,7 +6,7 @@ holds a lock while a request body is read or an answer is sent. `fakereg.storage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
 from fakereg.manifest import Manifest
@@ -128,8 +128,14 @@ class Storage(Protocol):
         layers and the subject excepted), and change nothing.
         """
 
+    def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
+        """Store manifests, whatever they name, and point the tags of each at it, all in one step."""
+
     def delete_manifest(self, name: Name, digest: Digest) -> bool:
         """Delete a manifest and every tag that points to it."""
+
+    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
+        """Delete those manifests that are there, and every tag that points to one of them, all in one step."""
 
     def delete_tag(self, name: Name, tag: Tag) -> bool:
         """Delete a tag and leave the manifest."""
@@ -137,8 +143,17 @@ class Storage(Protocol):
     def tags(self, name: Name) -> list[Tag] | None:
         """The tags of a repository in ASCII order; None if there is no such repository."""
 
+    def has_tags(self, name: Name) -> bool:
+        """Whether a repository has a tag. This and `has_manifests` are asked often: they have to be cheap."""
+
+    def targets(self, name: Name) -> dict[Tag, Digest]:
+        """What each tag of a repository points to, the tags in ASCII order."""
+
     def manifests(self, name: Name) -> list[Digest] | None:
         """The digests of all manifests of a repository, sorted; None if there is no such repository."""
+
+    def has_manifests(self, name: Name) -> bool:
+        """Whether a repository has a manifest."""
 
     def referrers(
         self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int

@@ -197,6 +197,32 @@ def test_deleting_a_manifest_takes_its_tags_along(storage: Storage) -> None:
     assert storage.manifest(A, kept.digest) == stored(kept)
 
 
+def test_several_manifests_come_and_go_together(storage: Storage) -> None:
+    config, kept = push(storage, A, b"{}"), pushed_image(storage, A, "kept", "moved")
+    one, two = image(config, note="one"), image(Digest.of(b"not there"), note="two")
+    storage.put_manifests(A, [(one, [Tag("one"), Tag("moved")]), (two, [])])
+    assert storage.targets(A) == {"kept": kept.digest, "moved": one.digest, "one": one.digest}
+    assert list(storage.targets(A)) == storage.tags(A)
+    assert storage.manifest(A, two.digest) == stored(two)
+    storage.delete_manifests(A, [one.digest, two.digest, Digest.of(b"not there")])
+    assert (storage.tags(A), storage.manifests(A)) == (["kept"], [kept.digest])
+    storage.delete_manifests(B, [one.digest])
+    assert not storage.has_repository(B)
+
+
+def test_whether_there_are_manifests_and_tags(storage: Storage) -> None:
+    def has() -> tuple[bool, bool]:
+        return storage.has_manifests(A), storage.has_tags(A)
+
+    assert (has(), storage.targets(A)) == ((False, False), {})
+    manifest = pushed_image(storage, A)
+    assert has() == (True, False)
+    put(storage, A, manifest, "tag")
+    assert has() == (True, True)
+    storage.delete_manifest(A, manifest.digest)
+    assert has() == (False, False)
+
+
 def test_deleting_a_tag_leaves_manifest_and_siblings(storage: Storage) -> None:
     manifest = pushed_image(storage, A, "one", "two")
     assert storage.delete_tag(A, Tag("one"))

@@ -52,15 +52,18 @@ class Index:
     manifests: dict[Digest, Entry] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
 
-    def with_manifest(self, entry: Entry, tags: Iterable[Tag]) -> Index:
-        """This index with the manifest in it and the tags on it."""
-        moved = {**self.tags, **dict.fromkeys(tags, entry.digest)}
-        return Index({**self.manifests, entry.digest: entry}, moved)
+    def with_manifests(self, entries: Iterable[tuple[Entry, Iterable[Tag]]]) -> Index:
+        """This index with the manifests in it and the tags on each."""
+        manifests, tags = dict(self.manifests), dict(self.tags)
+        for entry, pointing in entries:
+            manifests[entry.digest] = entry
+            tags |= dict.fromkeys(pointing, entry.digest)
+        return Index(manifests, tags)
 
-    def without_manifest(self, digest: Digest) -> Index:
-        """This index without the manifest and its tags."""
-        kept = {key: entry for key, entry in self.manifests.items() if key != digest}
-        return Index(kept, {tag: target for tag, target in self.tags.items() if target != digest})
+    def without_manifests(self, digests: Collection[Digest]) -> Index:
+        """This index without the manifests and their tags."""
+        kept = {key: entry for key, entry in self.manifests.items() if key not in digests}
+        return Index(kept, {tag: target for tag, target in self.tags.items() if target not in digests})
 
     def without_tag(self, tag: Tag) -> Index:
         """This index without the tag."""
@@ -251,26 +254,31 @@ class IndexedStorage(abc.ABC):
                 guard(self._replaced(name, manifest.digest, tags))
             if complete:
                 self._check_complete(name, manifest)
-            repository = self._repository(name)
-            entry = repository.index.manifests.get(manifest.digest)
-            content = (
-                entry.content
-                if entry and entry.content.exists()
-                else self._keep_manifest(name, manifest.digest, manifest.content)
-            )
-            index = repository.index.with_manifest(Entry.of(manifest, content), tags)
-            self._save_index(name, index)
-            repository.index = index
+            self.put_manifests(name, [(manifest, tags)])
+
+    def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
+        """Store manifests, whatever they name, and point the tags of each at it, all in one step."""
+        with self._lock:
+            known = self._repository(name).index
+            entries = [(self._entry(name, known, manifest), tags) for manifest, tags in manifests]
+            self._replace_index(name, known.with_manifests(entries))
 
     def delete_manifest(self, name: Name, digest: Digest) -> bool:
         """Delete a manifest and every tag that points to it."""
         with self._lock:
+            known = digest in self._index(name).manifests
+            self.delete_manifests(name, [digest])
+            return known
+
+    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
+        """Delete those manifests that are there, and every tag that points to one of them, all in one step."""
+        with self._lock:
             index = self._index(name)
-            if digest not in index.manifests:
-                return False
-            self._replace_index(name, index.without_manifest(digest))
-            self._drop_manifest(name, digest)
-            return True
+            gone = index.manifests.keys() & set(digests)
+            if gone:
+                self._replace_index(name, index.without_manifests(gone))
+            for digest in gone:
+                self._drop_manifest(name, digest)
 
     def delete_tag(self, name: Name, tag: Tag) -> bool:
         """Delete a tag and leave the manifest."""
@@ -286,10 +294,22 @@ class IndexedStorage(abc.ABC):
         repository = self._repositories.get(name)
         return sorted(repository.index.tags) if repository else None
 
+    def has_tags(self, name: Name) -> bool:
+        """Whether a repository has a tag."""
+        return bool(self._index(name).tags)
+
+    def targets(self, name: Name) -> dict[Tag, Digest]:
+        """What each tag of a repository points to, the tags in ASCII order."""
+        return dict(sorted(self._index(name).tags.items()))
+
     def manifests(self, name: Name) -> list[Digest] | None:
         """The digests of all manifests of a repository, sorted; None if there is no such repository."""
         repository = self._repositories.get(name)
         return sorted(repository.index.manifests) if repository else None
+
+    def has_manifests(self, name: Name) -> bool:
+        """Whether a repository has a manifest."""
+        return bool(self._index(name).manifests)
 
     def referrers(
         self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
@@ -318,6 +338,13 @@ class IndexedStorage(abc.ABC):
     def _index(self, name: Name) -> Index:
         repository = self._repositories.get(name)
         return repository.index if repository else Index()
+
+    def _entry(self, name: Name, index: Index, manifest: Manifest) -> Entry:
+        """The entry of a manifest whose bytes are kept, unless they are there already."""
+        known = index.manifests.get(manifest.digest)
+        if known and known.content.exists():
+            return Entry.of(manifest, known.content)
+        return Entry.of(manifest, self._keep_manifest(name, manifest.digest, manifest.content))
 
     def _replaced(self, name: Name, digest: Digest, tags: Collection[Tag]) -> Digest | None:
         index = self._index(name)

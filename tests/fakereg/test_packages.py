@@ -255,6 +255,8 @@ def test_what_is_kept_of_deletions_is_bounded() -> None:
     deletions.add(larger := _deletion(size=41 << 20))
     assert deletions.versions(package) == [larger]
     assert large not in deletions.versions(package)
+    deletions.add(_deletion(size=65 << 20))
+    assert deletions.versions(package) == [larger]
 
 
 def test_settings_of_an_owner_are_checked(ghes: Ghes) -> None:

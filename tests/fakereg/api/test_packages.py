@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakereg.names import Digest, Name
-from fakereg.storage.base import StorageError
+from fakereg import deletions, package_deletion
+from fakereg.names import Digest, Name, Tag
+from fakereg.storage.base import StorageError, StoredManifest
 from fakereg.storage.memory import MemoryStorage
 from tests.fakereg.client import index
 from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
@@ -437,16 +439,22 @@ def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: Ho
 
 
 class Failing(MemoryStorage):
-    """Does not delete a second manifest."""
+    """Deletes no manifests at first, and counts how often one is read."""
 
-    deletions = 0
+    failed = False
+    read = 0
 
-    def delete_manifest(self, name: Name, digest: Digest) -> bool:
-        """Delete a manifest, or not."""
-        self.deletions += 1
-        if self.deletions == 2:
+    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
+        """Delete manifests, or not."""
+        if not self.failed:
+            self.failed = True
             raise StorageError("the disk is read-only")
-        return super().delete_manifest(name, digest)
+        super().delete_manifests(name, digests)
+
+    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
+        """Read a manifest."""
+        self.read += 1
+        return super().manifest(name, reference)
 
 
 @pytest.mark.row("GHD-30")
@@ -464,6 +472,22 @@ def test_a_deletion_that_fails_changes_nothing(ghes: Ghes) -> None:
     assert api.delete(CONTAINER).status_code == 204
     assert api.post(f"{CONTAINER}/restore").status_code == 204
     assert api.get(f"{CONTAINER}/versions").get_json() == before
+
+
+def test_what_is_too_large_to_be_kept_is_not_read_either(ghes: Ghes, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = ghes.registry.sites.of_type("container")
+    assert site is not None
+    site.storage = storage = Failing()
+    storage.failed = True
+    for tag in ("1.0", "2.0", "3.0"):
+        ghes.containers().publish(NAME, tag, layer=tag.encode())
+    for module in (deletions, package_deletion):
+        monkeypatch.setattr(module, "BYTES_LIMIT", 1)
+    before = storage.read
+    assert ghes.api().delete(CONTAINER).status_code == 204
+    assert storage.read == before + 1
+    assert ghes.api().get(CONTAINER).status_code == 404
+    assert ghes.api().post(f"{CONTAINER}/restore").status_code == 404
 
 
 # Conflicts, hosts, paths.
