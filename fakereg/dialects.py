@@ -137,7 +137,9 @@ class Dialect:
         "open: whoever authenticates may do everything; repository, package: as GitHub's two registries have it",
         choices=("open", "repository", "package"),
     )
-    anonymous_pull: bool = _setting(False, "with rights=open: pulls without credentials")
+    anonymous_pull: bool = _setting(
+        False, "with rights=open: pulls without credentials; docker then cannot push with auth=basic"
+    )
     credentials: tuple[str, ...] = _setting(tuple(Kind), "kinds of credentials that count, by `|`", choices=tuple(Kind))
     check_user: bool = _setting(True, "a personal token needs the login of its user beside it")
     write_includes_read: bool = _setting(True, "the scope write:packages includes read:packages")
