@@ -11,7 +11,7 @@ from fakereg import Registry
 from fakereg.clock import ManualClock
 from fakereg.sample import SAMPLE_TOKENS
 from tests.fakereg.client import RegistryClient
-from tests.fakereg.ghes import Ghes
+from tests.fakereg.ghes import DOCKER_NAME, NAME, Ghes, HostClient
 
 ALL_SCOPES = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
 """octocat's token of the sample that may do everything."""
@@ -50,3 +50,11 @@ def ghes() -> Iterator[Ghes]:
     instance = Ghes()
     yield instance
     instance.registry.close()
+
+
+@pytest.fixture
+def api(ghes: Ghes) -> HostClient:
+    """A client of the API, with one image in each registry."""
+    ghes.docker().publish(DOCKER_NAME, "1.0")
+    ghes.containers().publish(NAME, "1.0")
+    return ghes.api()

@@ -17,6 +17,12 @@ from tests.fakereg.client import RegistryClient, descriptor, docker_image
 
 HOSTNAME = "ghes.test"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+DOCKER_NAME, DOCKER = "octo-org/service/monalisa", "/api/v3/orgs/octo-org/packages/docker/monalisa"
+"""An image of the Docker registry, and where the API has it; likewise of the Container registry."""
+
+NAME, CONTAINER = "octo-org/team/monalisa", "/api/v3/orgs/octo-org/packages/container/team%2Fmonalisa"
+LIST = "/api/v3/orgs/octo-org/packages"
+
 ALL = ("read:packages", "write:packages", "delete:packages", "repo")
 
 
@@ -94,3 +100,10 @@ class Ghes:
     def _client(self, subdomain: str, scheme: str, user: str, secret: str) -> HostClient:
         secret = secret or self.secret(user)
         return HostClient(self.registry, f"{subdomain}{HOSTNAME}", scheme=scheme, user=user, secret=secret)
+
+
+def titles(client: HostClient, path: str, **arguments: str) -> list[str]:
+    """The names of the packages in a list."""
+    response = client.get(path, query_string=arguments or None)
+    assert response.status_code == 200, response.text
+    return [package["name"] for package in response.get_json()]

@@ -1,0 +1,120 @@
+"""What the directory storage makes of image layouts that somebody else wrote, or wrote to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fakereg.manifest import Manifest
+from fakereg.names import Digest, Name
+from fakereg.storage.base import StorageError
+from fakereg.storage.contract_steps import A, image, index, push, pushed_image, read, stored
+from tests.test_storage import opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def _layout(folder: Path, name: str, *contents: bytes, index: object) -> Path:
+    """A layout as another tool writes it."""
+    layout = folder / "repositories" / name
+    (layout / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    for content in contents:
+        (layout / "blobs" / "sha256" / Digest.of(content).encoded).write_bytes(content)
+    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (layout / "index.json").write_text(index if isinstance(index, str) else json.dumps(index))
+    return layout
+
+
+def _entry(manifest: Manifest) -> dict[str, object]:
+    return {"mediaType": manifest.media_type, "digest": manifest.digest, "size": len(manifest.content)}
+
+
+def test_what_another_tool_adds_to_our_layout_is_served(folder: Path) -> None:
+    with opened(folder) as storage:
+        ours = pushed_image(storage, Name("app"), "ours")
+    child = image(Digest.of(b"config"), Digest.of(b"another layer"))
+    top = index(child.digest)
+    document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
+    document["manifests"].append(_entry(top))
+    _layout(folder, "app", b"config", b"another layer", child.content, top.content, index=document)
+    for _ in range(2):
+        with opened(folder) as storage:
+            for manifest in (ours, child, top):
+                assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
+            assert read(storage, Name("app"), Digest.of(b"another layer")) == b"another layer"
+            assert storage.blob_size(Name("app"), child.digest) is None
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "no json",
+        "[" * 100_000,
+        "[]",
+        {},
+        {"manifests": 5},
+        {"manifests": [5]},
+    ],
+    ids=str,
+)
+def test_a_broken_layout_is_left_alone_and_the_others_are_served(folder: Path, document: object) -> None:
+    layout = _layout(folder, "broken", b"content", index=document)
+    (folder / "repositories" / "file").touch()
+    (folder / "repositories" / "NO+NAME").mkdir()
+    with opened(folder) as storage:
+        push(storage, A, b"content")
+    with opened(folder) as storage:
+        assert storage.repositories() == [A]
+        with pytest.raises(StorageError, match="move it away"):
+            push(storage, Name("broken"), b"content")
+        storage.clear()
+    assert (layout / "blobs" / "sha256" / Digest.of(b"content").encoded).read_bytes() == b"content"
+
+
+def test_broken_entries_of_a_layout_are_left_out(folder: Path) -> None:
+    manifest = image(Digest.of(b"config"))
+    altered = image(Digest.of(b"config"), note="altered")
+    cycle = "sha256:" + "a" * 64
+    entries = [
+        _entry(manifest) | {"annotations": {"org.opencontainers.image.ref.name": "not a tag"}},
+        _entry(manifest) | {"annotations": "x"},
+        _entry(altered),
+        _entry(index(Digest(cycle))),
+        {"digest": cycle, "mediaType": "application/vnd.oci.image.index.v1+json"},
+        {"digest": "nothing"},
+        {},
+    ]
+    layout = _layout(folder, "app", b"config", manifest.content, altered.content, index={"manifests": entries})
+    (layout / "blobs" / "sha256" / altered.digest.encoded).write_bytes(b"{}")
+    (layout / "blobs" / "sha256" / ("a" * 64)).write_bytes(index(Digest(cycle)).content)
+    (layout / "blobs" / "sha256" / ("b" * 64)).symlink_to("/etc/hostname")
+    with opened(folder) as storage:
+        assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
+        assert storage.manifest(Name("app"), altered.digest) is None
+        assert storage.tags(Name("app")) == []
+        assert storage.open_blob(Name("app"), Digest("sha256:" + "b" * 64)) is None
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "{}",
+        "[]",
+        "no json",
+        '{"repository": "a", "algorithm": "sha256", "expiry": "x"}',
+        '{"repository": "a", "algorithm": "sha256", "expiry": 1, "deadline": "x"}',
+    ],
+)
+def test_a_broken_session_is_removed(folder: Path, description: str) -> None:
+    (folder / "uploads").mkdir(parents=True)
+    (folder / "uploads" / "id").write_bytes(b"bytes")
+    (folder / "uploads" / "id.json").write_text(description)
+    (folder / "uploads" / "folder").mkdir()
+    with opened(folder) as storage:
+        assert storage.upload(Name("a"), "id") is None
+    assert not list((folder / "uploads").iterdir())
