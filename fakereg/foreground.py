@@ -17,7 +17,8 @@ from fakereg.accounts import Accounts
 from fakereg.app import Registry
 from fakereg.sample import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER
 from fakereg.server import Server, tls_context
-from fakereg.sites import Site
+
+SAMPLE_SECRET = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
 
 GRACE = 5.0
 """Seconds that requests under way get when the server is told to stop."""
@@ -85,21 +86,16 @@ def _announcements(registry: Registry, *, with_sample: bool) -> list[str]:
         absent = set(map(id, registry.sites.all)) - {id(site) for site, _ in served}
         names = [site.dialect.name for site in registry.sites.all if id(site) in absent]
         lines += [f"{name} is not served: it needs subdomain isolation" for name in names]
-    if with_sample:
-        for site, host in served:
-            lines += _login(site, host)
+    asking = [(site, host) for site, host in served if with_sample and site.dialect.auth != "none"]
+    if asking:
+        lines.append("accounts are the sample of the README; log in and push with")
+    for site, host in asking:
+        image = f"{SAMPLE_USER if site.dialect.rights == 'package' else SAMPLE_REPOSITORY}/monalisa:1.0"
+        lines += [
+            f"  echo {SAMPLE_SECRET} | docker login {host} -u {SAMPLE_USER} --password-stdin",
+            f"  docker push {host}/{image}",
+        ]
     return lines
-
-
-def _login(site: Site, host: str) -> list[str]:
-    if site.dialect.auth == "none":
-        return []
-    secret = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
-    return [
-        "accounts are the sample of the README; log in and push with",
-        f"  echo {secret} | docker login {host} -u {SAMPLE_USER} --password-stdin",
-        f"  docker push {host}/{SAMPLE_REPOSITORY}/monalisa:1.0",
-    ]
 
 
 def _stop_signal() -> threading.Event:
