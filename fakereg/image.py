@@ -15,6 +15,9 @@ from fakereg.storage.base import Storage, StoredManifest
 CONFIG_LIMIT = 1 << 20
 """Bytes of a config that are read for labels; a larger one is taken to have none."""
 
+SHOWN_LIMIT = 128 << 10
+"""Bytes of a manifest that is read for API and pages, which show up to 100; of a larger one they list nothing."""
+
 _PREFIX = "org.opencontainers.image."
 _LENGTHS = {"source": 2048, "description": 512, "licenses": 256}
 
@@ -49,6 +52,12 @@ def parse(stored: StoredManifest) -> Manifest:
     return manifests.parse(stored.content, stored.media_type, stored.digest)
 
 
+def shown(stored: StoredManifest) -> Manifest:
+    """The same for API and pages: without descriptors and annotations if it is over the limit."""
+    small = len(stored.content) <= SHOWN_LIMIT
+    return parse(stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
+
+
 def labels(storage: Storage, name: Name, manifest: Manifest) -> Labels:
     """The labels of an image, or the annotations of an index. Whatever is no text counts as missing."""
     found = manifest.annotations if manifest.media_type in INDEXES else _config_labels(storage, name, manifest)
@@ -58,7 +67,7 @@ def labels(storage: Storage, name: Name, manifest: Manifest) -> Labels:
 
 def platforms(manifest: Manifest) -> list[Platform]:
     """The children of an index."""
-    entries = json.loads(manifest.content).get("manifests", []) if manifest.media_type in INDEXES else []
+    entries = json.loads(manifest.content)["manifests"] if manifest.manifests else []
     names = [_platform(entry.get("platform")) for entry in entries]
     return [Platform(name, child.digest) for name, child in zip(names, manifest.manifests, strict=True)]
 

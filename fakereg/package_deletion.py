@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from fakereg import image
 from fakereg.deletions import BYTES_LIMIT, Deleted, Kept
+from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.packages import DOCKER, Package, Packages, Version, tags_by_digest, version_names
 from fakereg.sites import Site
@@ -45,12 +46,12 @@ def delete_version(packages: Packages, site: Site, package: Package, version: Ve
 
 def restore_package(packages: Packages, site: Site, deleted: Deleted) -> None:
     """Undo the deletion of a package; raise NameTaken."""
-    package = deleted.package
+    package, content = deleted.package, _parsed(deleted)
     with packages.lock:
         packages.check_settled(package.name)
         if version_names(site, package.name):
             raise NameTaken
-        _put_back(site, package.name, deleted.content)
+        _put_back(site, package.name, content)
         package.versions = {version.name: version for version in deleted.versions}
         packages.adopt(package)
         packages.deleted.remove(deleted)
@@ -58,12 +59,12 @@ def restore_package(packages: Packages, site: Site, deleted: Deleted) -> None:
 
 def restore_version(packages: Packages, site: Site, deleted: Deleted) -> None:
     """Undo the deletion of a version, with those of its tags that are free; raise NameTaken."""
-    package, (version,) = deleted.package, deleted.versions
+    package, (version,), content = deleted.package, deleted.versions, _parsed(deleted)
     with packages.lock:
         packages.check_settled(package.name)
         if version.name in version_names(site, package.name):
             raise NameTaken
-        _put_back(site, package.name, deleted.content)
+        _put_back(site, package.name, content)
         package.versions[version.name] = version
         packages.deleted.remove(deleted)
 
@@ -92,7 +93,13 @@ def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
             site.storage.delete_tag(name, tag)
 
 
-def _put_back(site: Site, name: Name, content: Iterable[Kept]) -> None:
+def _parsed(deleted: Deleted) -> list[tuple[Manifest, Collection[Tag]]]:
+    """What was deleted; parsed before others have to wait, since it may be much."""
+    return [(image.parse(kept.manifest), kept.tags) for kept in deleted.content]
+
+
+def _put_back(site: Site, name: Name, content: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
     taken = set(site.storage.tags(name) or ())
-    free = [(image.parse(kept.manifest), [tag for tag in kept.tags if tag not in taken]) for kept in content]
-    site.storage.put_manifests(name, free)
+    site.storage.put_manifests(
+        name, [(manifest, [tag for tag in tags if tag not in taken]) for manifest, tags in content]
+    )

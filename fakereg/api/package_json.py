@@ -105,7 +105,7 @@ def _metadata(package: Package, version: Version, tags: Mapping[Digest, Collecti
 def _labels(shelf: Shelf, package: Package, version: Version) -> image.Labels:
     reference = Tag(version.name) if package.type == DOCKER else Digest(version.name)
     stored = shelf.site.storage.manifest(package.name, reference)
-    return image.labels(shelf.site.storage, package.name, image.parse(stored)) if stored else image.Labels()
+    return image.labels(shelf.site.storage, package.name, image.shown(stored)) if stored else image.Labels()
 
 
 def _owner(call: Call, login: str) -> dict[str, Any]:

@@ -36,13 +36,17 @@ class PackageView:
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """A version; `command` pulls it, and is empty where the registry is not served."""
+    """A version; `command` pulls it, and is empty where the registry is not served.
+
+    If it is not `listed` its manifest is too large for what is in it to be shown.
+    """
 
     id: int
     tags: Sequence[str]
     digest: str
     media_type: str
     size: int
+    listed: bool
     large: bool
     downloads: int
     created_at: str
@@ -93,7 +97,7 @@ def _view(shelf: Shelf, package: Package, version: Version, tags: Mapping[Digest
     stored = shelf.site.storage.manifest(package.name, reference)
     if not stored:
         return None
-    manifest, notice = image.parse(stored), shelf.site.dialect.image_size_notice
+    manifest, notice = image.shown(stored), shelf.site.dialect.image_size_notice
     shown = [version.name] if package.type == DOCKER else list(tags.get(stored.digest, ()))
     size = image.size(manifest)
     return VersionView(
@@ -102,6 +106,7 @@ def _view(shelf: Shelf, package: Package, version: Version, tags: Mapping[Digest
         digest=stored.digest,
         media_type=stored.media_type,
         size=size,
+        listed=len(stored.content) <= image.SHOWN_LIMIT,
         large=0 < notice < size,
         downloads=version.downloads,
         created_at=time_text(version.created_at),

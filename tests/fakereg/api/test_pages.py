@@ -20,6 +20,7 @@ from tests.fakereg.ghes import DOCKER_LAYER, HOSTNAME, Ghes, HostClient
 DOCKER_NAME = "octo-org/service/monalisa"
 NAME = "octo-org/team/monalisa"
 CONTAINER = "/orgs/octo-org/packages/container/package/team%2Fmonalisa"
+API = "/api/v3/orgs/octo-org/packages/container/team%2Fmonalisa"
 LABEL = "org.opencontainers.image."
 
 
@@ -149,6 +150,24 @@ def test_a_large_image_is_marked(ghes: Ghes, web: HostClient) -> None:
     assert "is large" not in page(web, docker_path(ghes)).text
     ghes.registry.configure(registry="github-docker", image_size_notice=6)
     assert "is large" in page(web, docker_path(ghes)).text
+
+
+def test_of_a_manifest_that_is_too_large_nothing_is_listed(ghes: Ghes, web: HostClient) -> None:
+    client, labels = ghes.containers(), {LABEL + "description": "a text"}
+    config = client.push_blob(NAME, json.dumps({"config": {"Labels": labels}}).encode())
+    layer = descriptor(DOCKER_LAYER, client.push_blob(NAME, b"layer"), 5)
+    digests = []
+    for count in (1, 2000):
+        client.put_manifest(NAME, "1.0", docker_image(config, *[layer] * count))
+        (newest, *_) = ghes.api().get(f"{API}/versions").get_json()
+        assert newest.get("description") == ("a text" if count == 1 else None)
+        digests.append(newest["name"])
+    client.put_manifest(NAME, "multi", index(*[digests[0]] * 2000))
+    shown = page(web, CONTAINER)
+    assert shown.text.count("too large to be listed") == 2
+    assert "1 layer" in shown.text
+    assert "2000" not in shown.text
+    assert all(digest in shown.text for digest in digests)
 
 
 @pytest.mark.row("GHD-30")
