@@ -12,7 +12,7 @@ from fakereg.manifest import INDEXES, Manifest
 from fakereg.names import Digest, Name
 from fakereg.storage.base import Storage, StoredManifest
 
-CONFIG_LIMIT = 1 << 20
+CONFIG_LIMIT = 256 << 10
 """Bytes of a config that are read for labels; a larger one is taken to have none."""
 
 SHOWN_LIMIT = 128 << 10

@@ -211,6 +211,14 @@ def test_a_registry_without_packages_has_none() -> None:
 DOCUMENTS = st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
 
+@pytest.mark.row("GHC-09")
+@pytest.mark.parametrize(("blanks", "linked"), [(200 << 10, "octo-org/service"), (256 << 10, "")])
+def test_a_config_that_is_too_large_has_no_labels(ghes: Ghes, blanks: int, linked: str) -> None:
+    labels = {SOURCE: f"https://{HOSTNAME}/octo-org/service", "note": " " * blanks}
+    ghes.containers().publish(NAME, "1.0", labels=labels)
+    assert ghes.package("container", NAME).repository == linked
+
+
 @given(st.binary(max_size=200) | DOCUMENTS.map(json.dumps).map(str.encode))
 def test_a_config_that_is_anything_has_no_labels(content: bytes) -> None:
     ghes = Ghes()
