@@ -184,8 +184,6 @@ class Accounts:
         self.tokens = dict(other.tokens)
         self._digests = dict(other._digests)
 
-    # Who there is.
-
     def add_user(self, login: str, *, password: str | None = None) -> None:
         """Add a personal account."""
         login = _login(login)
@@ -231,8 +229,6 @@ class Accounts:
             granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
             self.packages[name] = PackageSettings(Visibility.parse(visibility), granted, repository.lower())
 
-    # Secrets.
-
     def add_classic_token(
         self, user: str, scopes: Iterable[str] = (), *, expires: float | None = None, secret: str | None = None
     ) -> str:
@@ -256,9 +252,13 @@ class Accounts:
             Kind.ACTIONS, ACTIONS_USER, secret, expires=expires, repository=repository, packages=permission
         )
 
+    def token_id(self, secret: str) -> str:
+        """The id of the token with this secret; the empty text if there is none."""
+        return self._digests.get(_digest(secret), "")
+
     def revoke(self, secret: str) -> bool:
         """Let a token count no more; whether there was one with this secret."""
-        return self.revoke_id(self._digests.get(_digest(secret), ""))
+        return self.revoke_id(self.token_id(secret))
 
     def revoke_id(self, id: str) -> bool:
         """Let the token with this id count no more; whether there was one."""
@@ -289,8 +289,6 @@ class Accounts:
             self.tokens[id] = Token(id, kind, user, scopes, expires, repository, packages)
             self._digests[_digest(secret)] = id
         return secret
-
-    # Questions.
 
     def authenticate(
         self, user: str, secret: str, *, kinds: Collection[str] = tuple(Kind), check_user: bool = True

@@ -30,7 +30,7 @@ def get_accounts(call: Call) -> Response:
 
 
 def patch_accounts(call: Call) -> Response:
-    """Add to the accounts what a configuration file could hold, all or nothing; answers the tokens' secrets."""
+    """Add to the accounts what a configuration file could hold, all or nothing; answers the tokens' secrets and ids."""
     document = _document(call)
     if unknown := set(document) - set(config.ACCOUNTS):
         raise _invalid(f"{min(unknown)!r} is unknown; known are {', '.join(config.ACCOUNTS)}")
@@ -38,7 +38,8 @@ def patch_accounts(call: Call) -> Response:
         secrets = config.add_accounts(call.instance.accounts, document)
     except ValueError as problem:
         raise _invalid(str(problem)) from None
-    return json_response({"secrets": secrets})
+    ids = [call.instance.accounts.token_id(secret) for secret in secrets]
+    return json_response({"secrets": secrets, "ids": ids})
 
 
 def delete_token(call: Call, id: str) -> Response:
@@ -109,7 +110,10 @@ def patch_package(call: Call, *parts: str) -> Response:
 
 def post_migration(call: Call) -> Response:
     """Move the Docker registry's images of `organizations`, by default of all, to the Container registry."""
-    organizations = _document(call).get("organizations", [])
+    document = _document(call)
+    if unknown := set(document) - {"organizations"}:
+        raise _invalid(f"{min(unknown)!r} is unknown; known is organizations")
+    organizations = document.get("organizations", [])
     if not isinstance(organizations, list) or not all(isinstance(name, str) for name in organizations):
         raise _invalid("organizations is not a list of texts")
     try:

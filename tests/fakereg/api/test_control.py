@@ -143,8 +143,9 @@ def test_accounts_are_added_and_shown_without_their_secrets(client: RegistryClie
 
 
 def test_a_token_is_revoked_by_its_id(client: RegistryClient) -> None:
-    (secret,) = patch(client, "accounts", {"tokens": [{"user": "hubot"}]}).get_json()["secrets"]
-    id = client.get("/_fakereg/accounts").get_json()["tokens"][-1]["id"]
+    made = patch(client, "accounts", {"tokens": [{"user": "hubot"}]}).get_json()
+    (secret,), (id,) = made["secrets"], made["ids"]
+    assert id == client.get("/_fakereg/accounts").get_json()["tokens"][-1]["id"]
     assert client.registry.accounts.authenticate("hubot", secret)
     assert client.delete(f"/_fakereg/tokens/{id}").status_code == 204
     assert client.registry.accounts.authenticate("hubot", secret) is None

@@ -128,6 +128,7 @@ def test_a_package_that_is_not_there_is_404(registry: Registry, name: str) -> No
 def test_a_migration_is_started(registry: Registry) -> None:
     push(registry, DOCKER, "octo-org/octo-service/web")
     assert control(registry, "POST", "migration", {"organizations": ["none"]}).status_code == 400
+    assert control(registry, "POST", "migration", {"organisations": ["octo-org"]}).status_code == 400
     assert control(registry, "POST", "migration", {"organizations": "octo-org"}).status_code == 400
     response = control(registry, "POST", "migration", {})
     assert response.get_json() == {"migrated": ["octo-org/octo-service/web"]}
