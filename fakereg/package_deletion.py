@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from fakereg import image
 from fakereg.deletions import BYTES_LIMIT, Deleted, Kept
+from fakereg.errors import Code, RegistryError
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
 from fakereg.packages import DOCKER, Package, Packages, Version, tags_by_digest, version_names
@@ -19,7 +20,7 @@ class NameTaken(Exception):
 def delete_package(packages: Packages, site: Site, package: Package, *, now: float) -> None:
     """Delete all versions of a package; the manifests are kept, the blobs stay in the repository."""
     with packages.lock:
-        packages.check_settled(package.name)
+        _check_current(packages, site, package)
         versions = tuple(packages.versions(site, package))
         digests = site.storage.manifests(package.name) or []
         content = tuple(_content(site, package.name, digests))
@@ -34,7 +35,7 @@ def delete_version(packages: Packages, site: Site, package: Package, version: Ve
         if [*version_names(site, package.name)] == [version.name]:
             delete_package(packages, site, package, now=now)
             return
-        packages.check_settled(package.name)
+        _check_current(packages, site, package)
         if package.type == DOCKER:
             content = tuple(_remove_tag(site, package.name, Tag(version.name)))
         else:
@@ -61,12 +62,19 @@ def restore_version(packages: Packages, site: Site, deleted: Deleted) -> None:
     """Undo the deletion of a version, with those of its tags that are free; raise NameTaken."""
     package, (version,), content = deleted.package, deleted.versions, _parsed(deleted)
     with packages.lock:
-        packages.check_settled(package.name)
+        _check_current(packages, site, package)
         if version.name in version_names(site, package.name):
             raise NameTaken
         _put_back(site, package.name, content)
         package.versions[version.name] = version
         packages.deleted.remove(deleted)
+
+
+def _check_current(packages: Packages, site: Site, package: Package) -> None:
+    """Raise 503 while the package moves, 404 if it has gone since it was found: the name may be somebody else's now."""
+    packages.check_settled(package.name)
+    if packages.find(site, package.name) is not package:
+        raise RegistryError(Code.NAME_UNKNOWN, "Package not found.")
 
 
 def _until(site: Site, now: float) -> float:

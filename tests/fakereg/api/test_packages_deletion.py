@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import pytest
 
 from fakereg import deletions, package_deletion
+from fakereg.errors import RegistryError
 from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import StorageError, StoredManifest
 from fakereg.storage.memory import MemoryStorage
@@ -213,3 +214,27 @@ def test_what_is_too_large_to_be_kept_is_not_read_either(ghes: Ghes, monkeypatch
     assert storage.read == before + 1
     assert ghes.api().get(CONTAINER).status_code == 404
     assert ghes.api().post(f"{CONTAINER}/restore").status_code == 404
+
+
+@pytest.mark.row("GHD-30")
+def test_a_deletion_that_comes_too_late_spares_the_next_package_of_that_name(ghes: Ghes, api: HostClient) -> None:
+    """A request has found a package; before it changes anything somebody deletes that and publishes another."""
+    ghes.containers().publish(NAME, "2.0", layer=b"another")
+    packages, site = ghes.registry.packages, ghes.registry.sites.of_type("container")
+    assert site is not None
+    package = ghes.package("container", NAME)
+    new, old = packages.versions(site, package)
+    package_deletion.delete_version(packages, site, package, old, now=0)
+    (deleted,) = packages.deleted.versions(package)
+    assert api.delete(CONTAINER).status_code == 204
+    ghes.containers("hubot").publish(NAME, "2.0", layer=b"another")
+    late: list[Callable[[], None]] = [
+        lambda: package_deletion.delete_package(packages, site, package, now=0),
+        lambda: package_deletion.delete_version(packages, site, package, new, now=0),
+        lambda: package_deletion.restore_version(packages, site, deleted),
+    ]
+    for step in late:
+        with pytest.raises(RegistryError) as refusal:
+            step()
+        assert refusal.value.status == 404
+    assert ghes.containers("hubot").get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["2.0"]
