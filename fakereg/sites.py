@@ -119,13 +119,12 @@ class Sites:
         """What the host that was asked serves; raise 421 (or 404) for one that is not ours."""
         if not self.hostname:
             return self._everything
-        match = _HOST.fullmatch(asked_host(request))
-        name = match["name"].lower().rstrip(".") if match else ""
-        if name not in self._faces:
+        face = self._face(asked_host(request))
+        if not face:
             known = ", ".join(self._faces)
             message = f"there is no registry at this host; there is {known}"
             raise RegistryError(Code.UNSUPPORTED, message, status=self._unknown_host_status)
-        return self._faces[name]
+        return face
 
     def host(self, site: Site | None, request: Request) -> str:
         """Where clients find a registry, or the API and pages for None, with the port that the request came to.
@@ -142,9 +141,19 @@ class Sites:
         names = (name for name, face in self._faces.items() if face.registry and face.site is site)
         return next((name + port for name in names), "")
 
+    def of_service(self, service: str) -> Site | None:
+        """The registry that takes tokens for a service, if it is one of these."""
+        face = self._face(service)
+        at_host = face.site if face and face.registry else None
+        return next((site for site in self.all if service and site.dialect.service == service), at_host)
+
     def of_type(self, package_type: str) -> Site | None:
         """The registry whose images are packages of that type."""
         return next((site for site in self.all if site.dialect.package_type == package_type), None)
+
+    def _face(self, host: str) -> Face | None:
+        match = _HOST.fullmatch(host)
+        return self._faces.get(match["name"].lower().rstrip(".")) if match else None
 
     def _host_of(self, dialect: Dialect) -> str:
         if self.isolation and dialect.subdomain:

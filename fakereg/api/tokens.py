@@ -35,7 +35,7 @@ def get(call: Call) -> Response:
         identity = auth.basic_identity(call)
     if identity is None:
         raise _denied(call)
-    service = _service(arguments.get("service") or auth.service(call))
+    service = _service(call, arguments.get("service") or auth.service(call))
     access = _granted(call, identity, " ".join(arguments.getlist("scope")))
     document = _access_token(call, identity, service, access)
     if arguments.get("offline_token") == "true":
@@ -46,7 +46,7 @@ def get(call: Call) -> Response:
 def post(call: Call) -> Response:
     """An access token for a password or a refresh token, as OAuth 2.0 asks for it."""
     form = _form(call)
-    service = _service(_required(form, "service"))
+    service = _service(call, _required(form, "service"))
     _required(form, "client_id")
     identity = _by_grant(call, form, service)
     access = _granted(call, identity, form.get("scope", ""))
@@ -59,9 +59,12 @@ def post(call: Call) -> Response:
     return json_response(document, Cache_Control="no-store")
 
 
-def _service(text: str) -> str:
+def _service(call: Call, text: str) -> str:
+    """The service that a token is asked for; raise 400 for another registry here, which has rights of its own."""
     if len(text) > _SERVICE_CHARACTERS:
         raise RegistryError(Code.UNSUPPORTED, f"service is longer than {_SERVICE_CHARACTERS} characters", status=400)
+    if text != auth.service(call) and call.instance.sites.of_service(text) not in (None, call.site):
+        raise RegistryError(Code.UNSUPPORTED, "tokens for this service are issued at its own host", status=400)
     return text
 
 

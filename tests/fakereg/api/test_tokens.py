@@ -306,3 +306,27 @@ def test_whatever_is_asked_it_is_answered(
     data = encodable({"grant_type": "password", **fields}) if body is None else body
     for response in (client.get("/token", query_string=encodable(more)), client.post("/token", data=data)):
         assert response.status_code in {200, 400, 401, 403}
+
+
+@pytest.mark.parametrize(
+    ("service", "status"),
+    [
+        ("open.ghes.test", 200),
+        ("elsewhere.test", 200),
+        ("strict.ghes.test", 400),
+        ("Strict.ghes.test.:8080", 400),
+        ("named", 400),
+    ],
+)
+def test_no_registry_issues_tokens_for_another_one_beside_it(service: str, status: int) -> None:
+    """They may sign with one key, but what a user may do in one says nothing of the other."""
+    dialects = [
+        "oci,auth=bearer,rights=open,subdomain=open",
+        "oci-1.1,auth=bearer,rights=repository,subdomain=strict",
+        "oci-1.0,auth=bearer,rights=repository,subdomain=named,service=named",
+    ]
+    client = RegistryClient(Registry(dialect=dialects, hostname="ghes.test"))
+    query, base_url = {"service": service}, "http://open.ghes.test"
+    assert client.get("/token", query_string=query, base_url=base_url).status_code == status
+    form = {**query, "client_id": "test", "grant_type": "password", "username": "hubot", "password": "hubot-password"}
+    assert client.post("/token", data=form, base_url=base_url).status_code == status
