@@ -114,9 +114,9 @@ class LogToStderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        line = (self.format(record) + "\n").encode(errors="backslashreplace")
+        line = self.format(record).encode(errors="backslashreplace")[: select.PIPE_BUF - 1] + b"\n"
         stderr = sys.stderr.fileno()
         room = select.poll()
         room.register(stderr, select.POLLOUT)
         if room.poll(0):
-            os.write(stderr, line[: select.PIPE_BUF])
+            os.write(stderr, line)

@@ -190,7 +190,11 @@ def asked_host(request: Request) -> str:
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
 
+def scheme(request: Request) -> str:
+    """The scheme that was asked with; a proxy may say anything."""
+    return "https" if request.scheme == "https" else "http"
+
+
 def origin(request: Request) -> str:
     """Scheme and host that were asked, as URLs of ours begin."""
-    scheme = "https" if request.scheme == "https" else "http"  # a proxy may say anything
-    return f"{scheme}://{asked_host(request)}"
+    return f"{scheme(request)}://{asked_host(request)}"

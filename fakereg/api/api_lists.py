@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fakereg.errors import Code, RegistryError
-from fakereg.sites import asked_host
+from fakereg.sites import origin
 from fakereg.wsgi import Call, path_segments
 
 DOCUMENTATION = "https://docs.github.com/rest/packages/packages"
@@ -53,4 +53,4 @@ def _address(call: Call, number: int) -> str:
     path = "/".join(quote(segment, safe="") for segment in path_segments(call.request))
     arguments = [(name, text) for name, text in call.request.args.items(multi=True) if name != "page"]
     query = urlencode([*arguments, ("page", str(number))], errors="replace")
-    return f"{call.request.scheme}://{asked_host(call.request)}{path}?{query}"
+    return f"{origin(call.request)}{path}?{query}"

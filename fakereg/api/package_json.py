@@ -14,6 +14,7 @@ from fakereg.api.package_access import Shelf
 from fakereg.deletions import Deleted
 from fakereg.names import Digest, Tag
 from fakereg.packages import DOCKER, Package, Version
+from fakereg.sites import scheme
 from fakereg.wsgi import Call
 
 API = "/api/v3"
@@ -88,7 +89,7 @@ def package_url(call: Call, package: Package) -> str:
 
 def web_url(call: Call) -> str:
     """Where API and pages are: scheme and host."""
-    return f"{call.request.scheme}://{call.instance.sites.host(None, call.request)}"
+    return f"{scheme(call.request)}://{call.instance.sites.host(None, call.request)}"
 
 
 def time_text(seconds: float) -> str:

@@ -43,6 +43,18 @@ def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Si
     assert "hidden" not in log
 
 
+def test_a_line_of_the_log_that_is_cut_ends_nevertheless() -> None:
+    process = start()
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    for path in ("a" * 10_000, "short"):
+        urllib3.request("GET", f"{url}/{path}")
+    process.terminate()
+    long, short = process.communicate(timeout=20)[1].splitlines()
+    assert "/aaa" in long
+    assert '"GET /short"' in short
+
+
 def test_quiet_logs_no_request() -> None:
     process = start("--quiet")
     assert process.stdout

@@ -284,6 +284,17 @@ def test_the_api_is_at_the_host_of_the_instance(ghes: Ghes, api: HostClient) -> 
         assert response.status_code == 404
 
 
+def test_a_proxy_cannot_make_other_links_than_those_of_the_web() -> None:
+    ghes = Ghes(trust_proxy=True)
+    ghes.containers().publish(NAME, "1.0")
+    ghes.containers().publish("octo-org/other", "1.0")
+    headers = {"X-Forwarded-Proto": "javascript"}
+    response = ghes.api().get(f"{LIST}?package_type=container&per_page=1", headers=headers)
+    (package,) = response.get_json()
+    assert package["html_url"].startswith(f"http://{HOSTNAME}/")
+    assert response.headers["Link"].startswith(f"<http://{HOSTNAME}/")
+
+
 def test_without_a_hostname_everything_is_at_one_host() -> None:
     ghes = Ghes(dialect="github-container", hostname="")
     client = HostClient(ghes.registry, "localhost:5000", scheme="Bearer", user="octocat", secret=ghes.secret("octocat"))
