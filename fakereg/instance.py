@@ -169,10 +169,16 @@ class Instance:
             site.dialect = changed
 
     def reset(self) -> None:
-        """Forget all content, the journal and who asked how often; accounts and settings stay."""
-        for site in self.sites.all:
-            site.storage.clear()
-        self.packages.clear()
+        """Forget all content, the journal and who asked how often; accounts and settings stay.
+
+        Raise ValueError while images move.
+        """
+        with self.packages.lock:
+            if self.packages.moving:
+                raise ValueError("a migration is under way")
+            for site in self.sites.all:
+                site.storage.clear()
+            self.packages.clear()
         self.journal.clear()
         self.rates.clear()
 

@@ -155,6 +155,8 @@ def _moved(instance: Instance, old: Site, package: Package, copied: Mapping[Dige
     moved = replace(package, type=CONTAINER, roles={}, versions={})
     inherit(moved, instance.accounts)
     for digest, tags in copied.items():
+        if not known.keys() >= set(tags):  # by a deletion through the registry that was under way already
+            raise StorageError(f"{package.name} has changed while it was copied; nothing was migrated")
         moved.versions[digest] = _merged(digest, [known[tag] for tag in tags])
     return moved
 

@@ -85,7 +85,10 @@ def delete_journal(call: Call) -> Response:
 def post_reset(call: Call) -> Response:
     """Forget all content and the journal; accounts and settings stay."""
     _require_secret(call)
-    call.instance.reset()
+    try:
+        call.instance.reset()
+    except ValueError as problem:
+        raise _invalid(str(problem)) from None
     return empty_response(204)
 
 

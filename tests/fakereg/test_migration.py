@@ -218,6 +218,24 @@ def test_a_failure_in_the_middle_leaves_nothing(ghes: Ghes, failing: Failing) ->
     assert "2.0" in content(ghes, "container")["tags"]
 
 
+def test_no_reset_comes_between(ghes: Ghes, failing: Failing) -> None:
+    def reset() -> None:
+        with pytest.raises(ValueError, match="under way"):
+            ghes.registry.reset()
+
+    failing.at_bad = reset
+    assert ghes.registry.migrate() == [NAME, SITE]
+    assert content(ghes, "container") == content(ghes, "docker")
+
+
+def test_a_tag_that_is_deleted_meanwhile_ends_the_migration(ghes: Ghes, failing: Failing) -> None:
+    """A deletion through the registry, if it began before, does not wait."""
+    failing.at_bad = lambda: ghes.registry.sites.all[0].storage.delete_tag(Name(SITE), Tag("bad"))
+    with pytest.raises(StorageError, match="has changed"):
+        ghes.registry.migrate()
+    assert content(ghes, "container") == {"tags": {}, "blobs": []}
+
+
 def test_no_push_is_lost_while_images_move(ghes: Ghes, failing: Failing) -> None:
     seen: list[tuple[int, str | None]] = []
     docker, containers, api = ghes.docker(), ghes.containers(), ghes.api()
