@@ -121,6 +121,19 @@ def test_afterwards_a_package_has_its_own_rights_at_both_hosts(ghes: Ghes) -> No
     assert mona.publish("octo-org/service/new", "1.0")  # where there is nothing, the role on the repository decides
 
 
+@pytest.mark.parametrize("format", ["opaque", "ES256"])
+def test_tokens_of_the_docker_registry_have_the_same_rights(format: str) -> None:
+    ghes = Ghes(dialect=[f"github-docker,auth=bearer,token_format={format}", "github-container"])
+    ghes.registry.migrate()
+    ghes.containers("hubot").publish("octo-org/site/secret", "1.0")
+    form = {"service": "test", "client_id": "test", "grant_type": "password"}
+    form["scope"] = "repository:octo-org/site/secret:pull"
+    for user, granted in (("mona", ""), ("octocat", "pull")):
+        credentials = {"username": user, "password": ghes.secret(user)}
+        issued = ghes.stranger("docker.").post("/token", data={**form, **credentials}).get_json()
+        assert issued["scope"] == f"repository:octo-org/site/secret:{granted}"
+
+
 @pytest.mark.parametrize(("name", "source"), [(NAME, OWN), (OWN, SITE)])
 def test_no_blob_is_mounted_from_one_registry_into_the_other(ghes: Ghes, name: str, source: str) -> None:
     """Each registry may have content under the other one's name: from before the migration, or by chance."""
