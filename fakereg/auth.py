@@ -200,7 +200,8 @@ def _require(call: Call, action: str, name: Name) -> None:
     if caller.problem:
         raise caller.problem
     if not caller.identity.user and not caller.external:
-        raise unauthorized(call, dialect.authentication_text, scope=scope)
+        # A client that came with an anonymous token is told that a new one is no use: docker would try for a minute.
+        raise unauthorized(call, dialect.authentication_text, scope=scope, error="insufficient_scope")
     text = _denial_text(call, action, name)
     if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
         raise unauthorized(call, text, scope=scope, error="insufficient_scope")

@@ -83,6 +83,15 @@ def test_docker_without_a_login_pulls_where_everybody_may(
     assert bool(re.search(REFUSED, text)) != everybody_pulls, text
 
 
+def test_docker_without_a_login_is_refused_at_its_first_attempt_to_push(
+    stranger: Docker, server: Server, image: str
+) -> None:
+    text = stranger("push", image, ok=False).text
+    assert re.search(REFUSED, text), text
+    assert len(server.log("POST", "/uploads/")) <= len(SMALL), "it asks for each layer once at most"
+    assert not server.log(" 201 ")
+
+
 @pytest.mark.parametrize("secret", ["wrong", READ_TOKEN.replace("Read", "Lost")])
 def test_docker_does_not_log_in_with_a_wrong_secret(stranger: Docker, server: Server, secret: str) -> None:
     text = stranger.login(server.host, USER, secret, ok=False).text

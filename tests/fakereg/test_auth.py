@@ -145,3 +145,15 @@ def test_whatever_credentials_are_sent_they_are_an_error_of_the_client(
     response = RegistryClient(_REGISTRIES[dialect]).open(path, method=method, environ_overrides=environ)
     expected = {200} if path == "/v2/" and dialect == "github-docker" else set()
     assert response.status_code in expected | {400, 401, 403, 404, 405}
+
+
+def test_an_anonymous_token_is_told_that_it_grants_too_little(make_client: MakeClient) -> None:
+    client = make_client("oci,auth=bearer,anonymous_pull=true")
+    client.authorization = ""
+    scope = "repository:team/app:pull,push"
+    token = client.get(f"/token?scope={scope}").get_json()["token"]
+    uploads = "/v2/team/app/blobs/uploads/"
+    _, without = challenge(client.post(uploads))
+    _, fields = challenge(client.post(uploads, headers={"Authorization": f"Bearer {token}"}))
+    assert "error" not in without
+    assert fields == {**without, "error": "insufficient_scope", "scope": scope}
