@@ -9,8 +9,10 @@ import select
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from fakereg import config
 from fakereg.accounts import Accounts
@@ -30,8 +32,8 @@ def serve(options: argparse.Namespace) -> int:
     settings = config.settings(given=vars(options), environment=os.environ, file=file)
     accounts = _accounts(file)
     place = {name: settings.pop(name) for name in ("host", "port", "tls_cert", "tls_key")}
-    with_sample = accounts is None
-    return _run(Registry(accounts=accounts, **settings), place, with_sample=with_sample, quiet=options.quiet)
+    registry = Registry(accounts=accounts, **settings)
+    return _run(registry, place, lambda: _hints(registry, with_sample=accounts is None), quiet=options.quiet)
 
 
 def serve_tokens(options: argparse.Namespace) -> int:
@@ -43,7 +45,8 @@ def serve_tokens(options: argparse.Namespace) -> int:
     if options.write_cert:
         Path(options.write_cert).write_text(registry.sites.all[0].tokens.certificate or "", "ascii")
     place = {"host": options.host, "port": options.port, "tls_cert": options.tls_cert, "tls_key": options.tls_key}
-    return _run(registry, place, path="/token", with_sample=accounts is None, quiet=options.quiet)
+    hints = _token_hints(options, with_sample=accounts is None)
+    return _run(registry, place, lambda: hints, path="/token", quiet=options.quiet)
 
 
 def _accounts(file: dict[str, Any]) -> Accounts | None:
@@ -58,7 +61,10 @@ def _accounts(file: dict[str, Any]) -> Accounts | None:
     return accounts
 
 
-def _run(registry: Registry, place: dict[str, Any], *, path: str = "", with_sample: bool, quiet: bool) -> int:
+def _run(
+    registry: Registry, place: dict[str, Any], hints: Callable[[], list[str]], *, path: str = "", quiet: bool
+) -> int:
+    """Serve until told to stop. The first line of output, the URL with the path, is all that scripts read."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[LogToStderr()])
     logging.getLogger("fakereg.requests").disabled = quiet
     try:
@@ -67,8 +73,7 @@ def _run(registry: Registry, place: dict[str, Any], *, path: str = "", with_samp
         server.start()
         registry.host, registry.url = server.host, server.url
         stop = _stop_signal()
-        lines = [server.url + path, *_announcements(registry, with_sample=with_sample and not path)]
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join([server.url + path, *hints()]) + "\n")
         sys.stdout.flush()
         stop.wait()
         server.stop(grace=GRACE)
@@ -77,8 +82,20 @@ def _run(registry: Registry, place: dict[str, Any], *, path: str = "", with_samp
     return 0
 
 
-def _announcements(registry: Registry, *, with_sample: bool) -> list[str]:
-    """What a reader has to know beside the URL; scripts read no more than that, the first line."""
+def _token_hints(options: argparse.Namespace, *, with_sample: bool) -> list[str]:
+    """What somebody who configures a registry has to know beside the URL."""
+    certificate = options.write_cert or options.token_cert or "the certificate of --write-cert FILE"
+    lines = [
+        f"the registry wants this URL as its realm, the issuer {options.issuer}, any service,",
+        f"  and as root certificate bundle {certificate}",
+    ]
+    if with_sample:
+        lines.append(f"accounts are the sample of the README: log in as {SAMPLE_USER} with {SAMPLE_SECRET}")
+    return lines
+
+
+def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
+    """What somebody who wants to push has to know beside the URL."""
     lines = []
     served = registry.sites.addresses(registry.host)
     if registry.sites.hostname:
@@ -86,6 +103,8 @@ def _announcements(registry: Registry, *, with_sample: bool) -> list[str]:
         absent = set(map(id, registry.sites.all)) - {id(site) for site, _ in served}
         names = [site.dialect.name for site in registry.sites.all if id(site) in absent]
         lines += [f"{name} is not served: it needs subdomain isolation" for name in names]
+        line = " ".join((own_address(registry.url), *registry.sites.names))
+        lines.append(f"names that lead nowhere yet want a line of /etc/hosts: {line}")
     asking = [(site, host) for site, host in served if with_sample and site.dialect.auth != "none"]
     if asking:
         lines.append("accounts are the sample of the README; log in and push with")
@@ -96,6 +115,12 @@ def _announcements(registry: Registry, *, with_sample: bool) -> list[str]:
             f"  docker push {host}/{image}",
         ]
     return lines
+
+
+def own_address(url: str) -> str:
+    """The address, for /etc/hosts, at which its own machine finds the server of this URL."""
+    bound = urlsplit(url).hostname or ""
+    return {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
 
 
 def _stop_signal() -> threading.Event:

@@ -96,6 +96,11 @@ class Sites:
             if host:
                 self._faces[host] = Face(site, registry=True, tokens=True, web=host == self.hostname)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The host names that something is served at; none if every name will do."""
+        return tuple(self._faces) if self.hostname else ()
+
     def addresses(self, server: str) -> list[tuple[Site, str]]:
         """Each registry that is served, and where: the host with the port of `server`, which is HOST:PORT."""
         if not self.hostname:
