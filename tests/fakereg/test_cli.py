@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 import fakereg
 from fakereg import cli, dialects, foreground
+from tests.fakereg.conftest import ALL_SCOPES
 
 
 def start(
@@ -161,27 +162,26 @@ def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Pa
     path = tmp_path / "cert.pem"
     process = start("--write-cert", str(path), "--issuer", "me", command="token-server")
     assert process.stdout
-    realm, issuer, certificate, sample = (process.stdout.readline().strip() for _ in range(4))
+    realm = process.stdout.readline().strip()
     assert realm.endswith("/token")
     assert path.read_text().startswith("-----BEGIN CERTIFICATE-----")
     document = urllib3.request("GET", realm, fields={"service": "s", "scope": "repository:a:pull"}).json()
     assert document["token"].count(".") == 2
     assert urllib3.request("GET", realm.removesuffix("token") + "v2/").status == 404
-    assert "the issuer me, " in issuer
-    assert certificate.endswith(f"bundle {path}")
-    basic = urllib3.make_headers(basic_auth=f"octocat:{sample.split()[-1]}")
-    assert urllib3.request("GET", realm, headers=basic).status == 200
-    assert urllib3.request("GET", realm, headers=urllib3.make_headers(basic_auth="octocat:other")).status == 401
     process.terminate()
+    hints = process.stdout.read()
+    assert "the issuer me, " in hints
+    assert f"bundle {path}\n" in hints
+    assert f"log in as octocat with {ALL_SCOPES}\n" in hints
     process.communicate(timeout=20)
 
 
 def test_the_names_of_an_instance_are_told_as_a_line_for_the_hosts_file() -> None:
     process = start("--hostname", "ghes.test", "--dialect", "github-docker", "--dialect", "github-container")
     assert process.stdout
-    lines = [process.stdout.readline() for _ in range(4)]
-    assert lines[3].endswith("/etc/hosts: 127.0.0.1 ghes.test docker.ghes.test containers.ghes.test\n")
+    process.stdout.readline()
     process.terminate()
+    assert "/etc/hosts: 127.0.0.1 ghes.test docker.ghes.test containers.ghes.test\n" in process.stdout.read()
     process.communicate(timeout=20)
 
 
