@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.hosts import EDIT, require_names
 
 NOWHERE = ("fakereg.invalid", "docker.fakereg.invalid")
-BEFORE = "127.0.0.1 localhost"
+BEFORE = "127.0.0.1 this-machine"
 
 
 @pytest.fixture
