@@ -98,6 +98,13 @@ def test_docker_does_not_log_in_with_a_wrong_secret(stranger: Docker, server: Se
     assert "401 Unauthorized" in text or re.search(REFUSED, text), text
 
 
+def test_docker_pushes_nothing_with_a_token_to_read(stranger: Docker, server: Server, image: str) -> None:
+    stranger.login(server.host, USER, READ_TOKEN)
+    text = stranger("push", image, ok=False).text
+    assert re.search(REFUSED, text), text
+    assert not server.log(" 201 ")
+
+
 def test_skopeo_copies_with_credentials(
     skopeo: Skopeo, server: Server, layout: Path, tmp_path: Path, everybody_pulls: bool
 ) -> None:
