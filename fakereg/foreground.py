@@ -84,10 +84,12 @@ def _run(
 
 def _token_hints(options: argparse.Namespace, *, with_sample: bool) -> list[str]:
     """What somebody who configures a registry has to know beside the URL."""
-    certificate = options.write_cert or options.token_cert or "the certificate of --write-cert FILE"
+    certificate = options.write_cert or options.token_cert
     lines = [
         f"the registry wants this URL as its realm, the issuer {options.issuer}, any service,",
-        f"  and as root certificate bundle {certificate}",
+        f"  and as root certificate bundle {certificate}"
+        if certificate
+        else "  and a root certificate bundle, which was written nowhere: start again with --write-cert FILE",
     ]
     if with_sample:
         lines.append(f"accounts are the sample of the README: log in as {SAMPLE_USER} with {SAMPLE_SECRET}")

@@ -176,6 +176,15 @@ def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Pa
     process.communicate(timeout=20)
 
 
+def test_a_token_server_that_nobody_can_trust_says_so() -> None:
+    process = start("--quiet", command="token-server")
+    assert process.stdout
+    process.stdout.readline()
+    process.terminate()
+    assert "written nowhere: start again with --write-cert FILE" in process.stdout.read()
+    process.communicate(timeout=20)
+
+
 def test_the_names_of_an_instance_are_told_as_a_line_for_the_hosts_file() -> None:
     process = start("--hostname", "ghes.test", "--dialect", "github-docker", "--dialect", "github-container")
     assert process.stdout
