@@ -6,7 +6,7 @@ present, so that the scenario runs and reports what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -25,22 +25,29 @@ class Answer:
 
 
 class Capabilities:
-    """Asks a target once for each capability, when it is first needed; its repositories begin with `prefix`."""
+    """Asks a target once for each capability, when it is first needed; `new_name` makes names of repositories.
 
-    def __init__(self, client: Client, content: Content, *, prefix: str) -> None:
+    What is stated to be `absent` is not asked for.
+    """
+
+    def __init__(
+        self, client: Client, content: Content, *, new_name: Callable[[str], str], absent: Collection[str] = ()
+    ) -> None:
         self._client = client
         self._content = content
-        self._names = (f"{prefix}-probe-{number}" for number in count(1))
-        self._answers: dict[str, Answer] = {}
+        self._names = (new_name(f"probe-{number}") for number in count(1))
+        self._answers = {name: Answer(False, "the target is said not to have it") for name in absent}
 
     def ask(self, name: str) -> Answer:
         """Whether a capability is there; KeyError when no such name exists, Unprepared when it cannot be found out.
 
         Where nothing can be pushed, nothing that begins with a push can be found out, and counts as absent.
         """
+        if name in self._answers:
+            return self._answers[name]
         if name not in PULLED and not self.ask("push").present:
-            return Answer(False, "nothing can be pushed")
-        if name not in self._answers:
+            self._answers[name] = Answer(False, "nothing can be pushed")
+        else:
             self._answers[name] = PROBES[name](Probe(self._client, self._content, self._names))
         return self._answers[name]
 
@@ -72,7 +79,7 @@ def judge(exchange: Exchange, *refusals: int) -> Answer:
 
 
 def push(probe: Probe) -> Answer:
-    return judge(probe.client.start_upload(next(probe.names)), 400, 403, 404, 405)
+    return judge(probe.client.start_upload(next(probe.names)), 400, 401, 403, 404, 405)
 
 
 def single_post(probe: Probe) -> Answer:

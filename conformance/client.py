@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from conformance.credentials import Authenticator
 from conformance.exchange import Body, Exchange, Header, Request
 from conformance.transport import Transport
 
@@ -20,40 +21,53 @@ REDIRECTS = {301, 302, 303, 307, 308}
 MAX_REDIRECTS = 5
 
 
-def basic(username: str, password: str) -> str:
-    """The value of an Authorization header for Basic authentication."""
-    return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
-
-
 class Client:
-    """Speaks to one registry. `case` goes out in a header of every request, `on_exchange` sees every exchange."""
+    """Speaks to one registry. `case` goes out in a header of every request, `on_exchange` sees every exchange.
+
+    `base_url` is where paths lead, by default where the transport does. With an `authenticator` a request that is
+    answered with 401 is sent again with what the challenge asks for, as any client does; without, 401 is the answer.
+    """
 
     def __init__(
         self,
         transport: Transport,
         *,
         case: str = "",
-        authorization: str | None = None,
+        base_url: str = "",
+        authenticator: Authenticator | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
     ) -> None:
         self._transport = transport
         self._case = case
-        self._authorization = authorization
+        self.base_url = base_url or transport.base_url
+        self._authenticator = authenticator
         self._on_exchange = on_exchange
 
     def request(self, method: str, url: str, *, headers: Sequence[Header] = (), body: Body = b"") -> Exchange:
         """Send one request to a path or an absolute URL; TransportError when no answer comes."""
-        absolute = self._transport.base_url + url if url.startswith("/") else url
+        absolute = self.base_url + url if url.startswith("/") else url
         constant = [(CASE_HEADER, self._case)] if self._case else []
-        if self._authorization and self._is_home(absolute):
-            constant.append(("Authorization", self._authorization))
-        exchange = self._transport.send(Request(method, absolute, (*headers, *constant), body))
+        exchange = self._authenticated(Request(method, absolute, (*headers, *constant), body))
         if self._on_exchange is not None:
             self._on_exchange(exchange)
         return exchange
 
+    def _authenticated(self, request: Request) -> Exchange:
+        known = self._authenticator if self._is_home(request.url) else None
+        exchange = self._send(request, known.first(request) if known else None)
+        if known and exchange.status == 401:
+            authorization = known.again(request, exchange, self._transport.send)
+            if authorization and (isinstance(request.body, Sequence)):  # what has been sent can be sent again
+                exchange = self._send(request, authorization)
+        return exchange
+
+    def _send(self, request: Request, authorization: str | None) -> Exchange:
+        if authorization and not any(name.lower() == "authorization" for name, _ in request.headers):
+            request = replace(request, headers=(*request.headers, ("Authorization", authorization)))
+        return self._transport.send(request)
+
     def _is_home(self, url: str) -> bool:
-        home, there = urlsplit(self._transport.base_url), urlsplit(url)
+        home, there = urlsplit(self.base_url), urlsplit(url)
         return (home.scheme, home.netloc) == (there.scheme, there.netloc)
 
     def follow(self, exchange: Exchange) -> Exchange:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -13,14 +15,16 @@ from conformance.capabilities import Capabilities
 from conformance.checks import Checks
 from conformance.client import Client
 from conformance.content import Content
+from conformance.description import Hosts
 from conformance.options import ConfigurationError
 from conformance.plugin import MARKER, current_run
-from conformance.run import CASE, UNSUPPORTED
+from conformance.run import CASE
 from conformance.settings import Settings
 from conformance.steps import Steps, tags_in
 from conformance.targets import Target
 from conformance.transport import TransportError
 from conformance.verdict import Case
+from conformance.world import Clients, Places, Variant, unsupported
 
 __all__ = [
     "another_repository",
@@ -28,11 +32,15 @@ __all__ = [
     "case",
     "check",
     "client",
+    "clients",
     "content",
     "given",
+    "hosts",
+    "place",
     "repository",
     "settings",
     "target",
+    "variant",
 ]
 
 
@@ -55,18 +63,27 @@ def target(pytestconfig: pytest.Config) -> Target:
 def capabilities(pytestconfig: pytest.Config, target: Target) -> Capabilities:
     """The optional abilities of the target, asked for as they are needed."""
     run = current_run(pytestconfig)
-    client = Client(target.transport(), case="probe", authorization=target.authorization)
-    return Capabilities(client, run.content("probe"), prefix=run.repository("capability"))
+    client = Client(target.transport(), case="probe", authenticator=target.authenticator(target.writer))
+    pattern = target.description.places["default"]
+    return Capabilities(
+        client,
+        run.content("probe"),
+        new_name=lambda label: pattern.replace("{}", run.unique(label)),
+        absent=target.description.absent,
+    )
 
 
 @pytest.fixture
-def case(request: pytest.FixtureRequest, capabilities: Capabilities) -> Case:
+def case(
+    request: pytest.FixtureRequest, pytestconfig: pytest.Config, target: Target, capabilities: Capabilities
+) -> Case:
     """The state of this scenario; skips it as unsupported when a capability that it needs is absent."""
     case: Case = request.node.stash[CASE]
+    current_run(pytestconfig).describe(case, target)
     for marker in request.node.iter_markers(MARKER):
         needs = marker.kwargs.get("needs", ())
         for name in [needs] if isinstance(needs, str) else needs:
-            _need(case, capabilities, name)
+            _need(case, target, capabilities, name)
     return case
 
 
@@ -77,18 +94,22 @@ def check(case: Case) -> Checks:
 
 
 @pytest.fixture
-def client(request: pytest.FixtureRequest, case: Case, target: Target) -> Client:
-    """A client whose every exchange is recorded; through a socket when the scenario is marked so."""
+def clients(request: pytest.FixtureRequest, case: Case, target: Target) -> Clients:
+    """Makes clients by who they are: `clients("reader")`; through a socket when the scenario is marked so."""
     wire = any(marker.kwargs.get("wire") for marker in request.node.iter_markers(MARKER))
-    return Client(
-        target.transport(wire=wire), case=case.id, authorization=target.authorization, on_exchange=case.record
-    )
+    return Clients(target, case, wire)
 
 
 @pytest.fixture
-def given(client: Client, case: Case, capabilities: Capabilities) -> Steps:
+def client(clients: Clients) -> Client:
+    """A client of whoever may do everything, whose every exchange is recorded."""
+    return clients()
+
+
+@pytest.fixture
+def given(client: Client, case: Case, target: Target, capabilities: Capabilities) -> Steps:
     """The preparations, all of which push."""
-    _need(case, capabilities, "push")
+    _need(case, target, capabilities, "push")
     return Steps(client)
 
 
@@ -99,33 +120,68 @@ def content(request: pytest.FixtureRequest, pytestconfig: pytest.Config, case: C
 
 
 @pytest.fixture
-def repository(pytestconfig: pytest.Config, request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
-    """The name of a repository that no other scenario uses."""
-    name = current_run(pytestconfig).repository(request.node.originalname.removeprefix("test_"))
-    yield name
-    _tidy(target, name)
+def hosts(target: Target) -> Hosts:
+    """What is at which host of the target."""
+    return target.description.hosts
 
 
 @pytest.fixture
-def another_repository(pytestconfig: pytest.Config, request: pytest.FixtureRequest, target: Target) -> Iterator[str]:
+def place(request: pytest.FixtureRequest, pytestconfig: pytest.Config, target: Target) -> Iterator[Places]:
+    """Makes names of repositories by what they are for: `place("public")`."""
+    made: list[str] = []
+    yield Places(target, _new_part(request, pytestconfig), made.append)
+    for name in made:
+        _tidy(target, name)
+
+
+@pytest.fixture
+def repository(place: Places) -> str:
+    """The name of a repository that no other scenario uses."""
+    return place()
+
+
+@pytest.fixture
+def another_repository(place: Places) -> str:
     """The name of a second repository of this scenario."""
-    name = current_run(pytestconfig).repository(f"{request.node.originalname.removeprefix('test_')} 2")
-    yield name
-    _tidy(target, name)
+    return place()
 
 
-def _need(case: Case, capabilities: Capabilities, name: str) -> None:
+@pytest.fixture
+def variant(request: pytest.FixtureRequest, pytestconfig: pytest.Config, target: Target, case: Case) -> Iterator[Any]:
+    """Makes a fake of the scenario's own with other settings: `variant(ecosystem="read-only")`."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Variant:
+            try:
+                changed: Any = stack.enter_context(target.variant(**settings))
+            except LookupError as error:
+                unsupported(str(error))
+            places = Places(changed, _new_part(request, pytestconfig), lambda name: None)
+            return Variant(changed, Clients(changed, case), places)
+
+        yield make
+
+
+def _new_part(request: pytest.FixtureRequest, config: pytest.Config) -> Callable[[], str]:
+    name = request.node.originalname.removeprefix("test_")
+    return lambda: current_run(config).unique(name)
+
+
+def _need(case: Case, target: Target, capabilities: Capabilities, name: str) -> None:
     answer = capabilities.ask(name)
     case.capabilities[name] = "present" if answer.present else f"absent: {answer.reason}"
-    if not answer.present:
-        pytest.skip(f"{UNSUPPORTED}{name}: {answer.reason}")
+    if answer.present:
+        return
+    if name in target.description.required:
+        case.miss(name, answer.reason)
+    unsupported(f"{name}: {answer.reason}")
 
 
 def _tidy(target: Target, name: str) -> None:
     """Delete the tagged manifests of a repository on a shared server, as far as that works; never a failure."""
     if not target.shared:
         return
-    client = Client(target.transport(), case="tidy", authorization=target.authorization)
+    client = Client(target.transport(), case="tidy", authenticator=target.authenticator(target.writer))
     try:
         for tag in tags_in(client.list_tags(name)):
             digest = client.head_manifest(name, tag).header("Docker-Content-Digest")

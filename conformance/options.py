@@ -24,23 +24,31 @@ class Option(NamedTuple):
 
     @property
     def variable(self) -> str:
-        return f"CONFORMANCE_{self.name.upper()}"
+        return f"CONFORMANCE_{self.name.upper().replace('-', '_')}"
 
     @property
     def key(self) -> str:
-        return f"conformance_{self.name}"
+        return f"conformance_{self.name.replace('-', '_')}"
 
 
+TARGETS = "fake, fake:DIALECT, socket:DIALECT, container:IMAGE, server:NAME, stack, a URL, or a target's TOML file"
 OPTIONS = (
-    Option("target", "fake, fake:DIALECT, socket:DIALECT, container:IMAGE or a URL (default: fake)", "TARGET"),
-    Option("report", "folder for results.json, summary.md and junit.xml", "DIR"),
-    Option("version", "version of the specification: dev, 1.1 or 1.0 (default: dev)", "VERSION"),
+    Option("target", f"{TARGETS} (default: fake)", "TARGET"),
+    Option("report", "folder for report.html, results.json, summary.md, junit.xml and the badge", "DIR"),
+    Option("profile", "what the target claims, by commas: oci (or pull, push, discovery, management, referrers), auth, "
+           "github-docker, github-container (default: oci, or what the target says of itself)", "PROFILE"),
+    Option("version", "version of the OCI specification: dev, 1.1 or 1.0 (default: dev)", "VERSION"),
     Option("level", "must: a violated SHOULD is a warning; should: it is a failure (default: must)", "LEVEL"),
     Option("repository", "prefix of every repository that the run creates (default: conformance)", "PREFIX"),
+    Option("references", "images that are there already, by commas (NAME:TAG or NAME@DIGEST), for a target that takes "
+           "no pushes", "REFERENCES"),
+    Option("known", "TOML file with known failures, as the tables [[known]] of a target's file", "FILE"),
     Option("timeout", "seconds to wait for one answer (default: 30)", "SECONDS"),
+    Option("full-size", "test size limits at their full size, be it gigabytes", switch=True),
     Option("seed", "number that all content is made from (default: a new one for each run)", "NUMBER"),
-    Option("username", "user name for Basic authentication", "NAME", ini=False),
-    Option("password", "password for Basic authentication", "SECRET", ini=False),
+    Option("username", "user name of who pushes", "NAME", ini=False),
+    Option("password", "password or token of who pushes", "SECRET", ini=False),
+    Option("resolve", "lead a name to an address, as curl does: HOST:PORT:ADDRESS, several by commas", "LIST"),
     Option("ca", "file with the certificates that the target's certificate is checked against", "FILE"),
     Option("insecure", "do not check the target's certificate", switch=True),
-)
+)  # fmt: skip

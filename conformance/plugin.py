@@ -20,7 +20,11 @@ SCENARIOS = "conformance.scenarios"
 MARKER = "requirement"
 FACT = "conformance"
 OUTCOME = "conformance.outcome"
-_SHOWN = {"warn": ("warned", "w", "WARNED"), "unsupported": ("unsupported", "u", "UNSUPPORTED")}
+_SHOWN = {
+    "warn": ("warned", "w", "WARNED"),
+    "known": ("known", "k", "KNOWN"),
+    "unsupported": ("unsupported", "u", "UNSUPPORTED"),
+}
 RUN = pytest.StashKey["Run"]()
 
 
@@ -68,7 +72,9 @@ def current_run(config: pytest.Config) -> Run:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if any(item.get_closest_marker(MARKER) for item in items):
-        current_run(config)
+        run = current_run(config)
+        if is_requested(config):
+            run.deselect(items)
 
 
 def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:

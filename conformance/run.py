@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,20 +20,22 @@ from conformance.content import Content
 from conformance.exchange import redact
 from conformance.options import OPTIONS, ConfigurationError
 from conformance.plugin import FACT, MARKER, OUTCOME
-from conformance.report import Results, text, write
+from conformance.report import write
 from conformance.requirements import catalogue
+from conformance.results import Results
 from conformance.settings import Settings, resolve
+from conformance.summary import text
 from conformance.targets import Target, attached, target_of
 from conformance.transport import TransportError
-from conformance.verdict import WARN, Case, Nonconformity, Unprepared
-
-if TYPE_CHECKING:
-    from conformance.capabilities import Capabilities
+from conformance.verdict import KNOWN, WARN, Case, Nonconformity, Unprepared
+from conformance.world import UNSUPPORTED
 
 CASE = pytest.StashKey[Case]()
 HANDOVER = "conformance"
-UNSUPPORTED = "unsupported: "
 NOT_APPLICABLE = "not applicable: "
+SILENT_LIMIT = 3
+"""After so many scenarios in a row to which nobody answered the run ends: the target is gone."""
+
 _PLAIN = (Nonconformity, Unprepared, TransportError)
 """Errors whose text says everything: they are shown without a traceback."""
 
@@ -47,31 +50,51 @@ class Run:
         self.settings = settings_of(config, seed=self._handed.get("seed"))
         self.id = str(self._handed.get("run") or secrets.token_hex(3))
         self.results = Results(self.settings, redact(self.settings.target))
-        self.capabilities: Capabilities | None = None
+        self.make_target: Callable[[Settings], Target] = target_of
+        self._silent = 0
         self._target: Target | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         self._document: dict[str, Any] | None = None
-        if self.settings.report and not self._is_worker and not config.getoption("xmlpath", None):
-            config.option.xmlpath = str(self.settings.report / "junit.xml")
 
     def target(self) -> Target:
         """The target, started when first asked for; ConfigurationError when it cannot be tested."""
         if self._target is None:
-            url = self._handed.get("url")
-            target = attached(self.settings, url) if url else target_of(self.settings)
+            handed = self._handed.get("target")
+            target = attached(self.settings, handed) if handed else self.make_target(self.settings)
             self._target = target.__enter__()
             self._config.add_cleanup(lambda: target.__exit__(None, None, None))
+            self._take_over(self._target)
         return self._target
+
+    def _take_over(self, target: Target) -> None:
+        described = target.description
+        self.results.target, self.results.profile, self.results.known = target.name, described.profile, described.known
+
+    def describe(self, case: Case, target: Target) -> None:
+        """Tell a scenario what the target claims; end it if that is nothing of what it is about."""
+        case.profile, case.known = target.description.profile, target.description.known
+        self._take_over(target)
+        if not case.applies():
+            pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
+
+    def deselect(self, items: list[pytest.Item]) -> None:
+        """Leave out the scenarios about requirements that the target does not claim."""
+        profile = self.settings.profile or self.make_target(self.settings).description.profile
+        claimed = {row.id for row in catalogue().values() if row.category in profile}
+        left_out = [item for item in items if (bound := bound_to(item)) and not claimed & set(bound)]
+        if left_out:
+            self._config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in set(left_out)]
 
     def content(self, label: str) -> Content:
         """Content that the seed and a label make."""
         return Content(seed=self.settings.seed, label=label)
 
-    def repository(self, label: str) -> str:
-        """A new repository name under the prefix, unique to this run, with a label to know it by."""
+    def unique(self, label: str) -> str:
+        """A part of a repository name that no other has, in this run or another, with a label to know it by."""
         slug = "-".join(label.replace("_", "-").split())[:60].strip("-")
-        return f"{self.settings.repository}/{self.id}-{slug}-{secrets.token_hex(2)}"
+        return f"{self.id}-{slug}-{secrets.token_hex(2)}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -83,8 +106,8 @@ class Run:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        url = self.target().url
-        node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "url": url}
+        target = self.target().handover()
+        node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "target": target}
 
     def pytest_report_header(self) -> str:
         settings = self.settings
@@ -95,13 +118,12 @@ class Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        bound = [key for marker in item.iter_markers(MARKER) for key in marker.args]
-        if not bound:
+        if not (bound := bound_to(item)):
             return
         settings = self.settings
         case = Case(
             id=scenario_id(item),
-            bound=tuple(sorted(set(bound))),
+            bound=bound,
             version=settings.version,
             strict=settings.level == "should",
             seed=settings.seed,
@@ -119,16 +141,26 @@ class Run:
         if case is None or report.when == "teardown" or (report.when == "setup" and report.passed):
             return
         outcome, reason = _outcome(case, call, report)
-        if report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
+        if outcome == KNOWN:
+            report.outcome, report.wasxfail = "skipped", reason  # type: ignore[attr-defined]  # as pytest marks it
+        elif report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
             report.longrepr = reason
+        silent = isinstance(call.excinfo.value if call.excinfo else None, TransportError)
         short = [(OUTCOME, outcome), ("conformance.requirements", " ".join(case.bound))]
         item.user_properties.extend(short)
-        report.user_properties.extend([*short, (FACT, case.facts(outcome, reason))])
+        report.user_properties.extend(
+            [*short, (FACT, case.facts(outcome, reason, seconds=call.duration, silent=silent))]
+        )
 
     def add(self, fact: dict[str, Any]) -> None:
-        """Take in the facts of one scenario."""
-        if not self._is_worker:
-            self.results.add(fact)
+        """Take in the facts of one scenario; end the run once the target answers nobody any more."""
+        if self._is_worker:
+            return
+        self.results.add(fact)
+        self._silent = self._silent + 1 if fact["silent"] else 0
+        if self._silent == SILENT_LIMIT:
+            why = f"the target {self.results.target} stopped answering: {fact['reason']}"
+            pytest.exit(f"conformance: {why}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -149,7 +181,9 @@ class Run:
             terminalreporter.write_line(line)
         if self.settings.report:
             terminalreporter.write_line("")
-            terminalreporter.write_line(f"report: {self.settings.report / 'summary.md'} and results.json, junit.xml")
+            terminalreporter.write_line(
+                f"report: {self.settings.report / 'report.html'} and summary.md, results.json, junit.xml"
+            )
 
 
 def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
@@ -163,9 +197,16 @@ def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
     )
 
 
+def bound_to(item: pytest.Item) -> tuple[str, ...]:
+    """The requirements that a scenario is bound to, sorted; none if it is no scenario."""
+    return tuple(sorted({key for marker in item.iter_markers(MARKER) for key in marker.args}))
+
+
 def scenario_id(item: pytest.Item) -> str:
-    """The name of a scenario in reports, the same wherever the package lies: `test_pull::test_missing[tag]`."""
-    return f"{Path(item.path).stem}::{item.name}"
+    """The name of a scenario in reports, the same wherever it was collected: `test_pull::test_missing[tag]`."""
+    module = getattr(item, "function", None)
+    name = module.__module__.rpartition(".")[2] if module else Path(item.path).stem
+    return f"{name}::{item.name}"
 
 
 def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) -> tuple[str, str]:
@@ -177,9 +218,10 @@ def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) 
             return "unsupported", reason.removeprefix(UNSUPPORTED)
         return ("not applicable" if reason.startswith(NOT_APPLICABLE) else "skipped"), reason
     if report.passed:
-        return ("warn" if any(v.severity == WARN for v in case.violations) else "pass"), ""
+        found = {violation.severity for violation in case.violations}
+        return next((severity for severity in (WARN, KNOWN) if severity in found), "pass"), ""
     if isinstance(error, Nonconformity):
-        return "fail", str(error)
+        return error.violation.severity, str(error)
     if isinstance(error, _PLAIN):
         return "error", str(error)
     return "error", f"{type(error).__name__}: {error}\n{report.longreprtext}"

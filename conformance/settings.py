@@ -7,29 +7,36 @@ suite, which a vendor may already export.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from conformance import description, target_file
+from conformance.description import WRITER, Description, Identity
 from conformance.options import ConfigurationError
+from conformance.requirements import VERSIONS
 
-VERSIONS = ("dev", "1.1", "1.0")
 LEVELS = ("must", "should")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted."""
+    """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted.
+
+    `profile` is None when nobody said what the target claims. `description` is what was said of the target otherwise.
+    """
 
     target: str = "fake"
     report: Path | None = None
+    profile: tuple[str, ...] | None = None
     version: str = "dev"
     level: str = "must"
     repository: str = "conformance"
     timeout: float = 30.0
+    full_size: bool = False
     seed: int = 0
-    username: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    description: Description = field(default_factory=Description, repr=False)
+    resolve: Mapping[str, str] = field(default_factory=dict)
     ca: Path | None = None
     insecure: bool = False
 
@@ -43,31 +50,74 @@ def resolve(
 ) -> Settings:
     """Settle every option; ConfigurationError says which value cannot be used and what can.
 
-    The three mappings have the short names of the options as keys, `environ` the names of variables.
+    The mappings of command line and ini file have the short names of the options as keys, `environ` those of
+    variables. A target that is a file (`*.toml`) answers for what is said nowhere else.
     """
     official = official_names(environ)
+    from_file: Mapping[str, str] = {}
 
     def value(name: str) -> str | None:
-        variable = environ.get(f"CONFORMANCE_{name.upper()}")
-        for candidate in (command_line.get(name), variable, official.get(name), ini.get(name)):
+        variable = environ.get(f"CONFORMANCE_{name.upper().replace('-', '_')}")
+        for candidate in (command_line.get(name), variable, official.get(name), from_file.get(name), ini.get(name)):
             if candidate:
                 return candidate
         return None
 
-    report, ca, seed = value("report"), value("ca"), value("seed")
+    target, described = value("target") or "fake", Description()
+    if target.endswith(".toml"):
+        file = target_file.read(Path(target), environ=environ)
+        from_file, described = file.options, file.description
+        target = from_file["target"]
+    report, ca, seed, known = value("report"), value("ca"), value("seed"), value("known")
+    if known:
+        described = replace(described, known=described.known + target_file.read_known(Path(known)))
     return Settings(
-        target=value("target") or "fake",
+        target=target,
         report=Path(report) if report else None,
+        profile=_profile(value("profile")),
         version=_one_of("version", value("version") or "dev", VERSIONS),
         level=_one_of("level", value("level") or "must", LEVELS),
         repository=_prefix(value("repository") or "conformance"),
         timeout=_seconds(value("timeout") or "30"),
+        full_size=_boolean("full-size", value("full-size") or "false"),
         seed=_whole_number("seed", seed) if seed else new_seed(),
-        username=value("username"),
-        password=value("password"),
+        description=_with_options(described, value("username"), value("password"), value("references")),
+        resolve=_addresses(value("resolve") or ""),
         ca=_file(ca) if ca else None,
         insecure=_boolean("insecure", value("insecure") or "false"),
     )
+
+
+def _with_options(
+    described: Description, username: str | None, password: str | None, images: str | None
+) -> Description:
+    """A description with what single options say."""
+    identities = dict(described.identities)
+    if username:
+        identities[WRITER] = Identity(WRITER, username, password or "")
+    references = tuple(filter(None, (image.strip() for image in (images or "").split(","))))
+    if bad := next((image for image in references if ":" not in image.rpartition("/")[2]), None):
+        raise ConfigurationError(f"the reference {bad!r} is neither NAME:TAG nor NAME@DIGEST")
+    return replace(described, identities=identities, references=references or described.references)
+
+
+def _profile(text: str | None) -> tuple[str, ...] | None:
+    try:
+        return description.categories(text) if text else None
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _addresses(text: str) -> dict[str, str]:
+    """`HOST:PORT:ADDRESS,...` as a mapping of HOST:PORT; an IPv6 address may stand in brackets."""
+    found: dict[str, str] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        host, _, rest = entry.partition(":")
+        port, _, address = rest.partition(":")
+        if not (host and port.isascii() and port.isdigit() and address):
+            raise ConfigurationError(f"{entry!r} does not resolve anything: write HOST:PORT:ADDRESS")
+        found[f"{host.lower()}:{port}"] = address.strip("[]")
+    return found
 
 
 def official_names(environ: Mapping[str, str]) -> dict[str, str]:

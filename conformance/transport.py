@@ -9,11 +9,11 @@ import io
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from conformance.exchange import Exchange, Header, Request, redact
 
@@ -61,22 +61,31 @@ def complete(request: Request) -> Request:
 
 
 class WsgiTransport:
-    """Calls a WSGI application in this process and holds it to PEP 3333."""
+    """Calls a WSGI application in this process and holds it to PEP 3333.
 
-    def __init__(self, app: WSGIApplication, *, base_url: str = IN_PROCESS_URL) -> None:
+    It stands for the host of `base_url` and, with a `hostname`, for that and every name below it.
+    """
+
+    def __init__(self, app: WSGIApplication, *, base_url: str = IN_PROCESS_URL, hostname: str = "") -> None:
         self._app = app
         self.base_url = base_url
+        self._hostname = hostname
 
     def send(self, request: Request) -> Exchange:
         """Run the application to its end; TransportError when the URL leads to another host."""
         request = complete(request)
-        if not request.url.startswith(f"{self.base_url}/"):
+        if not self._is_here(request.url):
             raise TransportError(f"{redact(request.url)} leads out of the process, where no socket is open")
         started = time.perf_counter()
         call = _WsgiCall(self._app, environ(request))
         body = call.run()
         headers = tuple(call.headers)
         return Exchange(request, call.status, headers, body, time.perf_counter() - started)
+
+    def _is_here(self, url: str) -> bool:
+        host = urlsplit(url).hostname or ""
+        below = bool(self._hostname) and (host == self._hostname or host.endswith(f".{self._hostname}"))
+        return below or url.startswith(f"{self.base_url}/")
 
     def close(self) -> None:
         """Nothing is held."""
@@ -196,22 +205,38 @@ def _check_header(name: str, value: str) -> None:
 
 
 class HttpTransport:
-    """Speaks HTTP over sockets that are kept alive; `timeout` (seconds) holds for connecting and for each read."""
+    """Speaks HTTP over sockets that are kept alive.
 
-    def __init__(self, base_url: str, *, timeout: float = 30.0, ca: Path | None = None, insecure: bool = False) -> None:
+    `timeout` (seconds) holds for connecting, for each write and read, and for an answer from its first to its last
+    byte. `resolve` leads `HOST:PORT` to an address, as curl's --resolve does; the name still goes out as Host and SNI.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        ca: Path | None = None,
+        insecure: bool = False,
+        resolve: Mapping[str, str] | None = None,
+    ) -> None:
         from urllib3 import PoolManager, Timeout
         from urllib3.exceptions import InsecureRequestWarning
+
+        from conformance.deadline import POOLS
 
         self.base_url = base_url.rstrip("/")
         self._timeout = Timeout(connect=timeout, read=timeout)
         self._seconds = timeout
         self._insecure = InsecureRequestWarning if insecure else None
+        self._resolve = dict(resolve or {})
         self._pools = PoolManager(
             cert_reqs="CERT_NONE" if insecure else "CERT_REQUIRED",
             ca_certs=str(ca) if ca else None,
             maxsize=4,
             retries=False,
         )
+        self._pools.pool_classes_by_scheme = POOLS
 
     def __enter__(self) -> HttpTransport:
         return self
@@ -225,29 +250,33 @@ class HttpTransport:
         """Send and read everything; TransportError says in one sentence why no answer came."""
         from urllib3.exceptions import HTTPError
 
+        from conformance.deadline import Deadline
+
         request = complete(request)
-        parts = urlsplit(request.url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
         quiet = warnings.catch_warnings(action="ignore", category=self._insecure) if self._insecure else nullcontext()
         started = time.perf_counter()
         try:
-            with quiet:
-                pool = self._pools.connection_from_url(f"{parts.scheme}://{parts.netloc}")
-                response = self._open(pool, request, target)
+            with quiet, Deadline(self._seconds) as deadline:
+                response = self._open(request)
                 body = _read(response)
         except (HTTPError, OSError) as error:
             raise TransportError(self._sentence(request, error)) from error
+        if deadline.passed:
+            raise TransportError(self._sentence(request, TimeoutError()))
         headers = tuple((str(name), str(value)) for name, value in response.headers.iteritems())
         return Exchange(request, response.status, headers, body, time.perf_counter() - started)
 
-    def _open(self, pool: HTTPConnectionPool | HTTPSConnectionPool, request: Request, target: str) -> BaseHTTPResponse:
+    def _open(self, request: Request) -> BaseHTTPResponse:
         from urllib3 import HTTPHeaderDict
 
-        return pool.urlopen(
+        parts = urlsplit(request.url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        named = [] if any(name.lower() == "host" for name, _ in request.headers) else [("Host", parts.netloc)]
+        return self._pool(parts).urlopen(
             request.method,
             target or "/",
             body=request.body or None,
-            headers=HTTPHeaderDict(request.headers),
+            headers=HTTPHeaderDict([*named, *request.headers]),
             redirect=False,
             retries=False,
             assert_same_host=False,
@@ -257,16 +286,28 @@ class HttpTransport:
             enforce_content_length=False,
         )
 
+    def _pool(self, parts: SplitResult) -> HTTPConnectionPool | HTTPSConnectionPool:
+        host = parts.hostname or ""
+        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+        address = self._resolve.get(f"{host}:{port}")
+        named = {"server_hostname": host, "assert_hostname": host} if address and parts.scheme == "https" else {}
+        return self._pools.connection_from_host(address or host, port, parts.scheme, pool_kwargs=named)
+
     def _sentence(self, request: Request, error: Exception) -> str:
-        from urllib3.exceptions import NewConnectionError, SSLError, TimeoutError
+        from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, SSLError
+        from urllib3.exceptions import TimeoutError as UrllibTimeout
 
         cause: object = error
-        if isinstance(error, NewConnectionError):
+        if isinstance(error, NameResolutionError):
+            cause = "the name leads nowhere (--conformance-resolve HOST:PORT:ADDRESS can lead it)"
+        elif isinstance(error, NewConnectionError):
             cause = "nothing listens there"
-        elif isinstance(error, TimeoutError):
+        elif isinstance(error, UrllibTimeout | TimeoutError):
             cause = f"no answer within {self._seconds:g} s"
         elif isinstance(error, SSLError):
             cause = f"the certificate or the TLS version was not accepted ({error})"
+        elif isinstance(error, ProtocolError):
+            cause = f"the connection was closed or what came is not HTTP ({error})"
         return f"{request.method} {redact(request.url)} failed: {cause}"
 
     def close(self) -> None:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from conformance.exchange import Exchange, redact
+from conformance.known_failures import KnownFailure, find
 from conformance.requirements import ABSENT, Requirement, catalogue
 
 FAIL = "fail"
 WARN = "warn"
+KNOWN = "known"
 LONGEST = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One requirement that was not kept. `severity` is `fail` or `warn`; `count` is how often it was seen.
+    """One requirement that was not kept. `severity` is `fail`, `warn` or `known`; `count` is how often it was seen.
 
-    `passive` is the name of the passive check that saw it, empty when the scenario itself did.
+    `passive` is the name of the passive check that saw it, empty when the scenario itself did. `reason` is that of the
+    line of known failures that it is on, empty when it is on none.
     """
 
     requirement: str
@@ -29,6 +32,7 @@ class Violation:
     curl: str
     passive: str = ""
     count: int = 1
+    reason: str = ""
 
     def as_fact(self) -> dict[str, Any]:
         """The violation as plain data that can travel between processes."""
@@ -64,13 +68,18 @@ def report_text(violation: Violation, *, version: str, seed: int) -> str:
 
 @dataclass(slots=True)
 class Case:
-    """The state of one scenario while it runs. `bound` are the requirements it was written for."""
+    """The state of one scenario while it runs. `bound` are the requirements it was written for.
+
+    Only requirements of the categories in `profile` are judged, or all if it is None.
+    """
 
     id: str
     bound: tuple[str, ...]
     version: str = "dev"
     strict: bool = False
     seed: int = 0
+    profile: Sequence[str] | None = None
+    known: Sequence[KnownFailure] = ()
     kept: set[str] = field(default_factory=set)
     violations: list[Violation] = field(default_factory=list)
     passive: dict[tuple[str, str], Violation] = field(default_factory=dict)
@@ -78,27 +87,32 @@ class Case:
     watch: Callable[[Case, Exchange], None] | None = None
 
     def applies(self) -> bool:
-        """Whether any requirement of the scenario exists in this version."""
-        return any(catalogue()[key].level(self.version) != ABSENT for key in self.bound)
+        """Whether any requirement of the scenario exists in this version and is claimed."""
+        return any(self._counts(catalogue()[key]) for key in self.bound)
+
+    def _counts(self, row: Requirement) -> bool:
+        claimed = self.profile is None or row.category in self.profile
+        return claimed and row.level(self.version) != ABSENT
 
     def judge(
         self, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange, grade: str | None = None
     ) -> bool:
         """Note whether a requirement is kept; raise Nonconformity when one that counts as a failure is not.
 
+        A known failure ends the scenario, too: what would come after it was not written for it.
         `grade` lowers the level for this check where the letter of the specification is stricter than its sense.
         """
         if requirement not in self.bound:
             raise ValueError(f"{requirement} is not among the requirements of {self.id}")
         row = catalogue()[requirement]
-        if row.level(self.version) == ABSENT:
+        if not self._counts(row):
             return ok
         if ok:
             self.kept.add(requirement)
             return True
         violation = self._violation(row, expected, got, exchange, optional=grade == "SHOULD")
         self.violations.append(violation)
-        if violation.severity == FAIL:
+        if not self._is_optional(row, grade == "SHOULD"):
             raise Nonconformity(violation, version=self.version, seed=self.seed)
         return False
 
@@ -107,7 +121,7 @@ class Case:
     ) -> None:
         """Note what a passive check saw; never raises, and keeps the first of its kind with a count."""
         row = catalogue()[requirement]
-        if row.level(self.version) == ABSENT:
+        if not self._counts(row):
             return
         if ok:
             self.kept.add(requirement)
@@ -118,6 +132,16 @@ class Case:
         else:
             self.passive[requirement, check] = replace(first, count=first.count + 1)
 
+    def miss(self, capability: str, reason: str) -> None:
+        """Raise Nonconformity for a capability that the target has to have and does not."""
+        row = next(catalogue()[key] for key in self.bound if self._counts(catalogue()[key]))
+        expected = f"the capability {capability}, which is required of this target"
+        known = find(self.known, row.id, self.id)
+        severity, why = (KNOWN, known.reason) if known else (FAIL, "")
+        violation = Violation(row.id, severity, expected, reason, "", "", reason=why)
+        self.violations.append(violation)
+        raise Nonconformity(violation, version=self.version, seed=self.seed)
+
     def record(self, exchange: Exchange) -> None:
         """Take in an exchange: the passive checks look at it."""
         if self.watch is not None:
@@ -126,16 +150,23 @@ class Case:
     def _violation(
         self, row: Requirement, expected: str, got: object, exchange: Exchange, *, optional: bool = False
     ) -> Violation:
-        optional = optional or row.is_optional(self.version)
-        severity = WARN if optional and not self.strict else FAIL
+        known = find(self.known, row.id, self.id)
+        severity = KNOWN if known else WARN if self._is_optional(row, optional) else FAIL
         shown = redact(got if isinstance(got, str) else repr(got))
         shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
-        return Violation(row.id, severity, expected, shown, exchange.describe(), exchange.curl())
+        reason = known.reason if known else ""
+        return Violation(row.id, severity, expected, shown, exchange.describe(), exchange.curl(), reason=reason)
 
-    def facts(self, outcome: str, reason: str) -> dict[str, Any]:
-        """Everything that a report needs, as plain data."""
+    def _is_optional(self, row: Requirement, lowered: bool) -> bool:
+        return (lowered or row.is_optional(self.version)) and not self.strict
+
+    def facts(self, outcome: str, reason: str, *, seconds: float = 0.0, silent: bool = False) -> dict[str, Any]:
+        """Everything that a report needs, as plain data; `silent` says that no answer came to a request."""
         return {
             "id": self.id,
+            "group": self.id.partition("::")[0].removeprefix("test_").replace("_", " "),
+            "seconds": round(seconds, 3),
+            "silent": silent,
             "outcome": outcome,
             "reason": reason,
             "requirements": list(self.bound),

@@ -82,11 +82,11 @@ def test_blob_stays_elsewhere(
 
 
 @requirement("OCI-R097", needs="blob_deletion")
-@pytest.mark.parametrize("place", ["known repository", "unknown repository"])
+@pytest.mark.parametrize("where", ["known repository", "unknown repository"])
 def test_missing_blob(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, place: str
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, where: str
 ) -> None:
-    if place == "known repository":
+    if where == "known repository":
         given.blob(repository, content.blob())
     check.status("OCI-R097", client.delete_blob(repository, content.missing_digest()), 404)
 

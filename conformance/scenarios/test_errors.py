@@ -118,8 +118,9 @@ def test_source_host(
 ) -> None:
     host, image = "registry.example.com", content.image()
     given.manifest(repository, image, "v1")
-    if not target.shared:
-        given.manifest(f"{host}/{repository}", image, "v1")  # where a registry may look for what is scoped to the host
+    scoped = f"{host}/{repository}"  # where a registry may look for what is scoped to the host
+    if not target.shared and client.start_upload(scoped).status == 202:
+        given.manifest(scoped, image, "v1")
     answer = client.follow(client.get_manifest(repository, "v1", query=f"?ns={host}"))
     if answer.header("OCI-Namespace") is None:
         pytest.skip("unsupported: the registry makes no use of the parameter ns")

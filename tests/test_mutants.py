@@ -1,0 +1,60 @@
+"""Deliberately broken fakes: each is caught by a scenario about the very requirement, and each scenario catches one."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from functools import cache
+
+import pytest
+
+import conformance.scenarios
+import tests.mutants
+from conformance.requirements import catalogue
+from tests.mutants.harness import MUTANTS, Mutant, killers
+
+for _module in pkgutil.iter_modules(tests.mutants.__path__):
+    importlib.import_module(f"tests.mutants.{_module.name}")
+
+
+@cache
+def killed_by(mutant: Mutant) -> frozenset[str]:
+    """The scenarios that catch a mutant."""
+    return frozenset(killers(mutant))
+
+
+def scenarios() -> set[str]:
+    """Every scenario, without its parameters."""
+    found: set[str] = set()
+    for module in pkgutil.iter_modules(conformance.scenarios.__path__):
+        loaded = importlib.import_module(f"conformance.scenarios.{module.name}")
+        names = [name for name, _ in inspect.getmembers(loaded, inspect.isfunction) if name.startswith("test_")]
+        found |= {f"{module.name}::{name}" for name in names}
+    return found
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_mutant_is_caught(mutant: Mutant) -> None:
+    assert killed_by(mutant), f"no scenario that is bound to {mutant.requirement} saw: {mutant.text}"
+
+
+def test_every_requirement_has_a_mutant() -> None:
+    testable = {row.id for row in catalogue().values() if not row.untestable}
+    assert testable - {mutant.requirement for mutant in MUTANTS} == set()
+
+
+def test_every_scenario_catches_a_mutant(capsys: pytest.CaptureFixture[str]) -> None:
+    caught = {mutant: killed_by(mutant) for mutant in MUTANTS}
+    with capsys.disabled():
+        print("\n", *table(caught), sep="\n")  # noqa: T201  # the table is what people look at
+    assert scenarios() - set().union(*caught.values()) == set()
+
+
+def table(caught: dict[Mutant, frozenset[str]]) -> list[str]:
+    """What was broken and who saw it, a line each."""
+    lines = [f"{len(caught)} mutants, {sum(not names for names in caught.values())} survivors"]
+    for mutant, names in sorted(caught.items(), key=lambda pair: pair[0].requirement):
+        shown = ", ".join(sorted(names)[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+        lines.append(f"{mutant.requirement:9} {mutant.text:70} {shown or 'SURVIVED'}")
+    return lines
