@@ -254,13 +254,14 @@ class HttpTransport:
 
         request = complete(request)
         quiet = warnings.catch_warnings(action="ignore", category=self._insecure) if self._insecure else nullcontext()
-        started = time.perf_counter()
+        started, deadline = time.perf_counter(), Deadline(self._seconds)
         try:
-            with quiet, Deadline(self._seconds) as deadline:
+            with quiet, deadline:
                 response = self._open(request)
                 body = _read(response)
         except (HTTPError, OSError) as error:
-            raise TransportError(self._sentence(request, error)) from error
+            cause = TimeoutError() if deadline.passed else error
+            raise TransportError(self._sentence(request, cause)) from error
         if deadline.passed:
             raise TransportError(self._sentence(request, TimeoutError()))
         headers = tuple((str(name), str(value)) for name, value in response.headers.iteritems())

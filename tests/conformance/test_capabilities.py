@@ -40,7 +40,7 @@ def content() -> Content:
 
 def asked(dialect: str, content: Content) -> Iterator[Capabilities]:
     registry = fakereg.Registry(dialect=dialect, storage="memory")
-    yield Capabilities(Client(WsgiTransport(registry)), content, prefix="probe")
+    yield Capabilities(Client(WsgiTransport(registry)), content, new_name=lambda label: label)
     registry.close()
 
 
@@ -74,7 +74,7 @@ def test_asked_once(content: Content) -> None:
         calls += 1
 
     client = Client(WsgiTransport(answering(405)), on_exchange=count)
-    capabilities = Capabilities(client, content, prefix="probe")
+    capabilities = Capabilities(client, content, new_name=lambda label: label)
     assert capabilities.ask("catalog") == capabilities.ask("catalog")
     assert calls == 1
 
@@ -86,11 +86,11 @@ def test_violation_does_not_count_as_absent() -> None:
 
 
 def test_broken_registry_cannot_be_asked(content: Content) -> None:
-    capabilities = Capabilities(Client(WsgiTransport(answering(500))), content, prefix="probe")
+    capabilities = Capabilities(Client(WsgiTransport(answering(500))), content, new_name=lambda label: label)
     with pytest.raises(Unprepared, match="status 500"):
         capabilities.ask("blob_deletion")
 
 
 def test_unknown_name(content: Content) -> None:
     with pytest.raises(KeyError):
-        Capabilities(Client(WsgiTransport(answering(202))), content, prefix="probe").ask("flying")
+        Capabilities(Client(WsgiTransport(answering(202))), content, new_name=lambda label: label).ask("flying")

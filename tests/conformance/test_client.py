@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.client import ACCEPT, Client, basic, location_of
+from conformance.client import ACCEPT, Client, location_of
+from conformance.credentials import Authenticator
+from conformance.description import Identity
 from conformance.exchange import Exchange
 from conformance.transport import IN_PROCESS_URL, WsgiTransport
 from tests.conformance.servers import answering, exchange
@@ -100,7 +102,8 @@ class Redirecting:
 @pytest.mark.parametrize(("location", "goes_along"), [("http://other.test/x", False), ("/x", True)])
 def test_follow(location: str, goes_along: bool) -> None:
     transport = Redirecting(location)
-    client = Client(transport, authorization=basic("ann", "pw"))
+    authenticator = Authenticator(Identity("writer", "ann", "pw"), preemptive=True)
+    client = Client(transport, authenticator=authenticator)
     first = client.get_blob("a", DIGEST, headers=[("Range", "bytes=0-1")])
     assert first.status == 307
     assert client.follow(first).status == 200
@@ -114,7 +117,3 @@ def test_follow_ends() -> None:
     client = Client(WsgiTransport(answering(302, ("Location", "/again"))), on_exchange=seen.append)
     assert client.follow(client.ping()).status == 302
     assert len(seen) == 6
-
-
-def test_basic() -> None:
-    assert basic("Aladdin", "open sesame") == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="

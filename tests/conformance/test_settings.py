@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.description import PROFILES, Identity
 from conformance.options import OPTIONS, ConfigurationError, Option
 from conformance.settings import Settings, resolve
 
@@ -48,9 +49,24 @@ def test_every_option_has_a_variable(option: Option, tmp_path: Path) -> None:
     name = option.name
     file = tmp_path / "ca.pem"
     file.write_text("")
-    values = {"ca": str(file), "seed": "12", "timeout": "5", "version": "1.0", "level": "should", "insecure": "true"}
-    changed = settle(environ={option.variable: values.get(name, "something")})
-    assert getattr(changed, name) != getattr(settle(), name)
+    known = tmp_path / "known.toml"
+    known.write_text('[[known]]\nrequirement = "OCI-R066"\nreason = "no order"\n')
+    values = {
+        "ca": str(file),
+        "seed": "12",
+        "timeout": "5",
+        "version": "1.0",
+        "level": "should",
+        "insecure": "true",
+        "full-size": "true",
+        "profile": "pull, auth",
+        "references": "a/b:1",
+        "known": str(known),
+        "resolve": "registry.test:443:127.0.0.1",
+    }
+    others = {"CONFORMANCE_USERNAME": "ann"} if name == "password" else {}
+    changed = settle(environ=others | {option.variable: values.get(name, "something")})
+    assert changed != settle(environ=others)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +80,6 @@ def test_every_option_has_a_variable(option: Option, tmp_path: Path) -> None:
             {"target": "http://old", "repository": "team/old"},
         ),
         ({"OCI_REPO1": "team/new", "OCI_NAMESPACE": "team/old"}, {"repository": "team/new"}),
-        ({"OCI_USERNAME": "ann", "OCI_PASSWORD": "pw"}, {"username": "ann", "password": "pw"}),
         ({"OCI_VERSION": "stable"}, {"version": "1.1"}),
         ({"OCI_VERSION": "1.0"}, {"version": "1.0"}),
         ({"OCI_RESULTS_DIR": "out"}, {"report": Path("out")}),
@@ -75,9 +90,30 @@ def test_names_of_the_official_suite(environ: dict[str, str], expected: dict[str
     assert {name: getattr(settings, name) for name in expected} == expected
 
 
+def test_credentials_of_the_official_suite() -> None:
+    writer = settle(environ={"OCI_USERNAME": "ann", "OCI_PASSWORD": "pw"}).description.identity("writer")
+    assert writer == Identity("writer", "ann", "pw")
+
+
+def test_profiles_are_categories() -> None:
+    assert settle({"profile": "oci"}).profile == PROFILES["oci"]
+    assert settle({"profile": "auth,pull"}).profile == ("protocol", "pull", "auth")
+
+
+def test_addresses_of_names() -> None:
+    settings = settle({"resolve": "Docker.ghes.test:443:127.0.0.1, b:80:[::1]"})
+    assert settings.resolve == {"docker.ghes.test:443": "127.0.0.1", "b:80": "::1"}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
+        ("profile", "docker", "'docker' is no profile: known are oci, auth"),
+        ("resolve", "docker.ghes.test", "write HOST:PORT:ADDRESS"),
+        ("resolve", "docker.ghes.test:http:127.0.0.1", "write HOST:PORT:ADDRESS"),
+        ("references", "team/image", "neither NAME:TAG nor NAME@DIGEST"),
+        ("known", "missing.toml", "cannot be read"),
+        ("full-size", "huge", "neither true nor false"),
         ("version", "2.0", "dev, 1.1, 1.0"),
         ("level", "may", "must, should"),
         ("timeout", "soon", "number of seconds"),

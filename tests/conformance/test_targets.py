@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import trustme
 
 import fakereg
 from conformance.client import Client
+from conformance.description import Description, Hosts, Identity
 from conformance.options import ConfigurationError
 from conformance.settings import Settings
 from conformance.targets import Target, UnusableTarget, attached, target_of
@@ -40,7 +41,7 @@ def test_fakes(name: str) -> None:
 
 def test_fake_has_a_socket_for_the_wire_only() -> None:
     with target("fake") as usable:
-        assert usable.url is None
+        assert usable.handover() is None
         assert usable.transport().base_url == "http://registry.test"
         wire = usable.transport(wire=True)
         assert wire.base_url.startswith("http://127.0.0.1:")
@@ -49,8 +50,7 @@ def test_fake_has_a_socket_for_the_wire_only() -> None:
 
 def test_socket_is_closed_at_the_end() -> None:
     with target("socket") as usable:
-        assert usable.url
-        port = int(usable.url.rpartition(":")[2])
+        port = int(usable.transport().base_url.rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
@@ -58,14 +58,16 @@ def test_socket_is_closed_at_the_end() -> None:
 def test_url() -> None:
     with fakereg.serve(dialect="oci", storage="memory") as server, target(server.url) as usable:
         assert usable.shared
-        assert usable.url == server.url
+        assert usable.handover() == {"url": server.url, "hosts": asdict(Hosts())}
 
 
 def test_attached_to_what_the_controller_started() -> None:
     with fakereg.serve(dialect="oci", storage="memory") as server:
-        with attached(Settings(target="container:image"), server.url) as usable:
-            assert (usable.name, usable.shared) == ("container:image", False)
-        with attached(Settings(target=server.url), server.url) as usable:
+        handed = {"url": server.url, "hosts": asdict(Hosts())}
+        with attached(Settings(target="socket"), handed) as usable:
+            assert (usable.name, usable.shared) == ("socket", False)
+            assert usable.transport().base_url == server.url
+        with attached(Settings(target=server.url), handed) as usable:
             assert usable.shared
 
 
@@ -108,18 +110,21 @@ def test_no_registry() -> None:
     [
         ("Basic realm=x", None, "give --conformance-username and --conformance-password"),
         ("Basic realm=x", "ann", "does not accept the user name"),
-        ("Bearer realm=x", None, "asks for a token"),
+        ("Bearer realm=x", None, "give --conformance-username and --conformance-password"),
+        ("Bearer realm=x", "ann", "does not accept the user name"),
+        ("Digest realm=x", "ann", "does not say how to authenticate"),
     ],
 )
 def test_asks_who_you_are(challenge: str, username: str | None, said: str) -> None:
     with served(answering(401, ("WWW-Authenticate", challenge))) as url:
-        assert said in said_of(url, username=username, password="hush")
+        found = {"writer": Identity("writer", username, "hush")} if username else {}
+        assert said in said_of(url, description=Description(identities=found))
 
 
 def test_credentials_in_the_url_are_used_and_hidden() -> None:
     with served(answering(200)) as url, target(url.replace("://", "://ann:hush@")) as usable:
-        assert usable.url == url
-        assert usable.authorization == "Basic YW5uOmh1c2g="
+        assert usable.transport().base_url == url
+        assert usable.writer == Identity("writer", "ann", "hush")
         assert "hush" not in usable.name
 
 
