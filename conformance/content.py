@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from conformance.client import IMAGE, INDEX
+from conformance.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 EMPTY = "application/vnd.oci.empty.v1+json"
 ALGORITHMS = ("sha256", "sha512")
 
@@ -86,16 +88,16 @@ class Content:
         """A blob of random bytes."""
         return Blob(self._random.randbytes(size), media_type, algorithm)
 
-    def config(self) -> Blob:
+    def config(self, *, labels: Mapping[str, str] | None = None, media_type: str = CONFIG) -> Blob:
         """An image config that no other call makes."""
         document = {
             "architecture": "amd64",
             "os": "linux",
             "author": self.word(),
-            "config": {},
+            "config": {"Labels": dict(labels)} if labels else {},
             "rootfs": {"type": "layers", "diff_ids": []},
         }
-        return Blob(json.dumps(document).encode(), CONFIG)
+        return Blob(json.dumps(document).encode(), media_type)
 
     def image(
         self,
@@ -114,6 +116,25 @@ class Content:
             document["artifactType"] = artifact_type
         document |= {"config": config.descriptor, "layers": [blob.descriptor for blob in blobs]}
         return Manifest(_written(document, subject, annotations), IMAGE, (config, *blobs))
+
+    def docker_image(
+        self, *, layers: int = 1, layer_size: int = 64, labels: Mapping[str, str] | None = None
+    ) -> Manifest:
+        """An image in Docker's format (Image Manifest V2, Schema 2)."""
+        config = self.config(labels=labels, media_type=DOCKER_CONFIG)
+        blobs = [self.blob(layer_size, media_type=DOCKER_LAYER) for _ in range(layers)]
+        document = {"schemaVersion": 2, "mediaType": DOCKER_IMAGE, "config": config.descriptor}
+        document["layers"] = [blob.descriptor for blob in blobs]
+        return Manifest(json.dumps(document).encode(), DOCKER_IMAGE, (config, *blobs))
+
+    def docker_list(self, children: Sequence[Manifest]) -> Manifest:
+        """A manifest list over images, each for a platform of its own."""
+        entries = [
+            {**child.descriptor, "platform": {"os": "linux", "architecture": f"arch{number}"}}
+            for number, child in enumerate(children)
+        ]
+        document = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": entries}
+        return Manifest(json.dumps(document).encode(), DOCKER_LIST, children=tuple(children))
 
     def artifact(
         self,
