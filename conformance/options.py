@@ -37,6 +37,7 @@ OPTIONS = (
     Option("report", "folder for report.html, results.json, summary.md, junit.xml and the badge", "DIR"),
     Option("profile", "what the target claims, by commas: oci (or pull, push, discovery, management, referrers), auth, "
            "github-docker, github-container (default: oci, or what the target says of itself)", "PROFILE"),
+    Option("requirement", "only the scenarios about these requirements, by commas (OCI-R014,GHD-21)", "IDS"),
     Option("version", "version of the OCI specification: dev, 1.1 or 1.0 (default: dev)", "VERSION"),
     Option("level", "must: a violated SHOULD is a warning; should: it is a failure (default: must)", "LEVEL"),
     Option("repository", "prefix of every repository that the run creates (default: conformance)", "PREFIX"),

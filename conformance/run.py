@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from conformance.summary import text
 from conformance.targets import Target, attached, target_of
 from conformance.transport import TransportError
 from conformance.verdict import KNOWN, WARN, Case, Nonconformity, Unprepared
+from conformance.workers import seconds
 from conformance.world import UNSUPPORTED
 
 CASE = pytest.StashKey[Case]()
@@ -35,6 +36,9 @@ HANDOVER = "conformance"
 NOT_APPLICABLE = "not applicable: "
 SILENT_LIMIT = 3
 """After so many scenarios in a row to which nobody answered the run ends: the target is gone."""
+
+WORTH_SAYING = 3.0
+"""A forecast of less than so many seconds is not said."""
 
 _PLAIN = (Nonconformity, Unprepared, TransportError)
 """Errors whose text says everything: they are shown without a traceback."""
@@ -52,6 +56,7 @@ class Run:
         self.results = Results(self.settings, redact(self.settings.target))
         self.make_target: Callable[[Settings], Target] = target_of
         self._silent = 0
+        self._is_forecast = False
         self._target: Target | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
@@ -79,10 +84,11 @@ class Run:
             pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
 
     def deselect(self, items: list[pytest.Item]) -> None:
-        """Leave out the scenarios about requirements that the target does not claim."""
+        """Leave out the scenarios about requirements that the target does not claim, or that nobody asks for."""
         profile = self.settings.profile or self.make_target(self.settings).description.profile
-        claimed = {row.id for row in catalogue().values() if row.category in profile}
-        left_out = [item for item in items if (bound := bound_to(item)) and not claimed & set(bound)]
+        wanted = {row.id for row in catalogue().values() if row.category in profile}
+        wanted &= self.settings.requirements or wanted
+        left_out = [item for item in items if (bound := bound_to(item)) and not wanted & set(bound)]
         if left_out:
             self._config.hook.pytest_deselected(items=left_out)
             items[:] = [item for item in items if item not in set(left_out)]
@@ -108,6 +114,27 @@ class Run:
     def pytest_configure_node(self, node: Any) -> None:
         target = self.target().handover()
         node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "target": target}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not self._is_worker and session.items and self._target:
+            self._forecast(len(session.items), 1)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if not self._is_forecast and self._target:
+            self._forecast(len(ids), int(node.workerinput["workercount"]))
+
+    def _forecast(self, scenarios: int, workers: int) -> None:
+        """Say how long the run will take, where that is not over in a moment."""
+        self._is_forecast = True
+        expected = seconds(scenarios, round_trip=self.target().round_trip, workers=workers)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and expected >= WORTH_SAYING:
+            reporter.ensure_newline()
+            reporter.write_line(
+                f"conformance: {scenarios} scenarios, {self.target().round_trip * 1000:.0f} ms for an answer, "
+                f"{workers} worker{'s' * (workers > 1)}: about {expected:.0f} s"
+            )
 
     def pytest_report_header(self) -> str:
         settings = self.settings
@@ -166,8 +193,8 @@ class Run:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._is_worker or not self.results.facts:
             return
-        seconds = time.perf_counter() - self._clock
-        self._document = self.results.document(started=self._started, seconds=seconds)
+        took = time.perf_counter() - self._clock
+        self._document = self.results.document(started=self._started, seconds=took)
         if self.settings.report:
             write(self.settings.report, self._document)
         if exitstatus == pytest.ExitCode.OK and self.results.has_failures:
@@ -191,9 +218,15 @@ def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
     command_line = {option.name: config.getoption(option.key) for option in OPTIONS}
     if seed is not None:
         command_line["seed"] = str(seed)
-    ini = {option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    return settings_from(
+        command_line, ini={option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    )
+
+
+def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str] | None = None) -> Settings:
+    """The settings from a command line, the environment and an ini file; ConfigurationError as `resolve` has it."""
     return resolve(
-        command_line=command_line, environ=os.environ, ini=ini, new_seed=lambda: secrets.randbelow(1_000_000)
+        command_line=command_line, environ=os.environ, ini=ini or {}, new_seed=lambda: secrets.randbelow(1_000_000)
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from conformance import description, target_file
 from conformance.description import WRITER, Description, Identity
 from conformance.options import ConfigurationError
-from conformance.requirements import VERSIONS
+from conformance.requirements import VERSIONS, catalogue
 
 LEVELS = ("must", "should")
 
@@ -23,12 +23,13 @@ LEVELS = ("must", "should")
 class Settings:
     """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted.
 
-    `profile` is None when nobody said what the target claims. `description` is what was said of the target otherwise.
+    `profile` is None when nobody said what the target claims; `requirements` are the only ones to be tested, if any. `description` is what was said of the target otherwise.
     """
 
     target: str = "fake"
     report: Path | None = None
     profile: tuple[str, ...] | None = None
+    requirements: frozenset[str] = frozenset()
     version: str = "dev"
     level: str = "must"
     repository: str = "conformance"
@@ -75,6 +76,7 @@ def resolve(
         target=target,
         report=Path(report) if report else None,
         profile=_profile(value("profile")),
+        requirements=_requirements(value("requirement") or ""),
         version=_one_of("version", value("version") or "dev", VERSIONS),
         level=_one_of("level", value("level") or "must", LEVELS),
         repository=_prefix(value("repository") or "conformance"),
@@ -106,6 +108,13 @@ def _profile(text: str | None) -> tuple[str, ...] | None:
         return description.categories(text) if text else None
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _requirements(text: str) -> frozenset[str]:
+    keys = frozenset(filter(None, (key.strip().upper() for key in text.split(","))))
+    if unknown := keys - set(catalogue()):
+        raise ConfigurationError(f"there is no requirement {min(unknown)}: conformance list shows all of them")
+    return keys
 
 
 def _addresses(text: str) -> dict[str, str]:

@@ -61,6 +61,7 @@ def test_every_option_has_a_variable(option: Option, tmp_path: Path) -> None:
         "full-size": "true",
         "profile": "pull, auth",
         "references": "a/b:1",
+        "requirement": "oci-r014",
         "known": str(known),
         "resolve": "registry.test:443:127.0.0.1",
     }
@@ -109,6 +110,7 @@ def test_addresses_of_names() -> None:
     ("name", "value", "said"),
     [
         ("profile", "docker", "'docker' is no profile: known are oci, auth"),
+        ("requirement", "OCI-R999", "there is no requirement OCI-R999"),
         ("resolve", "docker.ghes.test", "write HOST:PORT:ADDRESS"),
         ("resolve", "docker.ghes.test:http:127.0.0.1", "write HOST:PORT:ADDRESS"),
         ("references", "team/image", "neither NAME:TAG nor NAME@DIGEST"),
