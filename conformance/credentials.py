@@ -82,12 +82,14 @@ def token_in(exchange: Exchange) -> str:
 class Authenticator:
     """Proves one identity to the registries of a target, and keeps the tokens that it gets.
 
-    With `preemptive` Basic credentials go out before anybody asks, as docker sends them once it has seen the challenge.
+    With `preemptive` Basic credentials go out before anybody asks; else only to hosts that have asked for them, since
+    another host may have another way.
     """
 
     def __init__(self, identity: Identity, *, preemptive: bool = False) -> None:
         self._identity = identity
-        self._basic = preemptive
+        self._preemptive = preemptive
+        self._asking: set[str] = set()
         self._tokens: dict[tuple[str, ...], str] = {}
         self._needed: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -96,7 +98,7 @@ class Authenticator:
         kind = _kind(request)
         if kind in self._needed:
             return self._bearer(self._needed[kind])
-        return self._own_basic() if self._basic else None
+        return self._own_basic() if self._preemptive or urlsplit(request.url).netloc in self._asking else None
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
         """The Authorization to send after a 401; None if there is nothing new to try."""
@@ -104,7 +106,7 @@ class Authenticator:
         if challenge := challenge_of(answer, "bearer"):
             return self._with_token(request, challenge, sent, send)
         if challenge_of(answer, "basic") and not self._identity.anonymous:
-            self._basic = True
+            self._asking.add(urlsplit(request.url).netloc)
             return self._own_basic() if sent != self._own_basic() else None
         return None
 

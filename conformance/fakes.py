@@ -138,6 +138,16 @@ class InProcessFake(Fake):
     def handover(self) -> None:
         return None
 
+    def migrate(self) -> tuple[str, ...]:
+        """Move all images of the Docker registry to the Container registry, or none; gives the names that clash."""
+        from fakereg.migration import MigrationConflict
+
+        try:
+            self.running.migrate()
+        except MigrationConflict as clash:
+            return clash.names
+        return ()
+
 
 class SocketFake(Fake, StartedTarget):
     """Our fake on a socket."""

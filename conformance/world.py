@@ -10,7 +10,7 @@ import pytest
 
 from conformance.client import Client
 from conformance.credentials import Authenticator
-from conformance.description import Hosts
+from conformance.description import Hosts, Identity
 from conformance.steps import Steps
 
 if TYPE_CHECKING:
@@ -39,14 +39,23 @@ class Clients:
 
         `at` is the base URL of another host of the target. Unsupported where there is nobody of that name.
         """
-        found = self.target.writer if identity == "writer" else self.target.description.identity(identity)
-        if found is None:
-            unsupported(f"the target knows nobody called {identity}")
-        return self._client(at, self.target.authenticator(found))
+        return self._client(at, self.target.authenticator(self.find(identity)))
+
+    def upfront(self, identity: str, *, at: str) -> Client:
+        """The same with Basic credentials in every request: an API may hide what it has instead of asking for them."""
+        found = self.find(identity)
+        return self._client(at, Authenticator(found, preemptive=not found.anonymous))
 
     def silent(self, *, at: str = "") -> Client:
         """A client that never authenticates, so that the answers to that can be seen; headers may do it by hand."""
         return self._client(at, None)
+
+    def find(self, identity: str) -> Identity:
+        """Somebody by name. Unsupported where there is nobody of that name."""
+        found = self.target.writer if identity == "writer" else self.target.description.identity(identity)
+        if found is None:
+            unsupported(f"the target knows nobody called {identity}")
+        return found
 
     def _client(self, at: str, authenticator: Authenticator | None) -> Client:
         return Client(
@@ -102,10 +111,10 @@ class Variant:
         """What is at which host."""
         return self.target.description.hosts
 
-    def configure(self, **settings: str | bool | float) -> None:
-        """Change settings while it runs."""
-        self.target.running.configure(**settings)
+    def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
+        """Change settings while it runs; of two registries, `registry` names one, else it is that of the target."""
+        self.target.running.configure(registry=registry, **settings)
 
-    def migrate(self) -> None:
-        """Move all images of the Docker registry to the Container registry."""
-        self.target.running.migrate()
+    def migrate(self) -> tuple[str, ...]:
+        """Move all images of the Docker registry to the Container registry, or none; gives the names that clash."""
+        return self.target.migrate()
