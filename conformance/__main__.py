@@ -111,7 +111,7 @@ def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) ->
     try:
         return workers.arguments(text, given)
     except ConfigurationError as error:
-        run_parser().error(str(error))
+        run_parser().exit(USAGE_ERROR, f"ERROR: conformance: {error}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,10 @@ FIELDS = ("requirement", "reason", "link", "scenarios")
 
 @dataclass(frozen=True, slots=True)
 class KnownFailure:
-    """One line. `scenarios` are shell patterns of the scenarios that it is about, by default all."""
+    """One line. `scenarios` are shell patterns of the scenarios that it is about, by default all.
+
+    `*` and `?` stand for any characters; `link` may be empty.
+    """
 
     requirement: str
     reason: str
@@ -27,7 +30,7 @@ class KnownFailure:
 
     def concerns(self, scenario: str) -> bool:
         """Whether the line is about a scenario."""
-        # A parameter in brackets would be a set of characters to the pattern.
+        # Brackets are those of a scenario's parameters, not a set of characters.
         plain = scenario.replace("[", "(").replace("]", ")")
         patterns = [pattern.replace("[", "(").replace("]", ")") for pattern in self.scenarios]
         return not patterns or any(fnmatchcase(plain, pattern) for pattern in patterns)
@@ -37,8 +40,10 @@ class KnownFailure:
         return asdict(self) | {"scenarios": list(self.scenarios)}
 
 
-def parse(lines: Sequence[Mapping[str, Any]]) -> tuple[KnownFailure, ...]:
+def parse(lines: object) -> tuple[KnownFailure, ...]:
     """Read the tables `[[known]]` of a target's file; ConfigurationError names the line that cannot be used."""
+    if not isinstance(lines, list):
+        raise ConfigurationError("the known failures are no list: write each as a table [[known]]")
     return tuple(_line(number, line) for number, line in enumerate(lines, start=1))
 
 
@@ -48,7 +53,7 @@ def _line(number: int, line: Mapping[str, Any]) -> KnownFailure:
         what = f"the field {min(unknown)!r}" if isinstance(line, Mapping) else "no table"
         raise ConfigurationError(f"{where} has {what}: a line has {', '.join(FIELDS)}")
     requirement, reason = line.get("requirement"), line.get("reason")
-    if requirement not in catalogue():
+    if not isinstance(requirement, str) or requirement not in catalogue():
         raise ConfigurationError(f"{where} is about the requirement {requirement!r}, which the catalogue does not have")
     if not isinstance(reason, str) or not reason.strip():
         raise ConfigurationError(f"{where}, about {requirement}, says no reason")

@@ -169,7 +169,7 @@ class Run:
             return
         outcome, reason = _outcome(case, call, report)
         if outcome == KNOWN:
-            report.outcome, report.wasxfail = "skipped", reason  # type: ignore[attr-defined]  # as pytest marks it
+            report.outcome, report.wasxfail = "skipped", reason  # as pytest marks it
         elif report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
             report.longrepr = reason
         silent = isinstance(call.excinfo.value if call.excinfo else None, TransportError)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.__main__ import parser
+from conformance import target_file
+from conformance.__main__ import run_parser
 from fakereg import cli, config, dialects
 from fakereg.accounts import Accounts
 from fakereg.sample import SAMPLE_TOKENS, sample
@@ -23,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_python_examples_run(pytester: pytest.Pytester) -> None:
     examples = blocks("python")
-    assert len(examples) == 4
+    assert len(examples) == 6
     client = """
 import urllib3
 
@@ -49,6 +50,27 @@ class my_client:
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)
 
 
+def test_the_project_that_takes_scenarios_runs(pytester: pytest.Pytester) -> None:
+    conftest, tests = blocks("python")[4:]
+    pytester.makepyfile(
+        my_registry="""
+        from contextlib import contextmanager
+
+        import fakereg
+
+        @contextmanager
+        def running():
+            with fakereg.serve(dialect="oci,single_post=false") as registry:
+                yield registry.url
+        """
+    )
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(tests)
+    result = pytester.runpytest_subprocess("-W", "error")
+    assert result.ret == 0, result.stdout.str()
+    result.stdout.fnmatch_lines(["target my registry, *", "absent:*single_post (POST answered 202)*"])
+
+
 def _indented(text: str) -> str:
     return "".join(f"    {line}\n" for line in text.splitlines())
 
@@ -58,7 +80,11 @@ def test_the_command_lines_parse(line: str) -> None:
     for command in line.split(" && "):
         words = [word.strip("'") for word in command.split()]
         if words[:3] == ["python", "-m", "conformance"]:
-            parser().parse_args(words[3:])
+            run_parser().parse_args(words[3:])
+        elif words[:2] == ["conformance", "compare"]:
+            assert all(word.endswith(".json") for word in words[2:])
+        elif words[0] == "conformance":
+            run_parser().parse_args(words[1:])
         elif words[0] == "fakereg":
             cli._parser().parse_args(words[1:])
         else:
@@ -66,14 +92,30 @@ def test_the_command_lines_parse(line: str) -> None:
 
 
 def test_the_configuration_file_is_read(tmp_path: Path) -> None:
-    (example,) = blocks("toml")
-    (tmp_path / "fakereg.toml").write_text(example)
+    (tmp_path / "fakereg.toml").write_text(blocks("toml")[0])
     document = config.load(str(tmp_path / "fakereg.toml"))
     accounts = Accounts()
     config.add_accounts(accounts, document)
     assert accounts.authenticate("hubot", "ghp_forTestsOnly")
     assert accounts.authenticate("anybody", "ghs_forTestsOnly")
     assert dialects.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9
+
+
+def test_the_file_of_a_target_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "my-registry.toml"
+    file.write_text(blocks("toml")[1])
+    secrets = {f"{name}_PASSWORD": "hush" for name in ("ROBOT", "READER", "STRANGER")}
+    described = target_file.read(file, environ=secrets).description
+    assert set(described.identities) == {"writer", "reader", "stranger"}
+    assert described.limits == {"blob": 10 << 30}
+    assert [line.requirement for line in described.known] == ["OCI-R062"]
+
+
+def test_every_option_of_a_run_that_is_mentioned_exists() -> None:
+    section = README.split("## You want a verdict on a registry")[1].split("\n## ")[0]
+    known = run_parser().format_help()
+    for option in set(re.findall(r"`(--[a-z-]+)[ `]", section)) - {"--resolve"}:
+        assert option in known, option
 
 
 def test_the_sample_is_what_the_readme_says() -> None:
