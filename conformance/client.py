@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -54,10 +54,10 @@ class Client:
 
     def _authenticated(self, request: Request) -> Exchange:
         known = self._authenticator if self._is_home(request.url) else None
-        exchange = self._send(request, known.first(request) if known else None)
+        exchange = self._send(request, known.first(request, self._transport.send) if known else None)
         if known and exchange.status == 401:
             authorization = known.again(request, exchange, self._transport.send)
-            if authorization and (isinstance(request.body, Sequence)):  # what has been sent can be sent again
+            if authorization and not isinstance(request.body, Iterator):  # what has been sent can be sent again
                 exchange = self._send(request, authorization)
         return exchange
 
@@ -124,24 +124,36 @@ class Client:
         query = f"?{urlencode({'digest-algorithm': digest_algorithm})}" if digest_algorithm else ""
         return self.request("POST", _path(name, "blobs", "uploads/") + query)
 
-    def post_blob(self, name: str, digest: str, body: bytes) -> Exchange:
-        """POST with the whole blob (end-4b)."""
+    def post_blob(self, name: str, digest: str, body: Body, *, length: int | None = None) -> Exchange:
+        """POST with the whole blob (end-4b); `length` is sent as Content-Length, whatever the body is."""
         path = _path(name, "blobs", "uploads/") + f"?{urlencode({'digest': digest})}"
-        return self.request("POST", path, headers=[BINARY], body=body)
+        return self.request("POST", path, headers=[BINARY, *_content_length(length)], body=body)
 
     def mount(self, name: str, digest: str, *, source: str | None = None) -> Exchange:
         """POST that mounts a blob from the repository `source`, or from any (end-11)."""
         query = {"mount": digest} | ({"from": source} if source else {})
         return self.request("POST", _path(name, "blobs", "uploads/") + f"?{urlencode(query)}")
 
-    def patch(self, location: str, body: Body, *, content_range: str | None = None) -> Exchange:
-        """PATCH a chunk into an upload session (end-5); `content_range` is `FIRST-LAST`."""
-        return self.request("PATCH", location, headers=[BINARY, *_content_range(content_range)], body=body)
+    def patch(
+        self, location: str, body: Body, *, content_range: str | None = None, length: int | None = None
+    ) -> Exchange:
+        """PATCH a chunk into an upload session (end-5); `content_range` is `FIRST-LAST`, `length` as with POST."""
+        headers = [BINARY, *_content_range(content_range), *_content_length(length)]
+        return self.request("PATCH", location, headers=headers, body=body)
 
-    def put_upload(self, location: str, digest: str, body: Body = b"", *, content_range: str | None = None) -> Exchange:
-        """PUT that closes an upload session, with or without the last bytes (end-6)."""
+    def put_upload(
+        self,
+        location: str,
+        digest: str,
+        body: Body = b"",
+        *,
+        content_range: str | None = None,
+        length: int | None = None,
+    ) -> Exchange:
+        """PUT that closes an upload session, with or without the last bytes (end-6); `length` as with POST."""
         url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': digest})}"
-        return self.request("PUT", url, headers=[BINARY, *_content_range(content_range)], body=body)
+        headers = [BINARY, *_content_range(content_range), *_content_length(length)]
+        return self.request("PUT", url, headers=headers, body=body)
 
     def upload_status(self, location: str) -> Exchange:
         """GET an upload session (end-13)."""
@@ -182,3 +194,7 @@ def _page(n: int | str | None, last: str | None) -> str:
 
 def _content_range(text: str | None) -> list[Header]:
     return [("Content-Range", text)] if text else []
+
+
+def _content_length(size: int | None) -> list[Header]:
+    return [("Content-Length", str(size))] if size is not None else []

@@ -10,11 +10,17 @@ from random import Random
 from typing import Any
 
 from conformance.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX
+from conformance.large_blob import LARGE_BLOCK, LargeBlob
 
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+DOCKER_FOREIGN_LAYER = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+OCI_FOREIGN_LAYERS = tuple(
+    f"application/vnd.oci.image.layer.nondistributable.v1.tar{suffix}" for suffix in ("", "+gzip", "+zstd")
+)
+FOREIGN_URL = "https://layers.example/windows.tar.gz"
 EMPTY = "application/vnd.oci.empty.v1+json"
 ALGORITHMS = ("sha256", "sha512")
 
@@ -88,6 +94,10 @@ class Content:
         """A blob of random bytes."""
         return Blob(self._random.randbytes(size), media_type, algorithm)
 
+    def large_blob(self, size: int) -> LargeBlob:
+        """A blob of so many bytes, which are never all in memory."""
+        return LargeBlob(self._random.randbytes(min(size, LARGE_BLOCK)), size)
+
     def config(self, *, labels: Mapping[str, str] | None = None, media_type: str = CONFIG) -> Blob:
         """An image config that no other call makes."""
         document = {
@@ -107,24 +117,30 @@ class Content:
         artifact_type: str | None = None,
         annotations: Mapping[str, str] | None = None,
         config: Blob | None = None,
+        foreign: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """An image manifest; `subject` is a descriptor."""
+        """An image manifest; `subject` is a descriptor, and so is each of the `foreign` layers, which come first."""
         config = config or self.config()
         blobs = [self.blob() for _ in range(layers)]
         document: dict[str, Any] = {"schemaVersion": 2, "mediaType": IMAGE}
         if artifact_type:
             document["artifactType"] = artifact_type
-        document |= {"config": config.descriptor, "layers": [blob.descriptor for blob in blobs]}
+        document |= {"config": config.descriptor, "layers": [*foreign, *(blob.descriptor for blob in blobs)]}
         return Manifest(_written(document, subject, annotations), IMAGE, (config, *blobs))
 
     def docker_image(
-        self, *, layers: int = 1, layer_size: int = 64, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        layers: int = 1,
+        layer_size: int = 64,
+        labels: Mapping[str, str] | None = None,
+        foreign: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """An image in Docker's format (Image Manifest V2, Schema 2)."""
+        """An image in Docker's format (Image Manifest V2, Schema 2), with the `foreign` layers first."""
         config = self.config(labels=labels, media_type=DOCKER_CONFIG)
         blobs = [self.blob(layer_size, media_type=DOCKER_LAYER) for _ in range(layers)]
         document = {"schemaVersion": 2, "mediaType": DOCKER_IMAGE, "config": config.descriptor}
-        document["layers"] = [blob.descriptor for blob in blobs]
+        document["layers"] = [*foreign, *(blob.descriptor for blob in blobs)]
         return Manifest(json.dumps(document).encode(), DOCKER_IMAGE, (config, *blobs))
 
     def docker_list(self, children: Sequence[Manifest]) -> Manifest:
@@ -135,6 +151,12 @@ class Content:
         ]
         document = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": entries}
         return Manifest(json.dumps(document).encode(), DOCKER_LIST, children=tuple(children))
+
+    def foreign_layer(
+        self, media_type: str = DOCKER_FOREIGN_LAYER, *, urls: Sequence[str] = (FOREIGN_URL,)
+    ) -> dict[str, Any]:
+        """The descriptor of a layer that lives elsewhere and is not pushed."""
+        return self.missing_descriptor(media_type) | ({"urls": list(urls)} if urls else {})
 
     def artifact(
         self,

@@ -23,7 +23,10 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be sent. A body of bytes is sent with its length, any other body in chunks of unknown length."""
+    """What is to be sent. A body of bytes is sent with its length, any other in chunks of unknown length.
+
+    A header Content-Length stands for itself: the body may have any form then, or be missing.
+    """
 
     method: str
     url: str

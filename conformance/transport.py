@@ -50,14 +50,18 @@ class Transport(Protocol):
 def complete(request: Request) -> Request:
     """Add the headers that both transports send, so that an exchange looks the same through either."""
     names = {name.lower() for name, _ in request.headers}
-    framing: list[Header] = []
-    if not isinstance(request.body, bytes):
-        framing = [("Transfer-Encoding", "chunked")]
-    elif "content-length" not in names and (request.body or request.method in _WITH_BODY):
-        framing = [("Content-Length", str(len(request.body)))]
+    framing = [] if "content-length" in names else _framing(request)
     constant = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity")]
     added = [pair for pair in constant if pair[0].lower() not in names]
     return Request(request.method, request.url, (*request.headers, *added, *framing), request.body)
+
+
+def _framing(request: Request) -> list[Header]:
+    if not isinstance(request.body, bytes):
+        return [("Transfer-Encoding", "chunked")]
+    if request.body or request.method in _WITH_BODY:
+        return [("Content-Length", str(len(request.body)))]
+    return []
 
 
 class WsgiTransport:
