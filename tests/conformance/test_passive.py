@@ -69,6 +69,8 @@ BROKEN: list[tuple[str, str, Exchange]] = [
     ("type parameters", "OCI-R009", exchange(200, ("Content-Type", "a/b; charset=utf-8"))),
     ("location no url", "OCI-R102", exchange(202, ("Location", "ftp://h/x"))),
     ("location with space", "OCI-R102", exchange(202, ("Location", "/a b"))),
+    ("session elsewhere", "OCI-R103", exchange(404, JSON, body=b"{}", path="/uploads/1", method="PATCH")),
+    ("error of the base", "OCI-R103", exchange(404, JSON, body=b"{}", path="/v2")),
 ]
 
 GOOD: list[tuple[str, Exchange]] = [
@@ -90,6 +92,10 @@ GOOD: list[tuple[str, Exchange]] = [
     ("link in bare words", exchange(200, ("Link", "<http://h/x>;rel=next"), path="/v2/a/tags/list")),
     ("two links", exchange(200, ("Link", '</a>; rel="last", </b>; rel="next"'), path="/v2/a/tags/list")),
     ("location", exchange(202, ("Location", "/v2/a/blobs/uploads/1?x=y"))),
+    ("error of an API", exchange(404, JSON, body=b'{"message": "Not Found"}', path="/api/v3/orgs/a/packages")),
+    ("API without challenge", exchange(401, path="/api/v3/orgs/a/packages", method="DELETE")),
+    ("page", exchange(405, path="/orgs/a/packages", method="POST")),
+    ("token endpoint", exchange(400, JSON, body=b'{"error": "invalid_grant"}', path="/token")),
 ]
 
 
@@ -135,6 +141,14 @@ def test_level_decides_the_severity() -> None:
     assert {v.severity for v in seen(no_message).passive.values()} == {WARN}
     assert {v.severity for v in seen(no_message, strict=True).passive.values()} == {FAIL}
     assert {v.severity for v in seen(no_code).passive.values()} == {FAIL}
+
+
+def test_code_that_the_scenario_itself_asks_for() -> None:
+    found = exchange(416, JSON, body=GOOD_ERROR.replace(b"MANIFEST_UNKNOWN", b"REQUESTED_RANGE_NOT_SATISFIABLE"))
+    assert {key for key, _ in seen(found).passive} == {"OCI-R106"}
+    case = Case(id="a case", bound=("GHC-10",))
+    passive.watch(case, found)
+    assert not case.passive
 
 
 def test_row_of_another_version_is_not_judged() -> None:
