@@ -6,9 +6,11 @@ The token flow is that of "Distribution Registry v2 authentication via central s
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from conformance.description import Identity
@@ -16,8 +18,19 @@ from conformance.exchange import Exchange, Request
 
 Send = Callable[[Request], Exchange]
 
-_SCHEME = re.compile(r"\s*,*\s*([A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*)(?:\s+|\s*$)")
-_FIELD = re.compile(r'\s*,*\s*([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*')
+LIFETIME = 60.0
+"""Seconds that a token lives when its answer does not say so ("Token Response Fields")."""
+
+MARGIN = 5.0
+"""Seconds before its end at which a token is not sent any more."""
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_SEPARATORS = re.compile(r"[\s,]*")
+_SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|$)")
+_TOKEN68 = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
+_FIELD = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))(?=[\s,]|$)')
+_SCOPE = re.compile(r"([a-z0-9]+)(?:\([a-z0-9]+\))?:(.+):([a-z]*(?:,[a-z]*)*|\*)")
+_BETWEEN_SCOPES = re.compile(r"\s+|,(?=[a-z0-9]+(?:\([a-z0-9]+\))?:)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +46,43 @@ class Challenge:
         return self.fields.get("scope", "").split()
 
 
+class Resource(NamedTuple):
+    """What a scope is about: a type such as `repository`, without its class, and a name."""
+
+    type: str
+    name: str
+
+
 def basic(username: str, password: str) -> str:
     """The value of an Authorization header for Basic authentication."""
     return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def challenges(exchange: Exchange) -> list[Challenge]:
-    """The challenges of an answer, in order; what cannot be read ends the list."""
-    found: list[Challenge] = []
-    for text in exchange.values("WWW-Authenticate"):
-        position = 0
-        while match := _SCHEME.match(text, position):
-            fields, position = _fields(text, match.end())
-            found.append(Challenge(match[1].lower(), fields))
-    return found
+    """The challenges of an answer, in order; what cannot be read ends those of a header."""
+    return [found for text in exchange.values("WWW-Authenticate") for found in _challenges(text)]
+
+
+def _challenges(text: str) -> Iterable[Challenge]:
+    position = _after(_SEPARATORS, text, 0)
+    while scheme := _SCHEME.match(text, position):
+        fields, position = _fields(text, _after(_TOKEN68, text, scheme.end()))
+        yield Challenge(scheme[1].lower(), fields)
 
 
 def _fields(text: str, position: int) -> tuple[dict[str, str], int]:
+    """The fields that begin at a position, and where what follows them begins."""
     fields: dict[str, str] = {}
+    position = _after(_SEPARATORS, text, position)
     while match := _FIELD.match(text, position):
-        quoted = re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
-        fields[match[1].lower()] = quoted
-        position = match.end()
+        fields[match[1].lower()] = match[3] if match[2] is None else re.sub(r"\\(.)", r"\1", match[2])
+        position = _after(_SEPARATORS, text, match.end())
     return fields, position
+
+
+def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
+    match = pattern.match(text, position)
+    return match.end() if match else position
 
 
 def challenge_of(exchange: Exchange, scheme: str) -> Challenge | None:
@@ -63,11 +90,25 @@ def challenge_of(exchange: Exchange, scheme: str) -> Challenge | None:
     return next((challenge for challenge in challenges(exchange) if challenge.scheme == scheme), None)
 
 
-def token_url(realm: str, *, service: str = "", scopes: list[str] | None = None, **more: str) -> str:
+def resources(scope: str) -> dict[Resource, frozenset[str]]:
+    """The actions that a scope names for each resource; entries that are none are left out.
+
+    Entries are divided by spaces, or by commas as in an example of the documentation. A resource class is dropped, as
+    it counts for nothing ("Resource Class").
+    """
+    found: dict[Resource, frozenset[str]] = {}
+    for entry in _BETWEEN_SCOPES.split(scope):
+        if match := _SCOPE.fullmatch(entry):
+            resource = Resource(match[1], match[2])
+            found[resource] = found.get(resource, frozenset()) | frozenset(match[3].split(",")) - {""}
+    return found
+
+
+def token_url(realm: str, *, service: str = "", scopes: Iterable[str] = (), **more: str) -> str:
     """Where a token is asked for with GET: each scope is a parameter of its own."""
     pairs = [("service", service)] if service else []
-    pairs += [("scope", scope) for scope in scopes or []] + list(more.items())
-    return f"{realm}{'&' if urlsplit(realm).query else '?'}{urlencode(pairs)}" if pairs else realm
+    pairs += [("scope", scope) for scope in scopes] + list(more.items())
+    return f"{realm}{'&' if '?' in realm else '?'}{urlencode(pairs)}" if pairs else realm
 
 
 def token_in(exchange: Exchange) -> str:
@@ -79,26 +120,50 @@ def token_in(exchange: Exchange) -> str:
     return token if isinstance(token, str) else ""
 
 
-class Authenticator:
-    """Proves one identity to the registries of a target, and keeps the tokens that it gets.
+def lifetime_in(exchange: Exchange) -> float:
+    """The seconds that the token of an answer lives, 60 at least."""
+    document = exchange.json()
+    stated = document.get("expires_in") if isinstance(document, dict) else None
+    return max(float(stated), LIFETIME) if isinstance(stated, int | float) else LIFETIME
 
-    With `preemptive` Basic credentials go out before anybody asks; else only to hosts that have asked for them, since
-    another host may have another way.
+
+class _Key(NamedTuple):
+    """What a token is asked for."""
+
+    realm: str
+    service: str
+    scopes: tuple[str, ...]
+
+
+class _Held(NamedTuple):
+    """A token, and the time after which it is not sent any more."""
+
+    token: str
+    until: float
+
+
+class Authenticator:
+    """Proves one identity to the registries of a target, and keeps the tokens that it gets until they expire.
+
+    With `preemptive` Basic credentials go out before anybody asks, as docker sends them once it has seen the challenge.
+    `clock` gives seconds.
     """
 
-    def __init__(self, identity: Identity, *, preemptive: bool = False) -> None:
+    def __init__(
+        self, identity: Identity, *, preemptive: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._identity = identity
-        self._preemptive = preemptive
-        self._asking: set[str] = set()
-        self._tokens: dict[tuple[str, ...], str] = {}
-        self._needed: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._basic = preemptive
+        self._clock = clock
+        self._tokens: dict[_Key, _Held] = {}
+        self._needed: dict[tuple[str, ...], _Key] = {}
 
-    def first(self, request: Request) -> str | None:
+    def first(self, request: Request, send: Send) -> str | None:
         """The Authorization to send with a request that nobody has asked about yet."""
-        kind = _kind(request)
-        if kind in self._needed:
-            return self._bearer(self._needed[kind])
-        return self._own_basic() if self._preemptive or urlsplit(request.url).netloc in self._asking else None
+        if key := self._needed.get(_kind(request)):
+            token = self._token(key, send)
+            return f"Bearer {token}" if token else None
+        return self._own_basic() if self._basic else None
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
         """The Authorization to send after a 401; None if there is nothing new to try."""
@@ -106,28 +171,33 @@ class Authenticator:
         if challenge := challenge_of(answer, "bearer"):
             return self._with_token(request, challenge, sent, send)
         if challenge_of(answer, "basic") and not self._identity.anonymous:
-            self._asking.add(urlsplit(request.url).netloc)
+            self._basic = True
             return self._own_basic() if sent != self._own_basic() else None
         return None
 
     def _with_token(self, request: Request, challenge: Challenge, sent: str | None, send: Send) -> str | None:
-        realm, service = challenge.fields.get("realm", ""), challenge.fields.get("service", "")
-        key = (realm, service, *challenge.scopes)
-        if urlsplit(realm).scheme not in {"http", "https"}:
+        key = _Key(challenge.fields.get("realm", ""), challenge.fields.get("service", ""), tuple(challenge.scopes))
+        if urlsplit(key.realm).scheme not in {"http", "https"}:
             return None
-        if key not in self._tokens or sent == f"Bearer {self._tokens[key]}":  # it may have expired
-            credentials = self._own_basic()
-            headers = (("Authorization", credentials),) if credentials else ()
-            token = token_in(send(Request("GET", token_url(realm, service=service, scopes=challenge.scopes), headers)))
-            if not token:
-                return None
-            self._tokens[key] = token
+        if key in self._tokens and sent == f"Bearer {self._tokens[key].token}":  # the registry may not take it any more
+            del self._tokens[key]
+        token = self._token(key, send)
+        if not token:
+            return None
         self._needed[_kind(request)] = key
-        fresh = self._bearer(key)
-        return fresh if fresh != sent else None
+        return f"Bearer {token}" if sent != f"Bearer {token}" else None
 
-    def _bearer(self, key: tuple[str, ...]) -> str:
-        return f"Bearer {self._tokens[key]}"
+    def _token(self, key: _Key, send: Send) -> str:
+        """A token that is held or fetched; empty if none is given."""
+        held = self._tokens.get(key)
+        if held and self._clock() < held.until:
+            return held.token
+        credentials, asked = self._own_basic(), self._clock()
+        headers = (("Authorization", credentials),) if credentials else ()
+        answer = send(Request("GET", token_url(key.realm, service=key.service, scopes=key.scopes), headers))
+        if token := token_in(answer):
+            self._tokens[key] = _Held(token, asked + lifetime_in(answer) - MARGIN)
+        return token
 
     def _own_basic(self) -> str | None:
         return None if self._identity.anonymous else basic(self._identity.username, self._identity.secret)
