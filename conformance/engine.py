@@ -125,22 +125,21 @@ class Running:
         self._image = container.image
         self._port = port
 
-    @property
-    def port(self) -> int:
-        """The port of 127.0.0.1 that leads to the container's."""
-        self._container.reload()
-        return int(self._container.attrs["NetworkSettings"]["Ports"][f"{self._port}/tcp"][0]["HostPort"])
-
     def check(self) -> None:
         """UnusableTarget when it has ended by itself."""
-        self._container.reload()
+        from docker.errors import DockerException
+
+        try:
+            self._container.reload()
+        except (DockerException, OSError) as error:
+            raise UnusableTarget(f"the container of {self._image} is lost: {_reason(error)}") from None
         if self._container.status != "running":
             raise UnusableTarget(f"the image {self._image} ended as soon as it was started{self._last_words()}")
 
     def wait(
         self, path: str, *, statuses: Sequence[int] = (200, 401), host: str = "", behind: Sequence[Running] = ()
     ) -> int:
-        """Ask for a path, at a host, until the answer has one of the statuses, and give the port.
+        """Ask for a path, at a host, until the answer has one of the statuses, and give the port of 127.0.0.1.
 
         UnusableTarget after a minute, or as soon as it or one of those `behind` it has ended.
         """
@@ -148,15 +147,20 @@ class Running:
         while time.monotonic() < deadline:
             for container in (*behind, self):
                 container.check()
-            port = self.port
-            status = _status(f"http://{LOOPBACK}:{port}{path}", host)
-            if status in statuses:
-                return port
+            if port := self._published():
+                status = _status(f"http://{LOOPBACK}:{port}{path}", host)
+                if status in statuses:
+                    return port
             time.sleep(POLL_SECONDS)
         raise UnusableTarget(
             f"the image {self._image} started but no registry answered on its port {self._port} within "
             f"{READY_SECONDS:.0f} s (GET {path}: {status or 'no answer'}){self._last_words()}"
         )
+
+    def _published(self) -> int | None:
+        """The port of 127.0.0.1 that led to the container's at the last check; a container that is ending has none."""
+        places = self._container.attrs["NetworkSettings"]["Ports"].get(f"{self._port}/tcp")
+        return int(places[0]["HostPort"]) if places else None
 
     def _last_words(self) -> str:
         """The last line of its log, as the rest of a sentence."""

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.clients import Browser, Docker, Skopeo, connect, engine_hosts, require_command
 from tests.e2e.ghes import Instance, serving_instance
 from tests.e2e.hosts import HOSTNAME
-from tests.e2e.registry_image import build_registry_image
+from tests.e2e.registry_image import build_proxy_image, build_registry_image
 from tests.e2e.server import Server, serving
 
 
@@ -70,5 +70,14 @@ def registry_image(first_engine: Docker, tmp_path_factory: pytest.TempPathFactor
     """The name of an image, on the first engine, that runs Debian's docker-registry on port 5000."""
     tag = f"fakereg-test/docker-registry:2.8.2-{secrets.token_hex(4)}"
     build_registry_image(first_engine, tag, tmp_path_factory.mktemp("docker-registry"))
+    yield tag
+    first_engine.remove(tag)
+
+
+@pytest.fixture(scope="session")
+def proxy_image(first_engine: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of an image, on the first engine, that has Debian's nginx."""
+    tag = f"fakereg-test/nginx:{secrets.token_hex(4)}"
+    build_proxy_image(first_engine, tag, tmp_path_factory.mktemp("nginx"))
     yield tag
     first_engine.remove(tag)
