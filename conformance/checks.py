@@ -43,6 +43,13 @@ class Checks:
         ok = exchange.status >= 400
         return self.that(requirement, ok, expected="a status 4xx", got=f"status {exchange.status}", exchange=exchange)
 
+    def each(self, requirement: str, cases: Sequence[tuple[str, Exchange, bool]], *, expected: str) -> bool:
+        """Every case, `(what, exchange, ok)`, was as expected; all that were not are named, and the first is shown."""
+        wrong = [(what, exchange) for what, exchange, ok in cases if not ok]
+        shown = wrong[0][1] if wrong else cases[0][1]
+        got = ", ".join(f"{what}: status {exchange.status}" for what, exchange in wrong)
+        return self.that(requirement, not wrong, expected=expected, got=got, exchange=shown)
+
     def header(self, requirement: str, exchange: Exchange, name: str, expected: str | None = None) -> str:
         """A header is there, with the value expected if one is; gives the value, empty when it is absent."""
         value = exchange.header(name)
@@ -111,7 +118,24 @@ class Checks:
         ok = sorted(found) == sorted(expected)
         self.that(requirement, ok, expected=f"{sorted(expected)}", got=sorted(found), exchange=exchange)
 
+    def error(
+        self, requirement: str, exchange: Exchange, *codes: str, message: str = "", grade: str | None = None
+    ) -> bool:
+        """The body, whatever its media type, begins its errors with one of the codes and, if given, this message."""
+        error = first_error(exchange)
+        ok = error.get("code") in codes and error.get("message") == (message or error.get("message"))
+        expected = f"the error {' or '.join(codes)}" + (f" with the message {message!r}" if message else "")
+        got = f"status {exchange.status} with {error or summarize(exchange.body)}"
+        return self.that(requirement, ok, expected=expected, got=got, exchange=exchange, grade=grade)
+
     def error_body(self, exchange: Exchange) -> None:
         """The error body, where it is JSON, has the form and the codes of the specification."""
         for finding in error_body(exchange):
             self.that(finding.requirement, finding.ok, expected=finding.expected, got=finding.got, exchange=exchange)
+
+
+def first_error(exchange: Exchange) -> dict[str, object]:
+    """The first entry of an error body; empty if it has none."""
+    document = exchange.json()
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}

@@ -1,0 +1,24 @@
+"""Checks of several cases at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.verdict import Case, Nonconformity
+from tests.conformance.servers import exchange
+
+
+def test_each_names_all_that_were_wrong_and_shows_the_first() -> None:
+    cases = [("one", exchange(404), True), ("two", exchange(200), False), ("three", exchange(201), False)]
+    with pytest.raises(Nonconformity) as caught:
+        Checks(Case(id="x::y", bound=("OCI-R014",))).each("OCI-R014", cases, expected="status 404")
+    violation = caught.value.violation
+    assert violation.got == "two: status 200, three: status 201"
+    assert "< 200" in violation.exchange
+
+
+def test_each_is_kept_when_all_are_right() -> None:
+    case = Case(id="x::y", bound=("OCI-R014",))
+    assert Checks(case).each("OCI-R014", [("one", exchange(404), True)], expected="status 404")
+    assert case.kept == {"OCI-R014"}
