@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from conformance.exchange import Exchange, redact
+from conformance.findings import Reads
 from conformance.known_failures import KnownFailure, find
 from conformance.requirements import ABSENT, Requirement, catalogue
 
@@ -70,7 +71,8 @@ def report_text(violation: Violation, *, version: str, seed: int) -> str:
 class Case:
     """The state of one scenario while it runs. `bound` are the requirements it was written for.
 
-    Only requirements of the categories in `profile` are judged, or all if it is None.
+    Only requirements of the categories in `profile` are judged, or all if it is None. `reads` is what the passive
+    checks remember.
     """
 
     id: str
@@ -84,6 +86,7 @@ class Case:
     violations: list[Violation] = field(default_factory=list)
     passive: dict[tuple[str, str], Violation] = field(default_factory=dict)
     capabilities: dict[str, str] = field(default_factory=dict)
+    reads: Reads = field(default_factory=dict)
     watch: Callable[[Case, Exchange], None] | None = None
 
     def applies(self) -> bool:

@@ -36,7 +36,30 @@ def digest(value: str) -> Header:
     return ("Docker-Content-Digest", value)
 
 
+BLOB = f"/v2/a/blobs/{DIGEST}"
+SESSION = "/v2/a/blobs/uploads/1"
+
+
+def chunk(*headers: Header, body: bytes = b"56789") -> Exchange:
+    """The answer to the chunk of the bytes 5 to 9, if the body has as many."""
+    sent = (("Content-Range", "5-9"),)
+    return exchange(202, *headers, method="PATCH", path=SESSION, sent=sent, sent_body=body)
+
+
 BROKEN: list[tuple[str, str, Exchange]] = [
+    ("other blob", "OCI-R015", exchange(200, body=b"another", path=BLOB)),
+    ("other manifest", "OCI-R011", exchange(200, body=b"another", path=f"/v2/a/manifests/{DIGEST}")),
+    ("other digest on head", "OCI-R022", exchange(200, digest(OTHER), method="HEAD", path=BLOB)),
+    ("part without range", "OCI-R020", exchange(206, body=b"abc", path=BLOB)),
+    ("part too short", "OCI-R020", exchange(206, ("Content-Range", "bytes 0-9/100"), body=b"abc", path=BLOB)),
+    ("no part", "OCI-R020", exchange(416, ("Content-Range", "bytes 0-9/100"), path=BLOB)),
+    ("chunk without range", "OCI-R039", chunk()),
+    ("chunk with another range", "OCI-R039", chunk(("Range", "0-10"))),
+    ("stream with another form", "OCI-R039", exchange(202, ("Range", "bytes=0-9"), method="PATCH", path=SESSION)),
+    ("session not from 0", "OCI-R046", exchange(204, ("Range", "5-9"), path=SESSION)),
+    ("body on 204", "OCI-R102", exchange(204, body=BODY, path=SESSION)),
+    ("body on 304", "OCI-R102", exchange(304, body=BODY)),
+    ("warning with more behind", "OCI-R108", exchange(200, ("Warning", '299 - "old", new'))),
     ("blob digest", "OCI-R018", exchange(200, digest(OTHER), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
     ("manifest digest", "OCI-R013", exchange(200, digest(OTHER), body=BODY)),
     ("digest without form", "OCI-R018", exchange(200, digest("nonsense"), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
@@ -76,7 +99,19 @@ BROKEN: list[tuple[str, str, Exchange]] = [
 GOOD: list[tuple[str, Exchange]] = [
     ("manifest", exchange(200, digest(DIGEST), ("Content-Length", str(len(BODY))), ("Content-Type", "a/b"), body=BODY)),
     ("head", exchange(200, digest(DIGEST), ("Content-Length", str(len(BODY))), method="HEAD")),
-    ("part of a blob", exchange(206, digest(DIGEST), body=BODY[:3], path=f"/v2/a/blobs/{DIGEST}")),
+    ("part of a blob", exchange(206, digest(DIGEST), ("Content-Range", "bytes 0-2/10"), body=BODY[:3], path=BLOB)),
+    ("parts of a blob", exchange(206, ("Content-Type", "multipart/byteranges; boundary=x"), body=BODY, path=BLOB)),
+    ("no part", exchange(416, ("Content-Range", "bytes */10"), path=BLOB)),
+    ("manifest by encoded digest", exchange(200, body=BODY, path=f"/v2/a/manifests/{DIGEST.replace(':', '%3A')}")),
+    ("digest on head", exchange(200, digest(DIGEST), method="HEAD", path=BLOB)),
+    ("digest of another algorithm on head", exchange(200, digest("sha512:abc"), method="HEAD", path=BLOB)),
+    ("chunk", chunk(("Range", "0-9"))),
+    ("chunk that lies about its length", chunk(("Range", "0-5"), body=b"x")),
+    ("stream", exchange(202, method="PATCH", path=SESSION)),
+    ("stream with range", exchange(202, ("Range", "0-9"), method="PATCH", path=SESSION)),
+    ("fresh session", exchange(204, ("Range", "0--1"), path=SESSION)),
+    ("other fresh session", exchange(204, ("Range", "0-0"), path=SESSION)),
+    ("session without range", exchange(204, path=SESSION)),
     ("unknown algorithm", exchange(200, digest("foo99:abc"), body=BODY, path=f"/v2/a/blobs/{DIGEST}")),
     ("error", exchange(404, JSON, body=GOOD_ERROR)),
     ("error without message", exchange(400, JSON, body=b'{"errors": [{"code": "SIZE_INVALID"}]}')),
@@ -107,6 +142,47 @@ def test_broken(requirement: str, found: Exchange) -> None:
 @pytest.mark.parametrize("found", [row[1] for row in GOOD], ids=[row[0] for row in GOOD])
 def test_good(found: Exchange) -> None:
     assert violated(found) == set()
+
+
+def both(*answers: Exchange) -> dict[str, str]:
+    """What the check that compares HEAD with GET says of two answers, by requirement."""
+    case = Case(id="a case", bound=())
+    for found in answers:
+        passive.watch(case, found)
+    return {key: found.got for (key, name), found in case.passive.items() if name == "head like get"}
+
+
+TYPE = ("Content-Type", "a/b")
+GOT = exchange(200, digest(DIGEST), TYPE, ("ETag", '"1"'), body=BODY)
+
+
+@pytest.mark.parametrize(
+    ("headers", "got"),
+    [
+        ((digest(DIGEST), ("ETag", '"1"')), "no Content-Type"),
+        ((digest(DIGEST), ("ETag", '"1"'), ("Content-Type", "c/d")), "Content-Type: c/d"),
+        ((digest(OTHER), ("ETag", '"2"'), TYPE), f'Docker-Content-Digest: {OTHER}, ETag: "2"'),
+        ((digest(DIGEST), ("ETag", '"1"'), TYPE, ("Content-Length", "9")), "Content-Length: 9"),
+    ],
+)
+def test_head_unlike_get(headers: tuple[Header, ...], got: str) -> None:
+    head = exchange(200, *headers, method="HEAD")
+    assert both(GOT, head) == both(head, GOT) == {"OCI-R102": got}
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [exchange(200, digest(DIGEST), TYPE, ("ETag", '"1"'), ("Content-Length", "10"), method="HEAD")],
+        [exchange(201, method="PUT"), exchange(200, method="HEAD")],
+        [exchange(200, method="HEAD", path="/v2/a/manifests/v2")],
+        [exchange(200, method="HEAD", sent=(("Accept", "a/b"),))],
+        [exchange(404, method="HEAD")],
+    ],
+    ids=["alike", "written between", "another manifest", "another Accept", "not found"],
+)
+def test_head_that_says_nothing_against_get(between: list[Exchange]) -> None:
+    assert both(GOT, *between) == {}
 
 
 @pytest.mark.parametrize("check", PASSIVE, ids=lambda check: check.__name__)
