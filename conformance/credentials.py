@@ -145,15 +145,16 @@ class _Held(NamedTuple):
 class Authenticator:
     """Proves one identity to the registries of a target, and keeps the tokens that it gets until they expire.
 
-    With `preemptive` Basic credentials go out before anybody asks, as docker sends them once it has seen the challenge.
-    `clock` gives seconds.
+    With `preemptive` Basic credentials go out before anybody asks; else only to hosts that have asked for them, since
+    another host may have another way. `clock` gives seconds.
     """
 
     def __init__(
         self, identity: Identity, *, preemptive: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._identity = identity
-        self._basic = preemptive
+        self._preemptive = preemptive
+        self._asking: set[str] = set()
         self._clock = clock
         self._tokens: dict[_Key, _Held] = {}
         self._needed: dict[tuple[str, ...], _Key] = {}
@@ -163,7 +164,7 @@ class Authenticator:
         if key := self._needed.get(_kind(request)):
             token = self._token(key, send)
             return f"Bearer {token}" if token else None
-        return self._own_basic() if self._basic else None
+        return self._own_basic() if self._preemptive or urlsplit(request.url).netloc in self._asking else None
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
         """The Authorization to send after a 401; None if there is nothing new to try."""
@@ -171,7 +172,7 @@ class Authenticator:
         if challenge := challenge_of(answer, "bearer"):
             return self._with_token(request, challenge, sent, send)
         if challenge_of(answer, "basic") and not self._identity.anonymous:
-            self._basic = True
+            self._asking.add(urlsplit(request.url).netloc)
             return self._own_basic() if sent != self._own_basic() else None
         return None
 
