@@ -22,3 +22,23 @@ def test_each_is_kept_when_all_are_right() -> None:
     case = Case(id="x::y", bound=("OCI-R014",))
     assert Checks(case).each("OCI-R014", [("one", exchange(404), True)], expected="status 404")
     assert case.kept == {"OCI-R014"}
+
+
+ERROR = b'{"errors": [{"code": "DENIED", "message": "no"}]}'
+
+
+@pytest.mark.parametrize(
+    ("body", "codes", "message", "kept"),
+    [
+        (ERROR, ("DENIED",), "", True),
+        (ERROR, ("UNAUTHORIZED", "DENIED"), "no", True),
+        (ERROR, ("DENIED",), "yes", False),
+        (ERROR, ("UNAUTHORIZED",), "", False),
+        (b'{"errors": [1]}', ("DENIED",), "", False),
+        (b"DENIED", ("DENIED",), "", False),
+        (b"[]", ("DENIED",), "", False),
+    ],
+)
+def test_error_reads_code_and_message(body: bytes, codes: tuple[str, ...], message: str, kept: bool) -> None:
+    check = Checks(Case(id="x::y", bound=("GHD-20",)))
+    assert check.error("GHD-20", exchange(403, body=body), *codes, message=message) is kept

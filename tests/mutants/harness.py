@@ -152,10 +152,12 @@ def settings_break(requirement: str, text: str, target: str, *arguments: str) ->
     MUTANTS.append(Mutant(requirement, text, target=target, arguments=arguments))
 
 
-def instead(requirement: str, text: str, *, target: str = "fake", arguments: tuple[str, ...] = ()) -> Any:
+def instead(
+    requirement: str, text: str, *, target: str = "fake", arguments: tuple[str, ...] = ()
+) -> Callable[[_Function], _Function]:
     """Decorate a function that gets the request and gives another answer, or None to leave it to the fake."""
 
-    def register(function: Tamper) -> Tamper:
+    def register(function: _Function) -> _Function:
         MUTANTS.append(Mutant(requirement, text, tamper=function, target=target, arguments=arguments))
         return function
 
@@ -164,14 +166,14 @@ def instead(requirement: str, text: str, *, target: str = "fake", arguments: tup
 
 def after(
     requirement: str, text: str, on: str, *statuses: int, target: str = "fake", arguments: tuple[str, ...] = ()
-) -> Any:
+) -> Callable[[_Function], _Function]:
     """Decorate a function that changes the answer to requests such as `GET manifests` or `GET|HEAD blobs`.
 
     Only answers with one of the statuses are changed, or all if none is given.
     """
     methods, _, kind = on.partition(" ")
 
-    def register(function: Callable[[Ask, Answer], object]) -> Any:
+    def register(function: _Function) -> _Function:
         def tamper(ask: Ask) -> Answer | None:
             if ask.method not in methods.split("|") or (kind and ask.kind not in kind.split("|")):
                 return None
@@ -180,15 +182,18 @@ def after(
                 function(ask, answer)
             return answer
 
-        return instead(requirement, text, target=target, arguments=arguments)(tamper)
+        instead(requirement, text, target=target, arguments=arguments)(tamper)
+        return function
 
     return register
 
 
-def patched(requirement: str, text: str, *, target: str = "fake", arguments: tuple[str, ...] = ()) -> Any:
+def patched(
+    requirement: str, text: str, *, target: str = "fake", arguments: tuple[str, ...] = ()
+) -> Callable[[_Function], _Function]:
     """Decorate a function that breaks the fake's own code with a MonkeyPatch."""
 
-    def register(function: Callable[[pytest.MonkeyPatch], None]) -> Any:
+    def register(function: _Function) -> _Function:
         MUTANTS.append(Mutant(requirement, text, patch=function, target=target, arguments=arguments))
         return function
 
