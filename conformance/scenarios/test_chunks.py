@@ -43,6 +43,20 @@ def test_chunks(client: Client, check: Checks, given: Steps, content: Content, r
     check.pullable("OCI-R042", client.follow(client.request("GET", place)), blob.data)
 
 
+@requirement("OCI-R037", "OCI-R041", "OCI-R042", needs="sha512")
+def test_chunks_under_sha512(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    session = given.session(repository, digest_algorithm="sha512")
+    length = chunk_length(session)
+    blob = content.blob(2 * length, algorithm="sha512")
+    answer = send_chunk(client, session, blob.data[:length], 0)
+    check.status("OCI-R037", answer, 202)
+    rest = f"{length}-{2 * length - 1}"
+    closed = client.put_upload(location_of(answer) or "", blob.digest, blob.data[length:], content_range=rest)
+    check.status("OCI-R041", closed, 201)
+    place = check.location("OCI-R042", closed)
+    check.pullable("OCI-R042", client.follow(client.request("GET", place)), blob.data)
+
+
 @requirement("OCI-R037", "OCI-R038", "OCI-R039", "OCI-R041", "OCI-R015", wire=True)
 def test_stream(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
     session, blob = given.session(repository), content.blob(300_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from conformance.checks import Checks
 from conformance.client import Client, location_of
 from conformance.content import Content
@@ -20,6 +22,20 @@ def test_mount(
     place = check.location("OCI-R050", answer)
     check.pullable("OCI-R050", client.follow(client.request("GET", place)), blob.data)
     check.pullable("OCI-R050", client.follow(client.get_blob(repository, blob.digest)), blob.data)
+    check.pullable("OCI-R050", client.follow(client.get_blob(another_repository, blob.digest)), blob.data)
+
+
+@requirement("OCI-R049", "OCI-R050", needs=("push", "mount"))
+def test_mounted_blobs_make_an_image(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, another_repository: str
+) -> None:
+    image = content.image()
+    given.parts(another_repository, image)
+    for blob in image.blobs:
+        check.status("OCI-R049", client.mount(repository, blob.digest, source=another_repository), 201)
+    pushed = client.put_manifest(repository, "v1", image.data, media_type=image.media_type)
+    got, wanted = f"status {pushed.status}", "status 201 for an image of mounted blobs"
+    check.that("OCI-R050", pushed.status == 201, expected=wanted, got=got, exchange=pushed)
 
 
 @requirement("OCI-R049", "OCI-R050", needs=("push", "anonymous_mount"))
@@ -34,30 +50,57 @@ def test_mount_from_anywhere(
     check.pullable("OCI-R050", client.follow(client.request("GET", place)), blob.data)
 
 
-@requirement("OCI-R051")
+@requirement("OCI-R050", "OCI-R051")
+@pytest.mark.parametrize("source", ["another", "itself"])
 def test_mount_or_session(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, another_repository: str
+    client: Client,
+    check: Checks,
+    given: Steps,
+    content: Content,
+    repository: str,
+    another_repository: str,
+    source: str,
 ) -> None:
-    blob = content.blob()
-    given.blob(another_repository, blob)
-    check.status("OCI-R051", client.mount(repository, blob.digest, source=another_repository), 201, 202)
+    blob, name = content.blob(), another_repository if source == "another" else repository
+    given.blob(name, blob)
+    answer = client.mount(repository, blob.digest, source=name)
+    if not check.status("OCI-R051", answer, 201, 202):
+        return
+    place = check.location("OCI-R050" if answer.status == 201 else "OCI-R051", answer)
+    if answer.status == 202:
+        check.status("OCI-R051", client.put_upload(place, blob.digest, blob.data), 201)
+    check.pullable("OCI-R050", client.follow(client.get_blob(repository, blob.digest)), blob.data)
 
 
 @requirement("OCI-R051")
+@pytest.mark.parametrize("source", ["another", "unknown", "none"])
 def test_mount_of_missing_blob(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, another_repository: str
+    client: Client,
+    check: Checks,
+    given: Steps,
+    content: Content,
+    repository: str,
+    another_repository: str,
+    source: str,
 ) -> None:
-    given.blob(another_repository, content.blob())
+    if source == "another":
+        given.blob(another_repository, content.blob())
     blob = content.blob()
-    answer = client.mount(repository, blob.digest, source=another_repository)
+    answer = client.mount(repository, blob.digest, source=None if source == "none" else another_repository)
     if check.status("OCI-R051", answer, 202):
         closed = client.put_upload(location_of(answer) or "", blob.digest, blob.data)
         check.status("OCI-R051", closed, 201)
 
 
 @requirement("OCI-R051", needs="push")
-def test_mount_from_unknown_repository(
+def test_malformed_mount(
     client: Client, check: Checks, content: Content, repository: str, another_repository: str
 ) -> None:
-    answer = client.mount(repository, content.missing_digest(), source=another_repository)
-    check.status("OCI-R051", answer, 202)
+    answers = {
+        "mount=sha256:abc": client.mount(repository, "sha256:abc", source=another_repository),
+        "mount=nodigest": client.mount(repository, "nodigest", source=another_repository),
+        "mount=": client.mount(repository, "", source=another_repository),
+        "from=-BAD-": client.mount(repository, content.missing_digest(), source="-BAD-"),
+    }
+    cases = [(what, answer, answer.status in {202, 400, 404}) for what, answer in answers.items()]
+    check.each("OCI-R051", cases, expected="status 202, or a refusal with 400 or 404")
