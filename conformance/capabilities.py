@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from conformance.client import Client, location_of
-from conformance.content import Content, Manifest
+from conformance.content import Content, Manifest, digest_of
 from conformance.exchange import Exchange
 from conformance.steps import Steps
 
@@ -158,6 +158,13 @@ def sha512(probe: Probe) -> Answer:
     return judge(probe.client.put_upload(session, blob.digest, blob.data) if session else opened, 400)
 
 
+def manifest_sha512(probe: Probe) -> Answer:
+    name, image = next(probe.names), probe.content.image()
+    probe.steps.parts(name, image)
+    digest = digest_of(image.data, "sha512")
+    return judge(probe.client.put_manifest(name, digest, image.data, media_type=image.media_type), 400, 404, 405)
+
+
 def digest_algorithm_parameter(probe: Probe) -> Answer:
     return judge(probe.client.start_upload(next(probe.names), digest_algorithm="sha512"), 400)
 
@@ -173,6 +180,7 @@ PROBES: Mapping[str, Callable[[Probe], Answer]] = {
     probe.__name__: probe
     for probe in (
         push, single_post, mount, anonymous_mount, blob_range, upload_cancel, tag_deletion, manifest_deletion,
-        blob_deletion, referrers, referrers_filter, tag_parameters, sha512, digest_algorithm_parameter, catalog,
+        blob_deletion, referrers, referrers_filter, tag_parameters, sha512, manifest_sha512,
+        digest_algorithm_parameter, catalog,
     )
 }  # fmt: skip
