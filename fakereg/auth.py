@@ -179,9 +179,9 @@ def _require_login(call: Call) -> None:
 
 def _require_catalog(call: Call) -> None:
     caller, dialect = call.caller, call.dialect
-    if caller.problem:
-        raise caller.problem
     scope = scopes.text(_ALL_REPOSITORIES)
+    if caller.problem:
+        raise _with_scope(caller.problem, scope)
     if not may_list_repositories(call) or (caller.silent and dialect.auth == "bearer"):
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     if caller.limit(_ALL_REPOSITORIES.type, _ALL_REPOSITORIES.name) != EVERYTHING:
@@ -194,11 +194,11 @@ def _require(call: Call, action: str, name: Name) -> None:
     if caller.silent and dialect.auth == "bearer":  # for public content too: an anonymous token is needed
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     if caller.problem and not (dialect.junk_tokens and caller.junk):
-        raise caller.problem
+        raise _with_scope(caller.problem, scope)
     if action in call.rights(name):
         return
     if caller.problem:
-        raise caller.problem
+        raise _with_scope(caller.problem, scope)
     if not caller.identity.user and not caller.external:
         # A client that came with an anonymous token is told that a new one is no use: docker would try for a minute.
         raise unauthorized(call, dialect.authentication_text, scope=scope, error="insufficient_scope")
@@ -208,6 +208,15 @@ def _require(call: Call, action: str, name: Name) -> None:
     if dialect.denial_refusal == 404:
         raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry")
     raise RegistryError(Code.DENIED, text)
+
+
+def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
+    """The problem with a token; its challenge says what the next one needs."""
+    challenge = problem.headers.get("WWW-Authenticate", "")
+    if not challenge.startswith("Bearer "):
+        return problem
+    headers = {**problem.headers, "WWW-Authenticate": f'{challenge},scope="{quoted(scope)}"'}
+    return RegistryError(problem.code, problem.message, headers=headers)
 
 
 def _scope(call: Call, action: str, name: Name) -> str:

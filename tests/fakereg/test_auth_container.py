@@ -186,6 +186,25 @@ def test_a_token_is_good_for_what_it_names_alone(container: RegistryClient) -> N
         assert (fields["error"], fields["scope"]) == ("insufficient_scope", scope)
 
 
+@pytest.mark.parametrize("value", ["junk", ""])
+@pytest.mark.parametrize("dialect", ["github-container", "oci,auth=bearer"])
+def test_a_token_that_does_not_count_is_told_what_the_next_one_needs(
+    make_client: MakeClient, dialect: str, value: str
+) -> None:
+    client = make_client(dialect)
+    headers = {"Authorization": f"Bearer {value}"}
+    for method, path, scope in (
+        ("GET", f"{CONTAINER}/tags/list", f"repository:{CONTAINER}:pull"),
+        ("POST", f"{CONTAINER}/blobs/uploads/", f"repository:{CONTAINER}:pull,push"),
+    ):
+        response = client.open(f"/v2/{path}", method=method, headers=headers)
+        assert response.status_code == 401
+        assert challenge(response)[1]["scope"] == scope
+    client.registry.configure(catalog=True)
+    response = client.get("/v2/_catalog", headers=headers)
+    assert challenge(response)[1]["scope"] == "registry:catalog:*"
+
+
 def test_a_token_of_another_host_is_invalid(container: RegistryClient) -> None:
     headers = bearer(container, ALL_SCOPES, f"repository:{CONTAINER}:pull", Host="one.test")
     path = f"/v2/{CONTAINER}/tags/list"
