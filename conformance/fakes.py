@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.description import PROFILES, Description, Hosts, Identity
+from conformance.known_failures import KnownFailure
 from conformance.settings import Settings
 from conformance.targets import LOOPBACK, StartedTarget, Target, UnusableTarget
 from conformance.transport import Transport, WsgiTransport
@@ -31,7 +32,10 @@ _SCOPES = {
     "delete": (_READ, _DELETE),
     "all": (_READ, _WRITE, _DELETE, "repo"),
 }
-_TYPES = {"github-docker": "docker", "github-container": "containers"}
+_REGISTRIES = {"docker": "github-docker", "container": "github-container"}
+"""The preset and profile of each type of packages."""
+
+_HOSTS = {"docker": "docker", "container": "containers"}
 _Made = TypeVar("_Made")
 Wrap = Callable[["Registry"], "WSGIApplication"]
 
@@ -63,9 +67,9 @@ class Fake(Target):
         options: dict[str, Any] = {}
         if self._made.auth != "none":
             options["accounts"] = accounts(package_names=self._made.package_type == "container")
-        if self._made.name in _TYPES:
+        if self._has_packages:
             options["hostname"] = HOSTNAME
-            dialects += [name for name in _TYPES if name != self._made.name]
+            dialects += [name for type, name in _REGISTRIES.items() if type != self._made.package_type]
         made = fakereg.Registry(dialect=dialects, storage="memory", **(options | self._options))
         self._stack.callback(made.close)
         return made

@@ -50,6 +50,10 @@ class Clients:
         """A client that never authenticates, so that the answers to that can be seen; headers may do it by hand."""
         return self._client(at, None)
 
+    def unwatched(self) -> Client:
+        """A client of what is no registry, such as a token service: the checks of every exchange leave it out."""
+        return Client(self.target.transport(wire=self.wire), case=self.case.id)
+
     def find(self, identity: str) -> Identity:
         """Somebody by name. Unsupported where there is nobody of that name."""
         found = self.target.writer if identity == "writer" else self.target.description.identity(identity)

@@ -14,7 +14,7 @@ WORDS = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "-"}
 def test_ids_are_complete() -> None:
     ids = [key for key in catalogue() if key.startswith("OCI-")]
     assert ids == [f"OCI-R{number:03}" for number in range(1, 112)]
-    for prefix, number in (("GHD", 31), ("GHC", 14)):
+    for prefix, number in (("AUTH", 47), ("GHD", 31), ("GHC", 14)):
         assert [key for key in catalogue() if key.startswith(prefix)] == [
             f"{prefix}-{count:02}" for count in range(1, number + 1)
         ]
