@@ -75,6 +75,10 @@ class Manifest:
     def descriptor(self) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
 
+    def without_blobs(self) -> Manifest:
+        """The same manifest where its blobs are not asked for, because they are there already."""
+        return Manifest(self.data, self.media_type, (), self.children, self.algorithm)
+
     def with_data(self, data: bytes) -> Manifest:
         """The same manifest written with other bytes."""
         return Manifest(data, self.media_type, self.blobs, self.children, self.algorithm)

@@ -1,0 +1,77 @@
+"""Foreign layers, which live elsewhere and are not pushed: the Docker registry refuses them, the other takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.client import Client
+from conformance.content import DOCKER_FOREIGN_LAYER, DOCKER_LAYER, LAYER, OCI_FOREIGN_LAYERS, Content, Manifest
+from conformance.requirements import requirement
+from conformance.steps import Steps
+from conformance.trials import Trials
+from conformance.world import Variant
+
+FOREIGN_TYPES = (DOCKER_FOREIGN_LAYER, *OCI_FOREIGN_LAYERS)
+
+
+def image_with(content: Content, media_type: str, *, urls: bool = True) -> Manifest:
+    """An image of the format that the media type belongs to: a foreign layer with it, and a layer of its own."""
+    layer = content.foreign_layer(media_type) if urls else content.foreign_layer(media_type, urls=())
+    is_docker = media_type in {DOCKER_FOREIGN_LAYER, DOCKER_LAYER}
+    return content.docker_image(foreign=[layer]) if is_docker else content.image(foreign=[layer])
+
+
+@requirement("GHD-03")
+@pytest.mark.parametrize(
+    ("media_type", "urls"),
+    [
+        *(pytest.param(media_type, True, id=media_type.partition("image.")[2]) for media_type in FOREIGN_TYPES),
+        pytest.param(DOCKER_FOREIGN_LAYER, False, id="without urls"),
+        pytest.param(DOCKER_LAYER, True, id="layer of Docker with urls"),
+        pytest.param(LAYER, True, id="layer of OCI with urls"),
+    ],
+)
+def test_refused(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str, urls: bool
+) -> None:
+    trials, own, foreign = Trials(check, "GHD-03"), content.docker_image(), image_with(content, media_type, urls=urls)
+    given.manifest(repository, own, "1.0")
+    given.parts(repository, foreign)
+    for tag in ("1.0", "windows"):
+        answer = client.put_manifest(repository, tag, foreign.data, media_type=foreign.media_type)
+        trials.refused(answer)
+    trials.pull(client, repository, "1.0", own)
+    trials.absent(client, repository, "windows")
+    trials.tags(client, repository, "1.0")
+
+
+@requirement("GHD-04")
+@pytest.mark.parametrize("media_type", [DOCKER_FOREIGN_LAYER, DOCKER_LAYER], ids=["foreign", "with urls"])
+def test_not_pulled(variant: Callable[..., Variant], check: Checks, content: Content, media_type: str) -> None:
+    """An image that was there before foreign layers were refused."""
+    world, trials = variant(foreign_layers=True), Trials(check, "GHD-04")
+    repository, own, foreign = world.place(), content.docker_image(), image_with(content, media_type)
+    world.given.manifest(repository, own, "1.0")
+    world.given.manifest(repository, foreign, "windows")
+    trials.pull(world.client, repository, "windows", foreign)
+    world.configure(foreign_layers=False)
+    trials.refused(world.client.get_manifest(repository, "windows"))
+    trials.pull(world.client, repository, "1.0", own)
+
+
+@requirement("GHC-06")
+@pytest.mark.parametrize("media_type", FOREIGN_TYPES, ids=lambda media_type: media_type.partition("image.")[2])
+def test_taken(client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str) -> None:
+    """The layer itself is neither asked for nor fetched."""
+    trials, layer = Trials(check, "GHC-06"), content.foreign_layer(media_type)
+    make = content.docker_image if media_type == DOCKER_FOREIGN_LAYER else content.image
+    image = make(foreign=[layer])
+    trials.push(client, repository, image, "windows")
+    trials.pull(client, repository, "windows", image)
+    trials.pull(client, repository, image.digest, image)
+    found = client.head_blob(repository, layer["digest"])
+    got = f"status {found.status}"
+    trials.that(found.status == 404, expected="status 404", got=got, exchange=found, grade="SHOULD")

@@ -1,0 +1,192 @@
+"""Subdomain isolation: which registry is at which host of an instance, and that each stays at its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.client import Client, location_of
+from conformance.content import Content
+from conformance.credentials import challenge_of
+from conformance.description import Hosts
+from conformance.exchange import Exchange
+from conformance.requirements import requirement
+from conformance.steps import Steps
+from conformance.transport import TransportError
+from conformance.trials import Trials
+from conformance.world import Clients, Places, Variant, unsupported
+
+REGISTRY_THERE = (200, 401)
+"""How GET /v2/ answers where there is a registry."""
+
+BOTH = pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("docker", marks=requirement("GHD-14")),
+        pytest.param("containers", marks=requirement("GHC-01")),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The registry of one kind at its own subdomain."""
+
+    url: str
+    elsewhere: tuple[str, ...]
+    trials: Trials
+
+
+@pytest.fixture
+def home(kind: str, hosts: Hosts, check: Checks) -> Home:
+    """Where the registry is; unsupported where there is none of the kind, or no subdomain isolation."""
+    url: str = getattr(hosts, kind)
+    if not name_of(url).startswith(f"{kind}."):
+        unsupported(f"the target has no host {kind}.HOSTNAME")
+    others = (hosts.docker, hosts.containers, hosts.web, *hosts.unserved)
+    elsewhere = tuple(dict.fromkeys(other for other in others if other and other != url))
+    return Home(url, elsewhere, Trials(check, "GHD-14" if kind == "docker" else "GHC-01"))
+
+
+def name_of(url: str) -> str:
+    """The host name in a URL."""
+    return urlsplit(url).hostname or ""
+
+
+def pushed(client: Client, content: Content, repository: str) -> str:
+    """The tag of a new image."""
+    tag = content.word()
+    Steps(client).manifest(repository, content.docker_image(), tag)
+    return tag
+
+
+def asked(send: Callable[[], Exchange]) -> Exchange | None:
+    """The answer, or None where nobody answers: a name that leads nowhere serves nothing."""
+    try:
+        return send()
+    except TransportError:
+        return None
+
+
+def no_registry(trials: Trials, client: Client, *, host: str = "") -> None:
+    """There is no registry at a host: nothing answers as one, not even with the question who one is."""
+    headers = [("Host", host)] if host else []
+    if answer := asked(lambda: client.request("GET", "/v2/", headers=headers)):
+        ok = answer.status not in REGISTRY_THERE and answer.status >= 400
+        trials.that(ok, expected="no registry: a status 4xx but 401", got=f"status {answer.status}", exchange=answer)
+
+
+def no_image(trials: Trials, client: Client, repository: str, tag: str) -> None:
+    """What is at one host is not at another."""
+    if answer := asked(lambda: client.get_manifest(repository, tag)):
+        trials.refused(answer)
+
+
+@BOTH
+def test_registry_is_at_its_subdomain(home: Home, clients: Clients, content: Content, repository: str) -> None:
+    client, image = clients(at=home.url), content.docker_image()
+    home.trials.push(client, repository, image, "1.0")
+    home.trials.pull(client, repository, "1.0", image)
+
+
+@BOTH
+def test_images_are_at_no_other_host(home: Home, clients: Clients, content: Content, repository: str) -> None:
+    tag = pushed(clients(at=home.url), content, repository)
+    for url in home.elsewhere:
+        no_image(home.trials, clients(at=url), repository, tag)
+
+
+@BOTH
+def test_other_hosts_have_no_registry(home: Home, hosts: Hosts, clients: Clients) -> None:
+    for url in hosts.unserved or unsupported("the target names no host without a registry"):
+        no_registry(home.trials, clients.silent(at=url))
+
+
+@BOTH
+def test_host_header_decides(home: Home, hosts: Hosts, clients: Clients) -> None:
+    """Not the address that a name leads to. With TLS the name of the certificate has a say, too."""
+    if urlsplit(home.url).scheme != "http" or not hosts.unserved:
+        unsupported("the target uses TLS, or names no host without a registry")
+    here, there = clients.silent(at=home.url), clients.silent(at=hosts.unserved[0])
+    for name in (urlsplit(home.url).netloc, urlsplit(home.url).netloc.upper()):
+        home.trials.status(there.request("GET", "/v2/", headers=[("Host", name)]), *REGISTRY_THERE)
+    no_registry(home.trials, here, host=urlsplit(hosts.unserved[0]).netloc)
+
+
+@BOTH
+def test_locations_stay_at_the_host(home: Home, clients: Clients, content: Content, repository: str) -> None:
+    locations_stay(home.trials, clients(at=home.url), content, repository)
+
+
+def locations_stay(trials: Trials, client: Client, content: Content, repository: str) -> None:
+    """Uploads and what comes of them are where the client has asked; content may be elsewhere."""
+    blob = content.blob()
+    opened = Steps(client).session(repository)
+    for answer in (opened, client.put_upload(location_of(opened) or "", blob.digest, blob.data)):
+        stays(trials, answer, location_of(answer) or "", client.base_url)
+
+
+def stays(trials: Trials, answer: Exchange, url: str, home: str) -> None:
+    """A URL in an answer leads to the host that was asked."""
+    here, there = urlsplit(home), urlsplit(url)
+    ok = (here.scheme, here.netloc) == (there.scheme, there.netloc)
+    trials.that(ok, expected=f"a URL at {home}", got=url or "none", exchange=answer, grade="SHOULD")
+
+
+@requirement("GHC-01")
+def test_realm_stays_at_the_host(hosts: Hosts, clients: Clients, check: Checks) -> None:
+    answer = clients.silent(at=hosts.containers or unsupported("the target has no host for containers")).ping()
+    if challenge := challenge_of(answer, "bearer"):
+        stays(Trials(check, "GHC-01"), answer, challenge.fields.get("realm", ""), hosts.containers)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """An instance without subdomain isolation."""
+
+    hosts: Hosts
+    clients: Clients
+    place: Places
+
+    @property
+    def client(self) -> Client:
+        """The writer at the registry."""
+        return self.clients(at=self.hosts.docker)
+
+
+@pytest.fixture
+def together(hosts: Hosts, clients: Clients, place: Places, variant: Callable[..., Variant]) -> Together:
+    """The target, if it is such an instance, or one of the scenario's own."""
+    if hosts.docker and not name_of(hosts.docker).startswith("docker."):
+        return Together(hosts, clients, place)
+    world = variant(subdomain_isolation=False)
+    return Together(world.hosts, world.clients, world.place)
+
+
+@requirement("GHD-15")
+def test_registry_without_isolation(together: Together, check: Checks, content: Content) -> None:
+    trials, repository, image = Trials(check, "GHD-15"), together.place(), content.docker_image()
+    trials.push(together.client, repository, image, "1.0")
+    trials.pull(together.client, repository, "1.0", image)
+    locations_stay(trials, together.client, content, repository)
+
+
+@requirement("GHD-15")
+def test_no_subdomains_without_isolation(together: Together, check: Checks, content: Content) -> None:
+    trials, repository = Trials(check, "GHD-15"), together.place()
+    tag = pushed(together.client, content, repository)
+    for url in together.hosts.unserved:
+        no_registry(trials, together.clients.silent(at=url))
+        no_image(trials, together.clients(at=url), repository, tag)
+
+
+@requirement("GHC-01")
+def test_no_container_registry_without_isolation(variant: Callable[..., Variant], check: Checks) -> None:
+    world, trials = variant(subdomain_isolation=False), Trials(check, "GHC-01")
+    for url in world.hosts.unserved:
+        no_registry(trials, world.clients.silent(at=url))
+    trials.refused(world.clients(at=world.hosts.web).start_upload(world.place()))
