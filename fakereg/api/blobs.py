@@ -18,6 +18,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     reading = call.request.method == "GET"  # pushes, which ask with HEAD, find what can be restored
     if size is None or (reading and publishing.withdrawn(call, name)):
         raise _unknown(call, name, digest)
+    conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}
     if conditional.unchanged(call, digest):
         return empty_response(304, headers)

@@ -1,4 +1,4 @@
-"""ETag, If-None-Match and Range (RFC 9110, sections 13 and 14)."""
+"""ETag, If-Match, If-None-Match and Range (RFC 9110, sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def unchanged(call: Call, digest: Digest) -> bool:
     return call.dialect.etag and call.request.if_none_match.contains_weak(_tag(call, digest))
 
 
+def check_match(call: Call, digest: Digest) -> None:
+    """Raise 412 if the client asks for other content with If-Match (RFC 9110, section 13.1.1)."""
+    wanted = call.request.if_match
+    if call.dialect.etag and wanted and not _matches(call, wanted, digest):
+        raise _not_expected()
+
+
 def guard(call: Call) -> Guard | None:
     """What If-Match and If-None-Match demand of a push, as a check to be made in the same step; None without them."""
     wanted, unwanted = call.request.if_match, call.request.if_none_match
@@ -40,9 +47,13 @@ def guard(call: Call) -> Guard | None:
     def check(current: Digest | None) -> None:
         lost = wanted and (current is None or not _matches(call, wanted, current))
         if lost or (current is not None and unwanted.contains_weak(_tag(call, current))):
-            raise RegistryError(Code.DENIED, "what is there now is not what the request expects", status=412)
+            raise _not_expected()
 
     return check
+
+
+def _not_expected() -> RegistryError:
+    return RegistryError(Code.DENIED, "what is there now is not what the request expects", status=412)
 
 
 def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:

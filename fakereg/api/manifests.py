@@ -23,6 +23,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if manifest is None:
         raise _unknown(call, name, reference)
     manifest_rules.check_pull(call, manifest)
+    conditional.check_match(call, manifest.digest)
     headers = {**scope, **conditional.headers(call, manifest.digest)}
     if call.dialect.index_needs_accept:
         headers["Vary"] = "Accept"

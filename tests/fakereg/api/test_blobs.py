@@ -124,6 +124,13 @@ def test_a_known_etag_is_304(client: RegistryClient, header: str) -> None:
     assert client.get(f"/v2/a/blobs/{digest}", headers={"If-None-Match": '"x"'}).status_code == 200
 
 
+@pytest.mark.parametrize(("etag", "status"), [('"{}"', 200), ("*", 200), ('"x"', 412)])
+def test_another_etag_than_the_one_asked_for_is_412(client: RegistryClient, etag: str, status: int) -> None:
+    digest = client.push_blob("a", CONTENT)
+    response = client.get(f"/v2/a/blobs/{digest}", headers={"If-Match": etag.format(digest), "If-None-Match": '"y"'})
+    assert response.status_code == status
+
+
 def test_a_deleted_blob_is_gone_from_its_repository_alone(client: RegistryClient) -> None:
     digest = client.push_blob("a", CONTENT)
     client.push_blob("b", CONTENT)

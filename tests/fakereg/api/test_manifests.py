@@ -169,6 +169,16 @@ def test_a_known_etag_is_304(client: RegistryClient) -> None:
     assert response.data == b""
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("etag", "status"), [('"{}"', 200), ('"x", "{}"', 200), ("*", 200), ('"x"', 412), ('W/"{}"', 412)]
+)
+def test_a_pull_can_depend_on_the_etag(client: RegistryClient, method: str, etag: str, status: int) -> None:
+    digest = client.push_image("a", "v1")
+    response = client.open("/v2/a/manifests/v1", method=method, headers={"If-Match": etag.format(digest)})
+    assert response.status_code == status
+
+
 @pytest.mark.parametrize(
     ("condition", "status"),
     [
