@@ -40,10 +40,9 @@ BLOB = f"/v2/a/blobs/{DIGEST}"
 SESSION = "/v2/a/blobs/uploads/1"
 
 
-def chunk(*headers: Header, body: bytes = b"56789") -> Exchange:
-    """The answer to the chunk of the bytes 5 to 9, if the body has as many."""
-    sent = (("Content-Range", "5-9"),)
-    return exchange(202, *headers, method="PATCH", path=SESSION, sent=sent, sent_body=body)
+def chunk(*headers: Header) -> Exchange:
+    """The answer to the chunk of the bytes 5 to 9."""
+    return exchange(202, *headers, method="PATCH", path=SESSION, sent=(("Content-Range", "5-9"),))
 
 
 BROKEN: list[tuple[str, str, Exchange]] = [
@@ -54,7 +53,7 @@ BROKEN: list[tuple[str, str, Exchange]] = [
     ("part too short", "OCI-R020", exchange(206, ("Content-Range", "bytes 0-9/100"), body=b"abc", path=BLOB)),
     ("no part", "OCI-R020", exchange(416, ("Content-Range", "bytes 0-9/100"), path=BLOB)),
     ("chunk without range", "OCI-R039", chunk()),
-    ("chunk with another range", "OCI-R039", chunk(("Range", "0-10"))),
+    ("chunk with its own range", "OCI-R039", chunk(("Range", "5-9"))),
     ("stream with another form", "OCI-R039", exchange(202, ("Range", "bytes=0-9"), method="PATCH", path=SESSION)),
     ("session not from 0", "OCI-R046", exchange(204, ("Range", "5-9"), path=SESSION)),
     ("body on 204", "OCI-R102", exchange(204, body=BODY, path=SESSION)),
@@ -106,7 +105,6 @@ GOOD: list[tuple[str, Exchange]] = [
     ("digest on head", exchange(200, digest(DIGEST), method="HEAD", path=BLOB)),
     ("digest of another algorithm on head", exchange(200, digest("sha512:abc"), method="HEAD", path=BLOB)),
     ("chunk", chunk(("Range", "0-9"))),
-    ("chunk that lies about its length", chunk(("Range", "0-5"), body=b"x")),
     ("stream", exchange(202, method="PATCH", path=SESSION)),
     ("stream with range", exchange(202, ("Range", "0-9"), method="PATCH", path=SESSION)),
     ("fresh session", exchange(204, ("Range", "0--1"), path=SESSION)),
