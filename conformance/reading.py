@@ -15,6 +15,8 @@ Document = Mapping[str, Any]
 VIOLATED = ("fail", "warn", "known")
 FIRST_GROUPS = ("auth scopes", "subdomain routing", "tag push pull", "layer limits", "foreign layers")
 """The groups of scenarios that are about a registry as a whole; they come before the groups by endpoint."""
+NOTHING = "-"
+"""Stands where a run says nothing of a group or a requirement."""
 
 VERDICTS = {
     "kept": "conformant",

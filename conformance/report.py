@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from conformance.badge import badge_json, badge_svg
+from conformance.html_report import html_report
 from conformance.junit import junit
 from conformance.markdown import markdown
 from conformance.reading import Document
@@ -16,12 +17,11 @@ from conformance.reading import Document
 def write(folder: Path, document: Document) -> None:
     """Write all files of the report into a folder, which is made if it is not there.
 
-    Each file is there whole, the former one or the new one; results.json is the last to be replaced.
+    Each file is there whole, the former one or the new one; results.json, which the others can be made of, comes first.
     """
-    texts = {name: make(document) for name, make in FILES.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        replace(folder / name, text)
+    for name, make in FILES.items():
+        replace(folder / name, make(document))
 
 
 def replace(path: Path, text: str) -> None:
@@ -40,10 +40,11 @@ def _json(value: object) -> str:
 
 
 FILES: Mapping[str, Callable[[Document], str]] = {
+    "results.json": _json,
+    "report.html": html_report,
     "summary.md": markdown,
     "junit.xml": junit,
     "badge.json": lambda document: _json(badge_json(document)),
     "badge.svg": badge_svg,
-    "results.json": _json,
 }
 """What makes each file, in the order in which they are written."""
