@@ -69,7 +69,7 @@ class Packages:
 
     def get_page(self, url: str) -> Exchange:
         """GET a page for people."""
-        return self.client.follow(self.client.request("GET", url, headers=[("Accept", "text/html")]))
+        return self.client.request("GET", url, headers=[("Accept", "text/html")])
 
     def pages(self, first: Exchange) -> list[dict[str, Any]]:
         """The entries of a list and of those that its Links lead to, at most a hundred of them."""
