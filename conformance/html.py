@@ -47,7 +47,6 @@ def page(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     """Made at the first page: jinja2 takes long to import."""
     import jinja2
-    from markupsafe import Markup
 
     loader = jinja2.PackageLoader("conformance")
     environment = jinja2.Environment(
@@ -60,8 +59,8 @@ def _environment() -> Environment:
     )
     style, script = (loader.get_source(environment, name)[0] for name in ("report.css", "report.js"))
     environment.globals.update(
-        style=Markup(style),
-        script=Markup(script),
+        style=style,
+        script=script,
         policy=_policy(style, script),
         words={"requirement": {**REQUIREMENT_WORDS, NOTHING: "not in this run"}, "scenario": SCENARIO_WORDS},
         is_optional=is_optional,
