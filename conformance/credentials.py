@@ -204,6 +204,22 @@ class Authenticator:
         return None if self._identity.anonymous else basic(self._identity.username, self._identity.secret)
 
 
+class Bearer(Authenticator):
+    """Sends one token to the registry with every request, and nothing else whatever is answered."""
+
+    def __init__(self, token: str, scheme: str = "Bearer") -> None:
+        super().__init__(Identity("bearer"))
+        self._authorization = f"{scheme} {token}"
+
+    def first(self, request: Request, send: Send) -> str | None:
+        """The token."""
+        return self._authorization
+
+    def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
+        """Nothing: a refusal is what the caller wants to see."""
+        return None
+
+
 def _kind(request: Request) -> tuple[str, ...]:
     """What requests need the same token: those that read, write or delete in one repository of one host."""
     parts = urlsplit(request.url)

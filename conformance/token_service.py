@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from conformance.credentials import basic, challenge_of, token_in, token_url
 from conformance.description import Identity
-from conformance.exchange import Exchange, Header
+from conformance.exchange import Exchange
 from conformance.steps import unprepared
 from conformance.world import Clients, unsupported
 
@@ -45,15 +45,14 @@ class TokenService:
         answer = self.get(who, *scopes)
         return token_in(answer) or _missing("get a token", answer)
 
-    def start_upload(self, repository: str, token: str, *, scheme: str = "Bearer") -> Exchange:
+    def start_upload(self, repository: str, token: str) -> Exchange:
         """Begin a push at the registry with a token."""
-        headers = [bearer(token, scheme)]
-        return self.clients.silent().request("POST", f"/v2/{repository}/blobs/uploads/", headers=headers)
+        return self.clients.bearing(token).start_upload(repository)
 
     def get_blob(self, repository: str, digest: str, token: str) -> Exchange:
-        """Pull a blob from the registry with a token, from wherever it leads to."""
-        client = self.clients.silent()
-        return client.follow(client.get_blob(repository, digest, headers=[bearer(token)]))
+        """Pull a blob from the registry with a token, from wherever that leads to."""
+        client = self.clients.bearing(token)
+        return client.follow(client.get_blob(repository, digest))
 
     def form(self, who: str, **more: str) -> dict[str, str]:
         """The fields of a POST for the grant type password."""
@@ -95,11 +94,6 @@ def token_service(clients: Clients, repository: str) -> TokenService:
     return TokenService(
         clients, challenge.fields["realm"], challenge.fields.get("service", ""), tuple(challenge.scopes)
     )
-
-
-def bearer(token: str, scheme: str = "Bearer") -> Header:
-    """The header of a request with a token."""
-    return ("Authorization", f"{scheme} {token}")
 
 
 def scope_of(repository: str, *actions: str) -> str:

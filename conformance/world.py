@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from conformance.client import Client
-from conformance.credentials import Authenticator
+from conformance.credentials import Authenticator, Bearer
 from conformance.description import Hosts, Identity
 from conformance.steps import Steps
 
@@ -49,6 +49,10 @@ class Clients:
     def silent(self, *, at: str = "") -> Client:
         """A client that never authenticates, so that the answers to that can be seen; headers may do it by hand."""
         return self._client(at, None)
+
+    def bearing(self, token: str, *, scheme: str = "Bearer") -> Client:
+        """A client that sends this token, whatever it is worth, and gets no other."""
+        return self._client("", Bearer(token, scheme))
 
     def unwatched(self) -> Client:
         """A client of what is no registry, such as a token service: the checks of every exchange leave it out."""
