@@ -1,4 +1,4 @@
-"""The list of those that refer to a manifest: what is in it and what is not, filtered and in pages (end-12a, end-12b)."""
+"""The list of what refers to a manifest: what is in it and what is not, filtered and in pages (end-12a, end-12b)."""
 
 from __future__ import annotations
 

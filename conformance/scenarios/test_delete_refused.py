@@ -1,0 +1,48 @@
+"""Registries that do not delete say so, and keep what they have (end-9, end-10)."""
+
+from __future__ import annotations
+
+from conformance.checks import Checks
+from conformance.client import Client
+from conformance.content import Content
+from conformance.exchange import Exchange
+from conformance.requirements import requirement
+from conformance.steps import Steps
+from conformance.world import unsupported
+
+
+def check_refusal(check: Checks, row: str, answer: Exchange) -> None:
+    """A deletion was answered with 400 or 405; a registry that does delete has nothing to refuse."""
+    if answer.status == 202:
+        unsupported("the registry does delete, so that it has nothing to refuse")
+    check.status(row, answer, 400, 405)
+
+
+def check_kept(check: Checks, row: str, answer: Exchange, data: bytes) -> None:
+    """What could not be deleted is still there."""
+    got, wanted = f"status {answer.status}", "status 200 with what was pushed, for the deletion was refused"
+    check.that(row, answer.status == 200 and answer.body == data, expected=wanted, got=got, exchange=answer)
+
+
+@requirement("OCI-R092")
+def test_tag(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    image = content.image()
+    given.manifest(repository, image, "v1")
+    check_refusal(check, "OCI-R092", client.delete_manifest(repository, "v1"))
+    check_kept(check, "OCI-R092", client.follow(client.get_manifest(repository, "v1")), image.data)
+
+
+@requirement("OCI-R095")
+def test_manifest(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    image = content.image()
+    given.manifest(repository, image, "v1")
+    check_refusal(check, "OCI-R095", client.delete_manifest(repository, image.digest))
+    check_kept(check, "OCI-R095", client.follow(client.get_manifest(repository, "v1")), image.data)
+
+
+@requirement("OCI-R098")
+def test_blob(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    blob = content.blob()
+    given.blob(repository, blob)
+    check_refusal(check, "OCI-R098", client.delete_blob(repository, blob.digest))
+    check_kept(check, "OCI-R098", client.follow(client.get_blob(repository, blob.digest)), blob.data)
