@@ -11,8 +11,10 @@ from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
 from conformance.client import Client
+from conformance.credentials import Authenticator
 from conformance.exchange import Exchange, Header
 from conformance.passive import next_link
+from conformance.targets import Target
 from conformance.world import Clients, unsupported
 
 API = "/api/v3"
@@ -96,6 +98,15 @@ def packages_of(clients: Clients, repository: str, type: str, *, identity: str =
     if not web:
         unsupported("the target has no host for the packages API")
     return Packages(clients.upfront(identity, at=web), repository.partition("/")[0], type)
+
+
+def tidy(target: Target, repository: str) -> None:
+    """Delete the package that an image of a target is, if there is one."""
+    hosts, writer = target.description.hosts, target.writer
+    upfront = Authenticator(writer, preemptive=not writer.anonymous)
+    client = Client(target.transport(), case="tidy", base_url=hosts.web, authenticator=upfront)
+    type = CONTAINER if target.transport().base_url == hosts.containers else DOCKER
+    Packages(client, repository.partition("/")[0], type).delete_package(name_of(repository, type))
 
 
 def name_of(repository: str, type: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from conformance.content import Content
 from conformance.credentials import Authenticator
 from conformance.exchange import Exchange
 from conformance.fakes import InProcessFake
+from conformance.fixtures import _tidy
 from conformance.packages import Packages, document, entries, name_of, packages_of, tags_of
 from conformance.settings import resolve
 from conformance.steps import Steps
@@ -139,3 +141,17 @@ def test_an_authenticator_may_send_before_it_is_asked(clients: Clients) -> None:
         exchange = Client(transport, authenticator=authenticator).ping()
         sent += [name for name, _ in exchange.request.headers if name == "Authorization"]
     assert sent == ["Authorization"]
+
+
+@pytest.mark.parametrize("place", ["", "shared"])
+def test_a_shared_instance_is_left_without_the_packages_of_a_scenario(
+    api: Packages, clients: Clients, type: str, place: str
+) -> None:
+    """But for those that other scenarios use, too."""
+    target, repository, name = clients.target, REPOSITORY[type], name_of(REPOSITORY[type], type)
+    target.description = replace(target.description, places={"shared": repository} if place else {})
+    _tidy(target, repository)
+    assert api.get_package(name).status == 200
+    target.shared = True
+    _tidy(target, repository)
+    assert api.get_package(name).status == (200 if place else 404)

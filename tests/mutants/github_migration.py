@@ -1,0 +1,76 @@
+"""The migration of images between GitHub's two registries, broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from fakereg import migration
+from fakereg.api import package_access
+from fakereg.instance import Instance
+from tests.mutants.github_packages import DOCKER
+from tests.mutants.harness import Answer, Ask, instead, patched
+
+
+def at(ask: Ask, subdomain: str) -> bool:
+    """Whether a host is asked."""
+    return ask.header("Host").startswith(subdomain)
+
+
+@instead("GHD-31", "docker.HOSTNAME is gone after the migration", target=DOCKER)
+def docker_is_gone(ask: Ask) -> Answer | None:
+    return Answer(404) if at(ask, "docker.") and ask.registry.packages.migrated and ask.kind == "manifests" else None
+
+
+@instead("GHD-31", "what was moved is not found by its digest", target=DOCKER)
+def not_by_digest(ask: Ask) -> Answer | None:
+    return Answer(404) if at(ask, "containers.") and ask.reference.startswith("sha256:") else None
+
+
+@patched("GHD-31", "layers are not moved", target=DOCKER)
+def no_layers(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(migration._Copy, "_copy_blobs", lambda copy, name, manifest: None)
+
+
+@patched("GHD-31", "pushes go on to the Docker registry", target=DOCKER)
+def pushes_stay(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Instance, "home", lambda instance, site, name: site)
+
+
+@patched("GHD-31", "a moved image is no docker package any more", target=DOCKER)
+def no_docker_package(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(package_access.Shelf, "shows", lambda shelf, identity, package: package.type == shelf.type)
+
+
+@patched("GHD-31", "a clash does not stop the migration", target=DOCKER)
+def clashes_move(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(migration, "has_versions", lambda site, name: False)
+
+
+@patched("GHD-31", "all but what clashes is moved", target=DOCKER)
+def moves_the_rest(patch: pytest.MonkeyPatch) -> None:
+    migrate = migration.migrate
+
+    def partly(instance, organizations):  # type: ignore[no-untyped-def]
+        try:
+            return migrate(instance, organizations)
+        except migration.MigrationConflict:
+            old, new = instance.sites.of_type("docker"), instance.sites.of_type("container")
+            copy = migration._Copy(old, new)
+            for name in old.storage.repositories():
+                copy.image(name)
+            raise
+
+    patch.setattr(migration, "migrate", partly)
+
+
+@instead("GHD-31", "no conflicts are listed", target=DOCKER)
+def lists_no_conflicts(ask: Ask) -> Answer | None:
+    return Answer(200, body=b"[]") if ask.path.endswith("/docker/conflicts") else None
+
+
+@patched("GHD-31", "every image is a conflict", target=DOCKER)
+def lists_all(patch: pytest.MonkeyPatch) -> None:
+    def conflicts(instance, owner):  # type: ignore[no-untyped-def]
+        return instance.packages.of_owner(instance.sites.of_type("docker"), owner)
+
+    patch.setattr(migration, "conflicts", conflicts)
