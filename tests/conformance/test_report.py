@@ -1,139 +1,115 @@
-"""The results of a run: the same whatever order the scenarios ended in, and readable."""
+"""The folder of a report, and the form of results.json."""
 
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
-from conformance.report import Results, headline, markdown, text, write
-from conformance.settings import Settings
-from conformance.verdict import Violation
+from conformance.badge import badge_svg
+from conformance.html_report import html_report
+from conformance.junit import junit
+from conformance.markdown import markdown
+from conformance.report import FILES, replace, write
+from tests.conformance import test_results
+from tests.conformance.documents import document, eventful, large, row, scenario, violation
+from tests.conformance.test_main import conformance
 
-STARTED = "2026-01-01T00:00:00+00:00"
-
-
-def violation(row: str, *, severity: str = "fail", passive: str = "", count: int = 1) -> dict[str, Any]:
-    return Violation(row, severity, "this", "that", "> GET /", "curl -i /", passive, count).as_fact()
-
-
-def fact(name: str, outcome: str = "pass", **changes: Any) -> dict[str, Any]:
-    empty = {"reason": "", "requirements": ["OCI-R014"], "kept": [], "violations": [], "capabilities": {}}
-    return {"id": name, "outcome": outcome, **empty, **changes}
+SCHEMA = json.loads((files("conformance") / "results.schema.json").read_text(encoding="utf-8"))
 
 
-FACTS = [
-    fact("b", "fail", violations=[violation("OCI-R014"), violation("OCI-R106", passive="error body", count=2)]),
-    fact("a", kept=["OCI-R014", "OCI-R011"], violations=[violation("OCI-R106", passive="error body")]),
-    fact("c", "unsupported", requirements=["OCI-R091"], capabilities={"tag_deletion": "absent: DELETE answered 405"}),
-    fact("d", "warn", requirements=["OCI-R010"], violations=[violation("OCI-R010", severity="warn")]),
-    fact("e", "error", requirements=["OCI-R055"], reason="Oops: it broke\nfar down"),
-]
+def problems(found: dict[str, Any]) -> list[str]:
+    errors = jsonschema.Draft202012Validator(SCHEMA).iter_errors(found)
+    return [f"{error.json_path}: {error.message}" for error in errors]
 
 
-def document(facts: list[dict[str, Any]], version: str = "dev") -> dict[str, Any]:
-    results = Results(Settings(version=version, seed=3), "fake")
-    for one in facts:
-        results.add(one)
-    return results.document(started=STARTED, seconds=1.23456)
+def test_every_reader_gets_a_file(tmp_path: Path) -> None:
+    folder, found = tmp_path / "new" / "folder", eventful()
+    write(folder, found)
+    written = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert json.loads(written.pop("results.json")) == found
+    assert json.loads(written.pop("badge.json"))["schemaVersion"] == 1
+    assert written == {
+        "report.html": html_report(found),
+        "summary.md": markdown(found),
+        "junit.xml": junit(found),
+        "badge.svg": badge_svg(found),
+    }
 
 
-def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in found["requirements"]}
+def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
+    write(tmp_path, eventful())
+    write(tmp_path, document(target="another"))
+    assert all("another" in (tmp_path / name).read_text() for name in FILES if not name.startswith("badge"))
+    assert len(list(tmp_path.iterdir())) == len(FILES)
 
 
-def test_order_does_not_matter() -> None:
-    assert document(FACTS) == document(FACTS[::-1])
+def test_a_file_is_never_half_written(tmp_path: Path) -> None:
+    """Whoever opened the former file goes on reading it, and what cannot be written leaves it as it was."""
+    path = tmp_path / "file"
+    replace(path, "former")
+    with path.open() as reader:
+        replace(path, "x" * 100_000)
+        assert reader.read() == "former"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        replace(tmp_path / "folder", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
-def test_scenarios() -> None:
-    found = document(FACTS)
-    assert [row["id"] for row in found["scenarios"]] == ["a", "b", "c", "d", "e"]
-    counts = found["summary"]["scenarios"]
-    assert {name: counts[name] for name in ("pass", "fail", "warn", "unsupported", "error")} == dict.fromkeys(
-        ("pass", "fail", "warn", "unsupported", "error"), 1
-    )
+def test_what_cannot_be_encoded_is_written_as_an_escape(tmp_path: Path) -> None:
+    seen = violation("test_pull::test_missing", got="\ud800", exchange="> GET /\n< \udfff")
+    found = document(scenarios=[scenario()], requirements=[row("OCI-R014", "fail", seen)])
+    write(tmp_path, found)
+    assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8")) == found
+    assert "\\ud800" in (tmp_path / "junit.xml").read_text(encoding="utf-8")
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("made", [eventful(), large(), document()])
+def test_results_made_by_hand_keep_to_the_schema(made: dict[str, Any]) -> None:
+    assert problems(made) == []
+
+
+@pytest.mark.parametrize("version", ["dev", "1.1", "1.0"])
+def test_results_of_facts_keep_to_the_schema(version: str) -> None:
+    assert problems(test_results.document(test_results.FACTS, version=version)) == []
+
+
+@pytest.mark.parametrize("target", ["fake:oci,digest_header=false", "fake:github-docker"])
+def test_results_of_a_run_keep_to_the_schema(tmp_path: Path, target: str) -> None:
+    conformance(tmp_path, target, "--", "-k", "test_pull or test_tag_push_pull")
+    found = json.loads((tmp_path / "conformance-report" / "results.json").read_text(encoding="utf-8"))
+    assert found["summary"]["scenarios"]["pass"] > 5
+    assert problems(found) == []
 
 
 @pytest.mark.parametrize(
-    ("row", "outcome"),
+    ("place", "value", "path"),
     [
-        ("OCI-R014", "fail"),
-        ("OCI-R106", "fail"),
-        ("OCI-R010", "warn"),
-        ("OCI-R011", "pass"),
-        ("OCI-R091", "unsupported"),
-        ("OCI-R055", "untested"),
-        ("OCI-R001", "untested"),
+        (("schema",), 3, "$.schema"),
+        (("run", "started"), "yesterday", "$.run.started"),
+        (("run", "profile", 0), "everything", "$.run.profile[0]"),
+        (("summary", "scenarios", "pass"), -1, "$.summary.scenarios.pass"),
+        (("scenarios", 0, "outcome"), "xfail", "$.scenarios[0].outcome"),
+        (("requirements", 0, "violations"), [], "$.requirements[0].violations"),
+        (("requirements", 0, "violations", 0, "severity"), "error", "$.requirements[0].violations[0].severity"),
+        (("requirements", 0, "extra"), 1, "$.requirements[0]"),
+        (("capabilities", "mount"), "perhaps", "$.capabilities.mount"),
+        (("known", 0, "stale"), "no", "$.known[0].stale"),
     ],
 )
-def test_outcome_of_a_requirement(row: str, outcome: str) -> None:
-    assert rows(document(FACTS))[row]["outcome"] == outcome
-
-
-def test_requirement_of_another_version() -> None:
-    assert rows(document(FACTS, version="1.0"))["OCI-R058"]["outcome"] == "not applicable"
-
-
-def test_passive_violation_is_told_once_with_a_count() -> None:
-    found = rows(document(FACTS))["OCI-R106"]["violations"]
-    assert [(one["passive"], one["count"], one["scenarios"]) for one in found] == [("error body", 3, ["a", "b"])]
-
-
-def test_scenario_that_ran_again_counts_once() -> None:
-    found = document([fact("a", "fail", violations=[violation("OCI-R014")]), fact("a")])
-    assert found["summary"]["scenarios"]["fail"] == 0
-    assert rows(found)["OCI-R014"]["violations"] == []
-
-
-@pytest.mark.parametrize(
-    ("facts", "conformant"),
-    [
-        ([FACTS[2], FACTS[3]], True),
-        ([fact("a", violations=[violation("OCI-R106", passive="error body")])], False),
-        ([fact("a", violations=[violation("OCI-R107", severity="warn", passive="retry after")])], True),
-        ([FACTS[4]], False),
-        ([FACTS[0]], False),
-    ],
-)
-def test_verdict(facts: list[dict[str, Any]], conformant: bool) -> None:
-    assert document(facts)["summary"]["conformant"] is conformant
-
-
-def test_text() -> None:
-    lines = text(document(FACTS))
-    assert lines[1] == "scenarios:    1 passed, 1 failed, 1 warned, 1 unsupported, 1 errors"
-    assert "absent:       tag_deletion (DELETE answered 405)" in lines
-    start = lines.index("OCI-R014 MUST FAIL: GET of a manifest that is not there answers 404.")
-    assert lines[start + 1 : start + 4] == ["  in b", "    expected: this", "    got:      that"]
-    assert "  in a, b (3 times, passive check: error body)" in lines
-    assert lines.index("OCI-R010 SHOULD WARN: A manifest comes back with the Content-Type it was pushed with.") > start
-    assert lines[-2:] == ["ERROR Oops: it broke", "  in e"]
-
-
-def test_text_is_cut_short() -> None:
-    many = [fact(f"s{number}", "fail", violations=[violation("OCI-R014")]) for number in range(9)]
-    assert "  and 6 more, in the report" in text(document(many))
-
-
-def test_headline_leaves_out_what_is_rare() -> None:
-    assert headline(document([fact("a")])) == "1 passed, 0 failed, 0 warned, 0 unsupported"
-
-
-def test_write(tmp_path: Path) -> None:
-    found = document(FACTS)
-    write(tmp_path / "new" / "folder", found)
-    folder = tmp_path / "new" / "folder"
-    assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == found
-    assert (folder / "summary.md").read_text(encoding="utf-8") == markdown(found)
-
-
-def test_markdown() -> None:
-    lines = markdown(document(FACTS)).splitlines()
-    assert lines[0] == "# fake: not conformant"
-    assert "| tag_deletion | absent: DELETE answered 405 |" in lines
-    assert lines.index("## OCI-R014 (MUST): fail") < lines.index("## OCI-R010 (SHOULD): warn")
-    assert "curl -i /" in lines
-    assert "far down" in lines
+def test_the_schema_refuses_what_is_wrong(place: tuple[str | int, ...], value: Any, path: str) -> None:
+    found: Any = eventful()
+    part = found
+    for step in place[:-1]:
+        part = part[step]
+    part[place[-1]] = value
+    assert [problem.partition(": ")[0] for problem in problems(found)] == [path]
