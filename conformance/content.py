@@ -156,11 +156,9 @@ class Content:
         document = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": entries}
         return Manifest(json.dumps(document).encode(), DOCKER_LIST, children=tuple(children))
 
-    def foreign_layer(
-        self, media_type: str = DOCKER_FOREIGN_LAYER, *, urls: Sequence[str] = (FOREIGN_URL,)
-    ) -> dict[str, Any]:
+    def foreign_layer(self, media_type: str = DOCKER_FOREIGN_LAYER) -> dict[str, Any]:
         """The descriptor of a layer that lives elsewhere and is not pushed."""
-        return self.missing_descriptor(media_type) | ({"urls": list(urls)} if urls else {})
+        return self.missing_descriptor(media_type) | {"urls": [FOREIGN_URL]}
 
     def artifact(
         self,

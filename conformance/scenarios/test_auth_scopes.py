@@ -12,7 +12,7 @@ import pytest
 from conformance.checks import Checks
 from conformance.client import Client
 from conformance.content import Content, Manifest
-from conformance.packages import Packages, name_of, packages_of
+from conformance.packages import name_of, packages_of
 from conformance.requirements import requirement
 from conformance.steps import Steps
 from conformance.trials import REFUSED, Trials
@@ -107,20 +107,20 @@ def test_mount_takes_the_right_to_pull_from_the_source(
     ],
 )
 def test_deletion_takes_scopes_and_role(
-    clients: Clients, check: Checks, given: Steps, content: Content, repository: str, type: str
+    clients: Clients, check: Checks, given: Steps, content: Content, place: Places, type: str
 ) -> None:
-    there = pushed(given, content, repository)
+    """Through the packages API, for a registry that has it."""
+    own, public = (pushed(given, content, place(name)) for name in ("default", "public"))
     trials = Trials(check, "GHD-10" if type == "docker" else "GHC-05")
-
-    def packages(identity: str) -> Packages:
-        return packages_of(clients, repository, type, identity=identity)
-
-    name = name_of(repository, type)
-    for identity in known(clients, "nobody", "reader", "write", "role-write", "stranger"):
-        trials.status(packages(identity).delete_package(name), *REFUSED)
-    pulls(trials, clients(), there)
-    trials.status(packages("writer").delete_package(name), 204)
-    trials.absent(clients(), repository, there.tag)
+    intruders = [(name, own) for name in known(clients, "nobody", "reader", "write", "role-write")]
+    for name, there in [*intruders, *((name, public) for name in known(clients, "stranger", "role-write"))]:
+        packages = packages_of(clients, there.repository, type, identity=name)
+        trials.status(packages.delete_package(name_of(there.repository, type)), *REFUSED)
+    for there in (own, public):
+        pulls(trials, clients(), there)
+    deleted = packages_of(clients, own.repository, type).delete_package(name_of(own.repository, type))
+    trials.status(deleted, 204)
+    trials.absent(clients(), own.repository, own.tag)
 
 
 @requirement("GHD-06")

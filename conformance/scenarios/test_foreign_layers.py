@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from conformance.checks import Checks
 from conformance.client import Client
-from conformance.content import DOCKER_FOREIGN_LAYER, DOCKER_LAYER, LAYER, OCI_FOREIGN_LAYERS, Content, Manifest
+from conformance.content import (
+    DOCKER_FOREIGN_LAYER,
+    DOCKER_LAYER,
+    FOREIGN_URL,
+    LAYER,
+    OCI_FOREIGN_LAYERS,
+    Content,
+    Manifest,
+)
 from conformance.requirements import requirement
 from conformance.steps import Steps
 from conformance.trials import Trials
@@ -17,10 +26,9 @@ from conformance.world import Variant
 FOREIGN_TYPES = (DOCKER_FOREIGN_LAYER, *OCI_FOREIGN_LAYERS)
 
 
-def image_with(content: Content, media_type: str, *, urls: bool = True) -> Manifest:
-    """An image of the format that the media type belongs to: a foreign layer with it, and a layer of its own."""
-    layer = content.foreign_layer(media_type) if urls else content.foreign_layer(media_type, urls=())
-    is_docker = media_type in {DOCKER_FOREIGN_LAYER, DOCKER_LAYER}
+def image_with(content: Content, layer: Mapping[str, Any]) -> Manifest:
+    """An image of the format that the media type of a layer belongs to, with that layer and one of its own."""
+    is_docker = layer["mediaType"] in {DOCKER_FOREIGN_LAYER, DOCKER_LAYER}
     return content.docker_image(foreign=[layer]) if is_docker else content.image(foreign=[layer])
 
 
@@ -37,8 +45,11 @@ def image_with(content: Content, media_type: str, *, urls: bool = True) -> Manif
 def test_refused(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str, urls: bool
 ) -> None:
-    trials, own, foreign = Trials(check, "GHD-03"), content.docker_image(), image_with(content, media_type, urls=urls)
+    """Not even when the layer is there, so that nothing else can be wrong with the image."""
+    trials, own, layer = Trials(check, "GHD-03"), content.docker_image(), content.blob(media_type=media_type)
+    foreign = image_with(content, layer.descriptor | ({"urls": [FOREIGN_URL]} if urls else {}))
     given.manifest(repository, own, "1.0")
+    given.blob(repository, layer)
     given.parts(repository, foreign)
     for tag in ("1.0", "windows"):
         answer = client.put_manifest(repository, tag, foreign.data, media_type=foreign.media_type)
@@ -53,7 +64,8 @@ def test_refused(
 def test_not_pulled(variant: Callable[..., Variant], check: Checks, content: Content, media_type: str) -> None:
     """An image that was there before foreign layers were refused."""
     world, trials = variant(foreign_layers=True), Trials(check, "GHD-04")
-    repository, own, foreign = world.place(), content.docker_image(), image_with(content, media_type)
+    repository, own = world.place(), content.docker_image()
+    foreign = image_with(content, content.foreign_layer(media_type))
     world.given.manifest(repository, own, "1.0")
     world.given.manifest(repository, foreign, "windows")
     trials.pull(world.client, repository, "windows", foreign)
@@ -67,8 +79,7 @@ def test_not_pulled(variant: Callable[..., Variant], check: Checks, content: Con
 def test_taken(client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str) -> None:
     """The layer itself is neither asked for nor fetched."""
     trials, layer = Trials(check, "GHC-06"), content.foreign_layer(media_type)
-    make = content.docker_image if media_type == DOCKER_FOREIGN_LAYER else content.image
-    image = make(foreign=[layer])
+    image = image_with(content, layer)
     trials.push(client, repository, image, "windows")
     trials.pull(client, repository, "windows", image)
     trials.pull(client, repository, image.digest, image)
