@@ -163,11 +163,12 @@ class StartedTarget(Target):
 
 
 class AttachedTarget(StartedTarget):
-    """A target that another process of this run has started."""
+    """A target that another process of this run has started; `made` is what it is made as, not entered here."""
 
-    def __init__(self, settings: Settings, description: Description, url: str) -> None:
-        super().__init__(settings.target, settings)
-        self.description = description
+    def __init__(self, made: Target, url: str, hosts: Hosts) -> None:
+        super().__init__(made.settings.target, made.settings)
+        self.description = replace(made.description, hosts=hosts)
+        self._made = made
         self._url = url
 
     def launch(self) -> str:
@@ -176,6 +177,9 @@ class AttachedTarget(StartedTarget):
         parts += [urlsplit(url) for url in self.description.hosts.unserved]
         self.resolve = {f"{part.hostname}:{part.port}": LOOPBACK for part in parts}
         return self._url
+
+    def variant(self, **settings: Any) -> Target:
+        return self._made.variant(**settings)
 
 
 def target_of(settings: Settings) -> Target:
@@ -208,9 +212,8 @@ def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:
     """The target that another process of this run has started, from what that process handed over."""
     if settings.target.partition(":")[0] in {"http", "https"}:
         return UrlTarget(settings.target, settings.target, settings)
-    description = target_of(settings).description
     hosts = Hosts(**{**handover["hosts"], "unserved": tuple(handover["hosts"]["unserved"])})
-    return AttachedTarget(settings, replace(description, hosts=hosts), handover["url"])
+    return AttachedTarget(target_of(settings), handover["url"], hosts)
 
 
 def check_registry(target: Target) -> None:
