@@ -134,7 +134,7 @@ def test_index_without_type(client: Client, check: Checks, given: Steps, content
         check.that("OCI-R083", "artifactType" not in entry, expected="no artifactType", got=entry, exchange=answer)
 
 
-@requirement("OCI-R100", "OCI-R101")
+@requirement("OCI-R100", "OCI-R101", needs="push")
 def test_switched_on(variant: Callable[..., Variant], check: Checks, content: Content) -> None:
     world = variant(referrers=False)
     given, repository, image = world.given, world.place(), content.image()

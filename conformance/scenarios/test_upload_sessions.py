@@ -157,7 +157,7 @@ def check_refused(client: Client, check: Checks, place: str, blob: Blob) -> None
     check.each("OCI-R102", cases, expected="a status 4xx, for there is no such session")
 
 
-@requirement("OCI-R048")
+@requirement("OCI-R048", needs="push")
 def test_left_alone(variant: Callable[..., Variant], check: Checks, content: Content) -> None:
     now = [0.0]
     world = variant(upload_expiry=EXPIRY, clock=lambda: now[0])
