@@ -40,7 +40,9 @@ class Deadline:
             self._timer.cancel()
 
     def begin(self, sock: socket.socket) -> None:
-        """Watch the socket on which the answer comes."""
+        """Watch the socket on which the answer comes, and no longer one on which it did not."""
+        if self._timer:
+            self._timer.cancel()
         self._timer = threading.Timer(self._seconds, self._cut, (sock,))
         self._timer.daemon = True
         self._timer.start()

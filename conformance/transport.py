@@ -261,7 +261,7 @@ class HttpTransport:
         started, deadline = time.perf_counter(), Deadline(self._seconds)
         try:
             with quiet, deadline:
-                response = self._open(request)
+                response = self._open_again(request)
                 body = _read(response)
         except (HTTPError, OSError) as error:
             cause = TimeoutError() if deadline.passed else error
@@ -270,6 +270,22 @@ class HttpTransport:
             raise TransportError(self._sentence(request, TimeoutError()))
         headers = tuple((str(name), str(value)) for name, value in response.headers.iteritems())
         return Exchange(request, response.status, headers, body, time.perf_counter() - started)
+
+    def _open_again(self, request: Request) -> BaseHTTPResponse:
+        """Send; and again where the server closed a connection that it had kept, as it may do at any time.
+
+        Only what reads is sent again (RFC 9112 section 9.3.1).
+        """
+        from urllib3.exceptions import ProtocolError
+
+        pool = self._pool(urlsplit(request.url))
+        known = pool.num_connections
+        try:
+            return self._open(request)
+        except ProtocolError:
+            if request.method not in {"GET", "HEAD"} or pool.num_connections != known:
+                raise
+            return self._open(request)
 
     def _open(self, request: Request) -> BaseHTTPResponse:
         from urllib3 import HTTPHeaderDict
@@ -317,6 +333,9 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close every connection."""
+        pools = self._pools.pools
+        for pool in [pools[key] for key in set(pools.keys())]:
+            pool.close()  # forgetting one closes it only once nothing refers to it
         self._pools.clear()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -228,3 +228,51 @@ def test_short_body_is_kept() -> None:
     answer = b"HTTP/1.1 416 No\r\nContent-Length: 100\r\n\r\nshort"
     with raw_server(answer) as url, HttpTransport(url) as http:
         assert http.send(Request("GET", f"{url}/")).body == b"short"
+
+
+@contextmanager
+def forgetful_server(*lives: int) -> Iterator[str]:
+    """A server whose connections, one after another, answer so many requests each and close upon the next."""
+
+    def serve() -> None:
+        for requests in lives:
+            with suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    for _ in range(requests):
+                        connection.recv(65536)
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # nobody need come for the rest of its lives
+            thread.join()
+
+
+def test_connection_that_was_closed_meanwhile_is_made_again() -> None:
+    with forgetful_server(1, 1) as url, HttpTransport(url) as http:
+        assert [http.send(Request("GET", f"{url}/")).status for _ in range(2)] == [200, 200]
+
+
+def test_write_is_not_sent_again() -> None:
+    with forgetful_server(1, 1) as url, HttpTransport(url) as http:
+        http.send(Request("GET", f"{url}/"))
+        with pytest.raises(TransportError):
+            http.send(Request("DELETE", f"{url}/"))
+
+
+def test_new_connection_is_made_once() -> None:
+    with forgetful_server(1, 0, 1) as url, HttpTransport(url) as http:
+        http.send(Request("GET", f"{url}/"))
+        with pytest.raises(TransportError):
+            http.send(Request("GET", f"{url}/"))
+
+
+def test_first_connection_that_is_closed_is_not_made_again() -> None:
+    with forgetful_server(0, 1) as url, HttpTransport(url) as http, pytest.raises(TransportError):
+        http.send(Request("GET", f"{url}/"))
