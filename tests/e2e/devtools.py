@@ -17,7 +17,7 @@ _KEYS = {"Tab": 9, "Enter": 13, "ArrowDown": 40, "Backspace": 8}
 
 
 class Tab:
-    """One tab. Errors of the page's scripts and whatever its policy refuses are in `complaints`."""
+    """One tab. `complaints` are the errors of the open page's scripts and what its policy refused."""
 
     def __init__(self, to: IO[bytes], back: IO[bytes]) -> None:
         self._to, self._back = to, back
@@ -59,10 +59,10 @@ class Tab:
         )
         self._send("Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
+        self._events.clear()
         self._send("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self._events):
             self._events.append(self._read())
-        self._events = [event for event in self._events if event.get("method") != "Page.loadEventFired"]
 
     def ask(self, expression: str) -> Any:
         """The value of an expression in the page."""
@@ -75,6 +75,7 @@ class Tab:
         for key in keys:
             if key in _KEYS:
                 fields = {"key": key, "code": key, "windowsVirtualKeyCode": _KEYS[key]}
+                fields |= {"text": "\r"} if key == "Enter" else {}
             else:
                 fields = {"key": key, "text": key}
             self._send("Input.dispatchKeyEvent", type="keyDown", **fields)
@@ -93,7 +94,7 @@ class Tab:
 
     @property
     def complaints(self) -> list[str]:
-        """What the browser complained about."""
+        """What the browser complained about since the page was opened."""
         return [
             json.dumps(event["params"])
             for event in self._events
@@ -102,7 +103,7 @@ class Tab:
 
     @property
     def requests(self) -> list[str]:
-        """The addresses that were asked for."""
+        """The addresses that were asked for since the page was opened."""
         return [
             event["params"]["request"]["url"]
             for event in self._events

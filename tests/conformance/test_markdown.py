@@ -1,0 +1,96 @@
+"""The summary as Markdown."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.markdown import LONGEST, code, fence, markdown, plain, table
+from tests.conformance.documents import HOSTILE, document, eventful, large, row, scenario, violation
+
+
+def test_the_head() -> None:
+    lines = markdown(eventful()).splitlines()
+    assert lines[0] == "# http://127.0.0.1:5000: not conformant"
+    assert lines[2].startswith("**1 of 5 kept**, 2 requirements violated, 1 scenario could not be judged, ")
+    assert lines[4].startswith("Scenarios: 2 passed, 1 failed")
+    assert "seed 3" in lines[6]
+
+
+def test_a_conformant_run_is_short() -> None:
+    lines = markdown(document(scenarios=[scenario()], requirements=[row()])).splitlines()
+    assert lines[0] == "# fake: conformant"
+    assert len(lines) == 7
+
+
+def test_tables() -> None:
+    lines = markdown(eventful()).splitlines()
+    assert "| OCI-R055 | MUST | **violated** | n=0 gives an empty list \\| and no Link. | `status 200` |" in lines
+    assert any(line.startswith("| OCI-R010 | SHOULD | warning |") for line in lines)
+    assert "| OCI-R056 | MUST | Their issue 12. |" in lines
+    assert "| tag\\_deletion | DELETE answered 405 |" in lines
+    assert "- OCI-R014: It was so once." in lines
+
+
+def test_each_violation_is_a_bug_report_to_open() -> None:
+    text = markdown(eventful())
+    start = text.index("<details><summary>OCI-R055 (MUST): n=0 gives an empty list | and no Link.</summary>")
+    shown = text[start : text.index("</details>", start)]
+    assert "got:      status 200" in shown
+    assert "again: curl -i -X GET" in shown
+    assert text.index("<summary>OCI-R055") < text.index("<summary>OCI-R010 (SHOULD)")
+    assert "<summary>Could not be judged: test_push::test_length</summary>" in text
+
+
+def test_many_violations_of_a_requirement_are_cut_short() -> None:
+    one = row("OCI-R055", "fail", *(violation(f"test_tags::test_{number}") for number in range(9)))
+    text = markdown(document(requirements=[one]))
+    assert text.count("expected: status 404") == 3
+    assert "6 more are in `report.html`." in text
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_it_fits_into_a_comment(size: int) -> None:
+    found = large()
+    for one in found["requirements"]:
+        for seen in one["violations"]:
+            seen["exchange"] = "> GET /\n" * size
+    text = markdown(found)
+    assert len(text) < LONGEST + 100
+    assert ("details more are in `report.html`." in text) is (size > 10)
+
+
+def test_a_server_cannot_leave_a_block_of_code() -> None:
+    text = markdown(eventful())
+    for line in text.splitlines():
+        if line.startswith("<") and "script" in line:
+            assert line.startswith("< "), line
+    block = fence(HOSTILE)
+    assert block[0] == "``````text"
+    assert block[-1] == "``````"
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a_b *c* [d](e) <f> `g`", "a\\_b \\*c\\* \\[d\\](e) \\<f\\> \\`g\\`"),
+        ("a\nb", "a\\\\nb"),
+        ("", ""),
+    ],
+)
+def test_plain(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a", "`a`"), ("a`b", "``a`b``"), ("`a", "`` `a ``"), (" ", "` `"), ("``", "``` `` ```"), ("a\nb", "`a\\nb`"),
+     ("", "")],
+)  # fmt: skip
+def test_code(text: str, shown: str) -> None:
+    assert code(text) == shown
+
+
+def test_table() -> None:
+    assert table(["A", "B"], [["1", "a|b"]]) == ["", "| A | B |", "| --- | --- |", "| 1 | a\\|b |"]
+    assert table(["A"], []) == []
