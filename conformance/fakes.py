@@ -87,37 +87,51 @@ class Fake(Target):
         dialect = ",".join([self._dialect, *changed])
         return InProcessFake(self.name, dialect, self.settings, wrap=self._wrap, options=self._options | options)
 
+    @property
+    def _has_packages(self) -> bool:
+        """Whether it is one of the registries of an instance with packages, their API and pages."""
+        return self._made.package_type in _REGISTRIES
+
     def _parse(self) -> Dialect:
         from fakereg import dialects
 
         scaled = f",blob_size_limit={SCALED_BLOB}"
         preset, _, rest = self._dialect.partition(",")
-        is_scaled = preset in _TYPES and "blob_size_limit=" not in rest and not self.settings.full_size
+        is_scaled = preset in _REGISTRIES.values() and "blob_size_limit=" not in rest and not self.settings.full_size
         return dialects.parse(f"{preset}{scaled if is_scaled else ''}{',' if rest else ''}{rest}")
 
     def _describe(self, port: str) -> Description:
         dialect = self._made
-        profile = PROFILES.get(dialect.name, PROFILES["oci"])
+        profile = PROFILES[_REGISTRIES.get(dialect.package_type, "oci")]
+        known: tuple[KnownFailure, ...] = ()
         if dialect.auth == "bearer":
             profile += ("auth",)
+            if dialect.token_refusal != 401:
+                known = (KnownFailure("AUTH-18", "ghcr.io was observed to refuse credentials with 403"),)
         limits = {"blob": dialect.blob_size_limit, "manifest": dialect.manifest_size_limit, "rate": dialect.rate_limit}
         limits["image_notice"] = dialect.image_size_notice
         described = replace(
-            self.settings.description, profile=profile, limits={name: size for name, size in limits.items() if size}
+            self.settings.description,
+            profile=profile,
+            limits={name: size for name, size in limits.items() if size},
+            known=known,
         )
         if dialect.auth != "none":
             found = identities()
             if dialect.rights == "open":  # then whoever authenticates may do everything
                 found = {name: found[name] for name in ("writer", "wrong", "expired")}
             described = replace(described, identities=found, places=places(dialect.package_type))
-        if dialect.name in _TYPES:
+        if self._has_packages:
             described = replace(described, hosts=hosts(port, isolation=self._options.get("subdomain_isolation", True)))
         return described
 
     def _address(self, url: str) -> str:
-        """The URL at which the registry is known that listens at `url`."""
-        kind = _TYPES.get(self._made.name)
-        return (getattr(self.description.hosts, kind) or url) if kind else url
+        """The URL at which the registry is known that listens at `url`.
+
+        A registry that needs subdomain isolation and has none is nowhere; one would look for it at the hostname then.
+        """
+        found, kind = self.description.hosts, _HOSTS.get(self._made.package_type)
+        return (getattr(found, kind) or found.web) if kind else url
 
 
 class InProcessFake(Fake):
@@ -126,7 +140,7 @@ class InProcessFake(Fake):
     def start(self) -> None:
         self.running = self.registry()
         application = self.application(self.running)
-        hostname = HOSTNAME if self._made.name in _TYPES else ""
+        hostname = HOSTNAME if self._has_packages else ""
         base_url = self._address("http://registry.test")
         self._direct = WsgiTransport(application, base_url=base_url, hostname=hostname)
         self._wire: Transport | None = None
