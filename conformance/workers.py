@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from conformance.options import ConfigurationError
 
 MOST = 8
-NEAR_SECONDS = 0.005
+NEAR_SECONDS = 0.02
 """A target that answers faster than this is not worth the start of another process."""
 
 REQUESTS_PER_SCENARIO = 8.0

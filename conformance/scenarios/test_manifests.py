@@ -123,7 +123,7 @@ def test_tag_moves(client: Client, check: Checks, given: Steps, content: Content
     check.body("OCI-R011", client.follow(client.get_manifest(repository, old.digest)), old.data)
 
 
-@requirement("OCI-R010", "OCI-R052")
+@requirement("OCI-R052")
 def test_content_type_with_parameters(
     client: Client, check: Checks, given: Steps, content: Content, repository: str
 ) -> None:

@@ -89,7 +89,14 @@ def test_every_scenario_looks_at_what_it_is_bound_to(
 
 def test_report_folder(whole_run: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder = whole_run[0] / "conformance-report"
-    assert sorted(path.name for path in folder.iterdir()) == ["junit.xml", "results.json", "summary.md"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "badge.json",
+        "badge.svg",
+        "junit.xml",
+        "report.html",
+        "results.json",
+        "summary.md",
+    ]
     suite = ElementTree.parse(folder / "junit.xml").getroot().find("testsuite")
     assert suite is not None
     assert int(suite.attrib["tests"]) == len(results(whole_run[0])["scenarios"])
@@ -103,7 +110,7 @@ def test_workers_change_nothing(tmp_path: Path, target: str) -> None:
     shared = conformance(tmp_path, target, SEED, "--report=shared", "--", *options, "-n", "2")
     assert (alone.returncode, shared.returncode) == (1, 1)
     assert comparable(results(tmp_path, "alone")) == comparable(results(tmp_path, "shared"))
-    assert len(results(tmp_path, "alone")["scenarios"]) > 60
+    assert len(results(tmp_path, "alone")["scenarios"]) > 40
 
 
 def test_pytest_does_the_same(tmp_path: Path) -> None:
@@ -118,7 +125,7 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["socket:oci,digest_header=false", "--", "-k", "test_blob_head"], 1, "OCI-R022 MUST FAIL"),
+        (["socket:oci,digest_header=false", "--", "-k", "test_manifest_head"], 1, "OCI-R022 MUST FAIL"),
         (["fake:oci,manifest_deletion=false", "--", "-k", "test_every_category"], 0, "OCI-R002 SHOULD WARN"),
         (
             ["fake:oci,manifest_deletion=false", "--level=should", "--", "-k", "test_every_category"],
@@ -130,7 +137,7 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
             0,
             "absent:       anonymous_mount (POST answered 202), mount",
         ),
-        (["fake:oci-1.0", "--spec-version=1.0", "--", "-k", "test_referrers"], 0, "23 not applicable"),
+        (["fake:oci-1.0", "--spec-version=1.0", "--", "-k", "test_referrers"], 0, "20 not applicable"),
         (["--", "-k", "nothing_of_that_name"], 5, "deselected"),
         (["fake:nosuch"], 4, "ERROR: conformance: the fake has no such dialect"),
         (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the fake has no such dialect"),
@@ -182,7 +189,7 @@ def test_environment(tmp_path: Path) -> None:
 def test_secrets_are_in_no_report(tmp_path: Path) -> None:
     with fakereg.serve(dialect="oci,digest_header=false", storage="memory") as server:
         target = server.url.replace("://", "://ann:hushhush@")
-        done = conformance(tmp_path, target, "--", "-k", "test_blob_head", "--tb=long")
+        done = conformance(tmp_path, target, "--", "-k", "test_manifest_head", "--tb=long")
     assert done.returncode == 1
     written = [path.read_text() for path in (tmp_path / "conformance-report").iterdir()]
     for text in (done.stdout, done.stderr, *written):
@@ -199,8 +206,8 @@ def test_surroundings_do_not_matter(tmp_path: Path) -> None:
 
 def test_the_same_seed_makes_the_same_content(tmp_path: Path) -> None:
     for report in ("one", "two"):
-        conformance(tmp_path, "fake:oci,digest_header=false", SEED, f"--report={report}", "--", "-k", "test_blob_head")
+        conformance(tmp_path, "fake:oci,digest_header=false", SEED, f"--report={report}", "--", "-k", "test_manifest_head")
     assert comparable(results(tmp_path, "one")) == comparable(results(tmp_path, "two"))
-    conformance(tmp_path, "fake:oci,digest_header=false", "--seed=12", "--report=three", "--", "-k", "test_blob_head")
+    conformance(tmp_path, "fake:oci,digest_header=false", "--seed=12", "--report=three", "--", "-k", "test_manifest_head")
     changed = comparable(results(tmp_path, "three")).replace('"seed": 12', '"seed": 11')
     assert changed != comparable(results(tmp_path, "one"))
