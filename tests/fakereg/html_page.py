@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 class Page(HTMLParser):
     """The elements of a page, its visible text, its links; raises AssertionError if a tag is closed wrongly."""
 
-    EMPTY = ("meta", "link", "img", "br")
+    EMPTY: tuple[str, ...] = ("meta", "link", "img", "br")
 
     def __init__(self, text: str) -> None:
         super().__init__()
