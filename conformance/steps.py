@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from urllib.parse import urljoin
 
 from conformance.client import Client, location_of
-from conformance.content import Blob, Manifest
+from conformance.content import Blob, Content, Manifest
 from conformance.exchange import Exchange
 from conformance.passive import next_link
 from conformance.verdict import Unprepared
@@ -55,6 +55,16 @@ class Steps:
             if answer.status != 201:
                 raise unprepared("push a manifest", answer)
         return answer
+
+    def any_image(self, repository: str, content: Content, *tags: str) -> Manifest:
+        """Push an image in the first format that the target takes, OCI or Docker's; gives it."""
+        image = content.image()
+        try:
+            self.manifest(repository, image, *tags)
+        except Unprepared:
+            image = content.docker_image()
+            self.manifest(repository, image, *tags)
+        return image
 
     def pages(self, first: Exchange) -> list[Exchange]:
         """An answer and those that its Links lead to, at most a hundred."""

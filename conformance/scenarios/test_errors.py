@@ -1,127 +1,122 @@
-"""Error bodies, warnings, and HTTP itself where the specification is silent (RFC 9110)."""
+"""What refusals say: the form and the codes of error bodies at every endpoint, and when to come back."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import ACCEPT, Client
+from conformance.checks import Checks, first_error
+from conformance.client import ACCEPT, Client, location_of
 from conformance.content import Content
+from conformance.exchange import Exchange
 from conformance.requirements import requirement
 from conformance.steps import Steps
 from conformance.targets import Target
+from conformance.world import Clients, Variant, unsupported
+
+PULLS = (
+    ("GET", "manifests/missing"),
+    ("GET", "manifests/{missing}"),
+    ("GET", "manifests/sha256:abc"),
+    ("GET", "manifests/-bad"),
+    ("GET", "blobs/{missing}"),
+    ("GET", "blobs/sha256:abc"),
+    ("GET", "tags/list?n=-1"),
+    ("GET", "tags/list?n=many"),
+    ("GET", "referrers/sha256:abc"),
+    ("GET", "nothing/of/this/kind"),
+)
+WRITES = (
+    ("PUT", "manifests/v1"),
+    ("PUT", "manifests/{missing}"),
+    ("PUT", "manifests/-bad"),
+    ("DELETE", "manifests/missing"),
+    ("DELETE", "manifests/{missing}"),
+    ("DELETE", "manifests/sha256:abc"),
+    ("DELETE", "blobs/{missing}"),
+    ("DELETE", "blobs/sha256:abc"),
+    ("POST", "blobs/uploads/?digest=sha256:abc"),
+    ("POST", "blobs/uploads/?digest={missing}"),
+    ("POST", "blobs/uploads/?mount=sha256:abc&from=x/y"),
+    ("POST", "manifests/v1"),
+)
+LARGEST_RATE = 120
+"""More requests a minute than that are not sent, only to find out what comes after them."""
 
 
 @requirement("OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106")
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "manifests/missing"),
-        ("GET", "manifests/{digest}"),
-        ("GET", "manifests/sha256:abc"),
-        ("GET", "blobs/{digest}"),
-        ("GET", "blobs/sha256:abc"),
-        ("DELETE", "blobs/sha256:abc"),
-        ("DELETE", "manifests/missing"),
-        ("PUT", "manifests/v1"),
-        ("GET", "referrers/sha256:abc"),
-        ("GET", "tags/list?n=-1"),
-        ("GET", "tags/list?n=many"),
-    ],
-)
-def test_error_body(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, method: str, path: str
-) -> None:
-    given.manifest(repository, content.image(), "v1")
-    url = f"/v2/{repository}/{path.format(digest=content.missing_digest())}"
-    body = b"{not json" if method == "PUT" else b""
-    check.error_body(client.follow(client.request(method, url, headers=[("Accept", ACCEPT)], body=body)))
+@pytest.mark.parametrize("kind", ["pulls", "writes"])
+def test_error_body(client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
+    given.any_image(repository, content, "v1")
+    for method, path in PULLS if kind == "pulls" else WRITES:
+        url = f"/v2/{repository}/{path.format(missing=content.missing_digest())}"
+        body = b"{not json" if method in {"PUT", "POST"} else b""
+        check.error_body(client.follow(client.request(method, url, headers=[("Accept", ACCEPT)], body=body)))
 
 
-@requirement("OCI-R102")
-@pytest.mark.parametrize("path", ["/v2/{}/unknown", "/v2/{}/manifests", "/v2/{}/blobs/a/b/c", "/v2/{}/tags"])
-def test_unknown_path(client: Client, check: Checks, repository: str, path: str) -> None:
-    check.status("OCI-R102", client.follow(client.request("GET", path.format(repository))), 404)
-
-
-@requirement("OCI-R102")
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/v2/{}/manifests/v1"),
-        ("PATCH", "/v2/{}/manifests/v1"),
-        ("PUT", "/v2/{}/tags/list"),
-        ("PUT", "/v2/{}/blobs/sha256:" + "0" * 64),
-        ("DELETE", "/v2/"),
-        ("BREW", "/v2/{}/manifests/v1"),
-    ],
-)
-def test_wrong_method(client: Client, check: Checks, repository: str, method: str, path: str) -> None:
-    answer = client.request(method, path.format(repository))
-    allowed = (405, 501) if method == "BREW" else (405,)
-    if check.status("OCI-R102", answer, *allowed) and answer.status == 405:
-        check.header("OCI-R102", answer, "Allow")
-
-
-@requirement("OCI-R102")
-@pytest.mark.parametrize("kind", ["manifest", "blob"])
-def test_head_is_like_get(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
-) -> None:
-    image = content.image()
-    given.manifest(repository, image, "v1")
-    if kind == "manifest":
-        got, head = client.get_manifest(repository, "v1"), client.head_manifest(repository, "v1")
-    else:
-        digest = image.blobs[-1].digest
-        got, head = client.get_blob(repository, digest), client.head_blob(repository, digest)
-    got, head = client.follow(got), client.follow(head)
-    check.status("OCI-R102", head, got.status)
-    for name in ("Content-Type", "Docker-Content-Digest", "ETag"):
-        value = got.header(name)
-        if value is not None:
-            check.header("OCI-R102", head, name, value)
-    check.header("OCI-R102", head, "Content-Length", str(len(got.body)))
-
-
-@requirement("OCI-R102")
-@pytest.mark.parametrize("kind", ["manifest", "blob"])
-def test_if_none_match(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
-) -> None:
-    image = content.image()
-    given.manifest(repository, image, "v1")
-    path = "manifests/v1" if kind == "manifest" else f"blobs/{image.blobs[-1].digest}"
-    url, accept = f"/v2/{repository}/{path}", ("Accept", ACCEPT)
-    tag = client.follow(client.request("GET", url, headers=[accept])).header("ETag")
-    if tag is None:
-        pytest.skip("unsupported: the registry sends no ETag")
-    check.status("OCI-R102", client.follow(client.request("GET", url, headers=[accept, ("If-None-Match", tag)])), 304)
-    check.status(
-        "OCI-R102", client.follow(client.request("GET", url, headers=[accept, ("If-None-Match", '"other"')])), 200
-    )
-
-
-@requirement("OCI-R102", wire=True)
-def test_manifest_of_unknown_length(
+@requirement("OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106")
+def test_error_body_in_an_upload(
     client: Client, check: Checks, given: Steps, content: Content, repository: str
 ) -> None:
-    image = content.image()
-    given.parts(repository, image)
-    answer = client.put_manifest(repository, "v1", [image.data[:50], image.data[50:]], media_type=image.media_type)
-    check.status("OCI-R102", answer, 201, 411)
+    blob = content.blob()
+    place = location_of(given.session(repository)) or ""
+    check.error_body(client.put_upload(place, content.missing_digest(), blob.data))
+    place = location_of(given.session(repository)) or ""
+    check.error_body(client.put_upload(place, "sha256:abc", blob.data))
+    place = location_of(given.session(repository)) or ""
+    check.error_body(client.patch(place, blob.data, content_range="500-563"))
+    check.error_body(client.patch(place, blob.data, content_range="from-to"))
+    lost = f"/v2/{repository}/blobs/uploads/00000000-0000-4000-8000-000000000000"
+    for answer in (client.patch(lost, blob.data), client.upload_status(lost), client.put_upload(lost, blob.digest)):
+        check.error_body(answer)
 
 
-@requirement("OCI-R099")
-def test_source_host(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, target: Target
+@requirement("OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106")
+def test_error_body_for_a_name(client: Client, check: Checks, content: Content, repository: str) -> None:
+    digest = content.missing_digest()
+    for name in (f"{repository}/Upper", f"{repository}/-dash", "n" * 300, repository):
+        for path in (f"manifests/{digest}", f"blobs/{digest}", "tags/list", f"referrers/{digest}"):
+            check.error_body(client.follow(client.request("GET", f"/v2/{name}/{path}", headers=[("Accept", ACCEPT)])))
+
+
+@requirement("OCI-R106")
+@pytest.mark.parametrize(
+    ("path", "codes"),
+    [
+        ("manifests/missing", {"MANIFEST_UNKNOWN", "NAME_UNKNOWN"}),
+        ("blobs/{missing}", {"BLOB_UNKNOWN", "NAME_UNKNOWN"}),
+        ("blobs/uploads/00000000-0000-4000-8000-000000000000", {"BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID"}),
+    ],
+    ids=["manifest", "blob", "upload"],
+)
+def test_code_says_what_is_missing(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, path: str, codes: set[str]
 ) -> None:
-    host, image = "registry.example.com", content.image()
-    given.manifest(repository, image, "v1")
-    scoped = f"{host}/{repository}"  # where a registry may look for what is scoped to the host
-    if not target.shared and client.start_upload(scoped).status == 202:
-        given.manifest(scoped, image, "v1")
-    answer = client.follow(client.get_manifest(repository, "v1", query=f"?ns={host}"))
-    if answer.header("OCI-Namespace") is None:
-        pytest.skip("unsupported: the registry makes no use of the parameter ns")
-    check.header("OCI-R099", answer, "OCI-Namespace", host)
+    given.any_image(repository, content, "v1")
+    url = f"/v2/{repository}/{path.format(missing=content.missing_digest())}"
+    answer = client.follow(client.request("GET", url, headers=[("Accept", ACCEPT)]))
+    code = first_error(answer).get("code")
+    if answer.status != 404 or code is None:
+        unsupported("what is missing is answered without a code")
+    expected = f"the code {' or '.join(sorted(codes))}"
+    check.that("OCI-R106", code in codes, expected=expected, got=code, exchange=answer, grade="SHOULD")
+
+
+@requirement("OCI-R107")
+def test_too_many_requests(clients: Clients, check: Checks, target: Target, variant: Callable[..., Variant]) -> None:
+    rate = target.description.limits.get("rate", 0)
+    if not 0 < rate <= LARGEST_RATE:
+        rate, clients = 20, variant(rate_limit=20).clients  # to begin with a target takes requests, too
+    answer = _first_refused(clients("writer"), rate)
+    check.status("OCI-R107", answer, 429)
+    check.header("OCI-R107", answer, "Retry-After")
+
+
+def _first_refused(client: Client, rate: int) -> Exchange:
+    """Ask as often as is allowed within a minute, and then until it is too much; at most twice as often."""
+    for _ in range(2 * rate):
+        answer = client.ping()
+        if answer.status == 429:
+            break
+    return answer

@@ -1,0 +1,158 @@
+"""HTTP itself, where the specification is silent (RFC 9110): methods, HEAD, conditions, URLs, unknown lengths."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.client import ACCEPT, Client
+from conformance.content import Content, Manifest
+from conformance.exchange import Exchange, Header
+from conformance.requirements import requirement
+from conformance.steps import Steps
+from conformance.world import unsupported
+
+ANOTHER = "sha256:" + "0" * 64
+KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])
+
+
+def path_of(image: Manifest, kind: str) -> str:
+    """The path, behind the repository, of an image tagged v1 or of its last layer."""
+    return "manifests/v1" if kind == "manifest" else f"blobs/{image.blobs[-1].digest}"
+
+
+def ask(client: Client, url: str, *headers: Header, method: str = "GET") -> Exchange:
+    return client.follow(client.request(method, url, headers=[("Accept", ACCEPT), *headers]))
+
+
+@requirement("OCI-R102")
+@pytest.mark.parametrize("path", ["/v2/{}/unknown", "/v2/{}/manifests", "/v2/{}/blobs/a/b/c", "/v2/{}/tags"])
+def test_unknown_path(client: Client, check: Checks, repository: str, path: str) -> None:
+    check.status("OCI-R102", client.follow(client.request("GET", path.format(repository))), 404)
+
+
+@requirement("OCI-R102")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v2/{}/manifests/v1"),
+        ("PATCH", "/v2/{}/manifests/v1"),
+        ("PUT", "/v2/{}/tags/list"),
+        ("DELETE", "/v2/{}/tags/list"),
+        ("PUT", f"/v2/{{}}/blobs/{ANOTHER}"),
+        ("POST", f"/v2/{{}}/referrers/{ANOTHER}"),
+        ("DELETE", "/v2/"),
+    ],
+)
+def test_wrong_method(client: Client, check: Checks, repository: str, method: str, path: str) -> None:
+    answer = client.request(method, path.format(repository))
+    # Where nothing is, or nothing is to be known, that comes first: RFC 9110 sections 15.5.4 and 15.5.5.
+    if check.status("OCI-R102", answer, 405, 403, 404, 501) and answer.status == 405:
+        allowed = [name.strip() for name in check.header("OCI-R102", answer, "Allow").split(",")]
+        ok = method not in allowed
+        check.that("OCI-R102", ok, expected=f"Allow without {method}", got=allowed, exchange=answer)
+
+
+@requirement("OCI-R102")
+def test_unknown_method(client: Client, check: Checks, repository: str) -> None:
+    check.status("OCI-R102", client.request("BREW", f"/v2/{repository}/manifests/v1"), 405, 501, 400, 403)
+
+
+@requirement("OCI-R102")
+@KINDS
+def test_head_is_like_get(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
+) -> None:
+    image = given.any_image(repository, content, "v1")
+    url = f"/v2/{repository}/{path_of(image, kind)}"
+    got, head = ask(client, url), ask(client, url, method="HEAD")
+    if head.status == 405:
+        unsupported("there is no HEAD, which another requirement is about")
+    check.status("OCI-R102", head, got.status)
+    for name in ("Content-Type", "Docker-Content-Digest", "ETag"):
+        value = got.header(name)
+        if value is not None:
+            check.header("OCI-R102", head, name, value)
+    length = str(len(got.body))
+    ok = head.header("Content-Length") in {None, length}
+    got_length = head.header("Content-Length") or ""
+    check.that("OCI-R102", ok, expected=f"Content-Length: {length}", got=got_length, exchange=head)
+
+
+@requirement("OCI-R102")
+@KINDS
+def test_if_none_match(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
+) -> None:
+    image = given.any_image(repository, content, "v1")
+    url = f"/v2/{repository}/{path_of(image, kind)}"
+    tag = entity_tag(client, url)
+    other_form = tag.removeprefix("W/") if tag.startswith("W/") else f"W/{tag}"
+    for value in (tag, f'"another", {tag}', other_form, "*"):
+        answer = ask(client, url, ("If-None-Match", value))
+        if check.status("OCI-R102", answer, 304):
+            check.header("OCI-R102", answer, "ETag", tag)
+    check.status("OCI-R102", ask(client, url, ("If-None-Match", tag), method="HEAD"), 304, 405)
+
+
+@requirement("OCI-R102")
+@KINDS
+def test_conditions_that_do_not_hold_back(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
+) -> None:
+    image = given.any_image(repository, content, "v1")
+    url = f"/v2/{repository}/{path_of(image, kind)}"
+    wanted = image.data if kind == "manifest" else image.blobs[-1].data
+    conditions: list[Header] = [
+        ("If-None-Match", '"another"'),
+        ("If-None-Match", f'"{ANOTHER}", W/"{ANOTHER}"'),
+        ("If-Modified-Since", "Wed, 21 Oct 2015 07:28:00 GMT"),
+        ("If-Match", "*"),
+    ]
+    answers = [(f"{name}: {value}", ask(client, url, (name, value))) for name, value in conditions]
+    cases = [(what, answer, answer.status == 200 and answer.body == wanted) for what, answer in answers]
+    check.each("OCI-R102", cases, expected="status 200 with the content")
+
+
+@requirement("OCI-R102")
+@KINDS
+def test_if_match(client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
+    image = given.any_image(repository, content, "v1")
+    url = f"/v2/{repository}/{path_of(image, kind)}"
+    tag = entity_tag(client, url)
+    if not tag.startswith("W/"):  # a weak one matches nothing here
+        check.status("OCI-R102", ask(client, url, ("If-Match", tag)), 200)
+    check.status("OCI-R102", ask(client, url, ("If-Match", '"another"')), 412)
+
+
+def entity_tag(client: Client, url: str) -> str:
+    """The ETag of what is there. Unsupported where there is none."""
+    tag = ask(client, url).header("ETag")
+    if tag is None:
+        unsupported("the registry sends no ETag")
+    return tag
+
+
+@requirement("OCI-R102")
+@KINDS
+def test_percent_encoding(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
+) -> None:
+    image = given.any_image(repository, content, "v1")
+    kept = f"/v2/{repository}/{path_of(image, kind)}"
+    encoded = "".join(f"%{ord(letter):02X}" if letter.isalnum() else letter for letter in kept.removeprefix("/v2/"))
+    for letter in "manifests", "blobs":  # what an endpoint is called may stay as it is
+        encoded = encoded.replace("".join(f"%{ord(each):02X}" for each in letter), letter)
+    wanted = image.data if kind == "manifest" else image.blobs[-1].data
+    answer = ask(client, f"/v2/{encoded}")
+    if check.status("OCI-R102", answer, 200):
+        check.body("OCI-R102", answer, wanted)
+
+
+@requirement("OCI-R102", wire=True)
+def test_manifest_of_unknown_length(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str
+) -> None:
+    image = given.any_image(repository, content, "v1")
+    pieces = [image.data[:50], image.data[50:]]
+    check.status("OCI-R102", client.put_manifest(repository, "v2", pieces, media_type=image.media_type), 201, 411)

@@ -1,0 +1,122 @@
+"""The syntax of repository names, tags and digests at its edges."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance.checks import Checks
+from conformance.client import Client, location_of
+from conformance.content import Content
+from conformance.requirements import requirement
+from conformance.steps import Steps
+
+BAD_NAMES = {
+    "upper case at the start": ("UPPER/{}", "Upper{}"),
+    "upper case": ("{}/Upper", "{}/lowEr", "{}/A/b"),
+    "separators": (
+        "{}/-dash", "{}/dash-", "{}/.dot", "{}/dot.", "{}/_low", "{}/low_", "{}/a..b", "{}/a___b", "{}/a_.b", "{}/a.-b",
+        "{}/a-_b", "-{}",
+    ),
+    "characters": (
+        "{}/sp%20ace", "{}/pl+us", "{}/til~de", "{}/at@", "{}/co:lon", "{}/co,mma", "{}/st*r", "{}/%C3%A9", "{}/%25",
+        "{}/back%5Cslash", "{}/line%0A", "{}/%D9%A1",
+    ),
+    "components": ("{}//empty", "/{}", "{}/"),
+}  # fmt: skip
+GOOD_NAMES = {
+    "separators": ("a.b", "a_b", "a__b", "a-b", "a----b", "0", "a/b/c/d/e/f", "a.b__c-d_e--f", "1.2.3"),
+    "words": ("manifests", "blobs", "blobs/uploads", "tags", "tags/list", "referrers", "v2", "manifests/latest"),
+}
+BAD_TAGS = (
+    "-dash", ".dot", "...", "sp%20ace", "v1%20", "%20v1", "v1%0A", "v1%00", "pl+us", "%C3%A9", "co%2Cmma", "v1~", "@v1",
+    "v*", "%2A", "v1%3F", "%25",
+)  # fmt: skip
+
+
+def bad_digests(digest: str) -> list[str]:
+    """What looks like the digest of something that is there and is none."""
+    algorithm, _, encoded = digest.partition(":")
+    return [
+        f"{algorithm}:{encoded.upper()}",
+        f"{algorithm.upper()}:{encoded}",
+        f"{algorithm}:{encoded[:-1]}",
+        f"{algorithm}:{encoded}0",
+        f"{algorithm}:{encoded[:12]}",
+        f"{algorithm}:{'g' * 64}",
+        f"{algorithm}:",
+        f":{encoded}",
+        f"{algorithm}::{encoded}",
+        f"{algorithm}:{digest}",
+        f"{digest}%0A",
+        f"{digest}%20",
+        f"%20{digest}",
+        f"sha512:{encoded}",
+        f"foo99:{encoded}",
+        f"@{digest}",
+    ]
+
+
+@requirement("OCI-R006")
+@pytest.mark.parametrize("kind", BAD_NAMES)
+def test_bad_name(client: Client, check: Checks, repository: str, kind: str) -> None:
+    names = [pattern.format(repository) for pattern in BAD_NAMES[kind]]
+    pulls = [(name, client.follow(client.get_manifest(name, "latest"))) for name in names]
+    cases = [(f"GET of {name}", answer, answer.status >= 400) for name, answer in pulls]
+    pushes = [(name, client.start_upload(name)) for name in names]
+    cases += [(f"POST to {name}", answer, answer.status >= 300) for name, answer in pushes]
+    check.each("OCI-R006", cases, expected="names that do not match the grammar to be refused")
+
+
+@requirement("OCI-R006", "OCI-R015")
+@pytest.mark.parametrize("kind", GOOD_NAMES)
+def test_good_name(client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
+    for ending in GOOD_NAMES[kind]:
+        name, blob = f"{repository}/{ending}", content.blob()
+        opened = client.start_upload(name)
+        if check.status("OCI-R006", opened, 202, grade="SHOULD"):
+            client.put_upload(location_of(opened) or "", blob.digest, blob.data)
+            check.body("OCI-R015", client.follow(client.get_blob(name, blob.digest)), blob.data)
+
+
+@requirement("OCI-R006", "OCI-R015")
+def test_long_name(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    longest = 255 - len(f"{urlsplit(client.base_url).netloc}/")  # what many clients can name, with the host
+    for length in (longest, 255, 256, 1000):
+        name, blob = repository + "/" + "n" * (length - len(repository) - 1), content.blob()
+        opened = client.start_upload(name)
+        if length == longest:
+            check.status("OCI-R006", opened, 202, grade="SHOULD")
+        if opened.status == 202:  # longer ones match the grammar, but whether a registry takes them is up to it
+            client.put_upload(location_of(opened) or "", blob.digest, blob.data)
+            check.body("OCI-R015", client.follow(client.get_blob(name, blob.digest)), blob.data)
+
+
+@requirement("OCI-R005", "OCI-R007", "OCI-R008")
+def test_bad_tag(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    given.manifest(repository, content.image(), "v1", "a" * 128)
+    pulls = [(tag, client.follow(client.get_manifest(repository, tag))) for tag in BAD_TAGS]
+    cases = [(f"GET of {tag}", answer, answer.status >= 400) for tag, answer in pulls]
+    check.each("OCI-R008", cases, expected="tags that do not match the grammar to be refused")
+    check.each("OCI-R005", cases, expected="references that are neither digests nor tags to be refused")
+    check.refused("OCI-R007", client.follow(client.get_manifest(repository, "a" * 129)))
+
+
+@requirement("OCI-R005")
+def test_bad_digest(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    image = content.image()
+    given.manifest(repository, image, "v1")
+    pulls = [(text, client.follow(client.get_manifest(repository, text))) for text in bad_digests(image.digest)]
+    cases = [(f"GET of {text}", answer, answer.status >= 400) for text, answer in pulls]
+    check.each("OCI-R005", cases, expected="references that are neither digests nor tags to be refused")
+
+
+@requirement("OCI-R019", "OCI-R024")
+def test_bad_digest_of_blob(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
+    blob = content.blob()
+    given.blob(repository, blob)
+    for row, ask in (("OCI-R019", client.get_blob), ("OCI-R024", client.head_blob)):
+        asked = [(text, client.follow(ask(repository, text))) for text in ("latest", *bad_digests(blob.digest))]
+        cases = [(f"{answer.request.method} of {text}", answer, answer.status >= 400) for text, answer in asked]
+        check.each(row, cases, expected="nothing to be found under what is no digest")
