@@ -14,9 +14,9 @@ from conformance.requirements import VERSIONS, Requirement, catalogue
 def main(command: str, arguments: Sequence[str]) -> int:
     """Run one of the commands and give its exit code: 4 for what cannot be used."""
     if command == "compare":
-        from conformance import compare
+        from conformance.compare import main as compare
 
-        return compare.main(arguments)
+        return compare(arguments)
     try:
         lines = {"list": listing, "explain": explanation, "probe": probed}[command](arguments)
     except ConfigurationError as error:

@@ -23,7 +23,8 @@ LEVELS = ("must", "should")
 class Settings:
     """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted.
 
-    `profile` is None when nobody said what the target claims; `requirements` are the only ones to be tested, if any. `description` is what was said of the target otherwise.
+    `profile` is None when nobody said what the target claims; `requirements` are the only ones to be tested, if any.
+    `description` is what was said of the target otherwise.
     """
 
     target: str = "fake"

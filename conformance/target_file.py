@@ -175,8 +175,8 @@ def _size(name: str, value: object) -> int:
     if not match:
         raise ConfigurationError(f"the limit {name} is not a number such as 1000, 5GB or 5GiB")
     letter = match[2].rstrip("i")
-    base = 1024 if match[2].endswith("i") else 1000
-    return int(match[1]) * pow(base, _POWERS[letter])
+    factor: int = (1024 if match[2].endswith("i") else 1000) ** _POWERS[letter]
+    return int(match[1]) * factor
 
 
 def _capabilities(kind: str, table: dict[str, Any]) -> frozenset[str]:

@@ -94,7 +94,7 @@ def test_passive_checks_know_the_list(tmp_path: Path) -> None:
     ],
 )
 def test_useless_line(line: dict[str, object], said: str) -> None:
-    with pytest.raises(ConfigurationError, match="known failure 1.*") as caught:
+    with pytest.raises(ConfigurationError, match=r"known failure 1.*") as caught:
         parse([line])
     assert said in str(caught.value)
 

@@ -206,8 +206,12 @@ def test_surroundings_do_not_matter(tmp_path: Path) -> None:
 
 def test_the_same_seed_makes_the_same_content(tmp_path: Path) -> None:
     for report in ("one", "two"):
-        conformance(tmp_path, "fake:oci,digest_header=false", SEED, f"--report={report}", "--", "-k", "test_manifest_head")
+        conformance(
+            tmp_path, "fake:oci,digest_header=false", SEED, f"--report={report}", "--", "-k", "test_manifest_head"
+        )
     assert comparable(results(tmp_path, "one")) == comparable(results(tmp_path, "two"))
-    conformance(tmp_path, "fake:oci,digest_header=false", "--seed=12", "--report=three", "--", "-k", "test_manifest_head")
+    conformance(
+        tmp_path, "fake:oci,digest_header=false", "--seed=12", "--report=three", "--", "-k", "test_manifest_head"
+    )
     changed = comparable(results(tmp_path, "three")).replace('"seed": 12', '"seed": 11')
     assert changed != comparable(results(tmp_path, "one"))

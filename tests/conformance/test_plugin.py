@@ -126,7 +126,12 @@ SCENARIO = """
         ('pytest.skip("unsupported: x")', (), "0 passed, 0 failed, 0 warned, 1 unsupported", 0),
         ('pytest.skip("no time")', (), "0 passed, 0 failed, 0 warned, 0 unsupported, 1 skipped", 0),
         ("raise RuntimeError", (), "0 passed, 0 failed, 0 warned, 0 unsupported, 1 not judged", 1),
-        ('client.request("GET", "http://elsewhere/")', (), "0 passed, 0 failed, 0 warned, 0 unsupported, 1 not judged", 1),
+        (
+            'client.request("GET", "http://elsewhere/")',
+            (),
+            "0 passed, 0 failed, 0 warned, 0 unsupported, 1 not judged",
+            1,
+        ),
     ],
 )
 def test_outcomes(pytester: pytest.Pytester, body: str, options: tuple[str, ...], outcome: str, code: int) -> None:
