@@ -42,6 +42,7 @@ def test_texts_fit_into_the_picture() -> None:
     ends = [int(text.attrib["x"]) + int(text.attrib["textLength"]) for text in picture.iter(f"{SVG}text")]
     left, right = (int(rect.attrib.get("x", "0")) + int(rect.attrib["width"])
                    for rect in picture.iterfind(f"{SVG}g/{SVG}rect"))  # fmt: skip
+    assert all(5 < int(text.attrib["textLength"]) / len(str(text.text)) < 8 for text in picture.iter(f"{SVG}text"))
     assert ends[0] < left < ends[1] < right == int(picture.attrib["width"])
 
 

@@ -70,6 +70,11 @@ def test_a_server_cannot_leave_a_block_of_code() -> None:
     assert "\x1b" not in text
 
 
+def test_what_opens_a_part_is_escaped() -> None:
+    found = document(scenarios=[scenario("test_pull::test_a[</summary><b>]", "error", reason="Oops")])
+    assert "<summary>Could not be judged: test_pull::test_a[&lt;/summary&gt;&lt;b&gt;]</summary>" in markdown(found)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

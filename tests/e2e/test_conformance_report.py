@@ -107,6 +107,7 @@ def go_to(chromium: Tab, there: str) -> None:
 def test_the_filter_works_without_a_mouse(chromium: Tab, pages: dict[str, str]) -> None:
     chromium.open(pages["large"])
     assert chromium.ask(SHOWN) == 200
+    assert chromium.ask(STATUS) == "200 of 200 shown"
     chromium.ask("document.querySelector('nav li:last-child a').focus()")
     go_to(chromium, "document.activeElement.name === 'text'")
     chromium.press(*"r01")
