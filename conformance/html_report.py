@@ -27,6 +27,7 @@ OPEN_REPORTS = 12
 """With more violated requirements than this, the exchanges are closed at first."""
 
 _QUIET = ("unclaimed", "not applicable")
+"""Outcomes of requirements that nobody asked the target for; they come last."""
 
 
 def html_report(document: Document) -> str:
@@ -50,7 +51,7 @@ def html_report(document: Document) -> str:
         warnings=_reports(document, "warn"),
         known=[_known(document, line) for line in document["known"]],
         capabilities={name: answer.removeprefix("absent: ") for name, answer in document["capabilities"].items()},
-        rows=document["requirements"],
+        rows=sorted(document["requirements"], key=lambda row: row["outcome"] in _QUIET),
         outcomes={scenario["id"]: scenario["outcome"] for scenario in document["scenarios"]},
         errors=_errors(document),
         scenarios=document["scenarios"],

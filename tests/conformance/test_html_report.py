@@ -157,6 +157,12 @@ def test_the_table_has_every_requirement_with_what_the_filter_asks_for() -> None
     assert "hidden" in page.find("form")[0]
 
 
+def test_what_nobody_asked_for_comes_last_in_the_table() -> None:
+    rows = [row("A-1", "unclaimed"), row("A-2", "not applicable"), row("A-3"), row("A-4", "untested")]
+    shown = Report(section(document(requirements=rows), "requirements")).text
+    assert re.findall(r"A-\d", shown) == ["A-3", "A-4", "A-1", "A-2"]
+
+
 def test_words_are_there_for_every_outcome() -> None:
     assert set(REQUIREMENT_WORDS) == set(REQUIREMENT_OUTCOMES)
     assert set(SCENARIO_WORDS) == set(SCENARIO_OUTCOMES)
