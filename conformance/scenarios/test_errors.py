@@ -45,7 +45,7 @@ LARGEST_RATE = 120
 """More requests a minute than that are not sent, only to find out what comes after them."""
 
 
-@requirement("OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106")
+@requirement("OCI-R102", "OCI-R103", "OCI-R104", "OCI-R105", "OCI-R106")
 @pytest.mark.parametrize("kind", ["pulls", "writes"])
 def test_error_body(client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
     given.any_image(repository, content, "v1")

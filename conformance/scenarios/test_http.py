@@ -10,7 +10,7 @@ from conformance.content import Content, Manifest
 from conformance.exchange import Exchange, Header
 from conformance.requirements import requirement
 from conformance.steps import Steps
-from conformance.world import unsupported
+from conformance.world import Clients, unsupported
 
 ANOTHER = "sha256:" + "0" * 64
 KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])
@@ -19,6 +19,11 @@ KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])
 def path_of(image: Manifest, kind: str) -> str:
     """The path, behind the repository, of an image tagged v1 or of its last layer."""
     return "manifests/v1" if kind == "manifest" else f"blobs/{image.blobs[-1].digest}"
+
+
+def encoded(text: str) -> str:
+    """The text with all letters and digits written as %XX, which is the same in a URL (RFC 3986 section 6.2.2.2)."""
+    return "".join(f"%{ord(letter):02X}" if letter.isalnum() else letter for letter in text)
 
 
 def ask(client: Client, url: str, *headers: Header, method: str = "GET") -> Exchange:
@@ -139,12 +144,9 @@ def test_percent_encoding(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
 ) -> None:
     image = given.any_image(repository, content, "v1")
-    kept = f"/v2/{repository}/{path_of(image, kind)}"
-    encoded = "".join(f"%{ord(letter):02X}" if letter.isalnum() else letter for letter in kept.removeprefix("/v2/"))
-    for letter in "manifests", "blobs":  # what an endpoint is called may stay as it is
-        encoded = encoded.replace("".join(f"%{ord(each):02X}" for each in letter), letter)
+    endpoint, _, reference = path_of(image, kind).partition("/")
     wanted = image.data if kind == "manifest" else image.blobs[-1].data
-    answer = ask(client, f"/v2/{encoded}")
+    answer = ask(client, f"/v2/{encoded(repository)}/{endpoint}/{encoded(reference)}")
     if check.status("OCI-R102", answer, 200):
         check.body("OCI-R102", answer, wanted)
 
@@ -156,3 +158,11 @@ def test_manifest_of_unknown_length(
     image = given.any_image(repository, content, "v1")
     pieces = [image.data[:50], image.data[50:]]
     check.status("OCI-R102", client.put_manifest(repository, "v2", pieces, media_type=image.media_type), 201, 411)
+
+
+@requirement("OCI-R102")
+def test_who_has_to_say_who_they_are(clients: Clients, check: Checks, repository: str) -> None:
+    answer = clients.silent().get_manifest(repository, "v1")
+    if answer.status != 401:
+        unsupported("nobody has to authenticate to find out")
+    check.header("OCI-R102", answer, "WWW-Authenticate")

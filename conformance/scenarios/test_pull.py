@@ -126,7 +126,7 @@ def test_missing_blob(client: Client, check: Checks, given: Steps, content: Cont
     check.status("OCI-R019", client.follow(client.get_blob(repository, other)), 404, 400)
 
 
-@requirement("OCI-R014", "OCI-R019", "OCI-R024")
+@requirement("OCI-R014", "OCI-R019")
 def test_repositories_are_apart(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, another_repository: str
 ) -> None:
@@ -134,10 +134,22 @@ def test_repositories_are_apart(
     given.manifest(repository, image, "v1")
     given.blob(another_repository, content.blob())
     for elsewhere in (another_repository, f"{repository}/below"):
+        check.status("OCI-R019", client.follow(client.get_blob(elsewhere, image.blobs[-1].digest)), 404)
         check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, "v1")), 404)
         check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, image.digest)), 404)
-        check.status("OCI-R019", client.follow(client.get_blob(elsewhere, image.blobs[-1].digest)), 404)
+
+
+@requirement("OCI-R024")
+def test_existence_is_apart(
+    client: Client, check: Checks, given: Steps, content: Content, repository: str, another_repository: str
+) -> None:
+    image = content.image()
+    given.manifest(repository, image, "v1")
+    given.blob(another_repository, content.blob())
+    for elsewhere in (another_repository, f"{repository}/below"):
         check.status("OCI-R024", client.follow(client.head_blob(elsewhere, image.blobs[-1].digest)), 404)
+        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, "v1")), 404)
+        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, image.digest)), 404)
 
 
 @requirement("OCI-R099")
