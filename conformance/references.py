@@ -14,12 +14,10 @@ LARGEST = 4 << 20
 
 
 def parse(reference: str) -> tuple[str, str]:
-    """`NAME:TAG` or `NAME@DIGEST` as name and tag or digest."""
-    name, at, digest = reference.partition("@")
-    if at:
-        return name, digest
-    name, _, tag = reference.rpartition(":")
-    return name, tag
+    """`NAME:TAG` or `NAME@DIGEST` as name and tag or digest; the digest counts where there is a tag, too."""
+    rest, _, digest = reference.partition("@")
+    name, _, tag = rest.rpartition(":")
+    return name or rest, digest or tag
 
 
 @dataclass(frozen=True, slots=True)
