@@ -61,6 +61,7 @@ def document(
     facts = {
         "target": "fake", "profile": list(OCI), "version": "dev", "level": "must", "seed": 3,
         "repository": "conformance", "started": "2026-01-01T00:00:00+00:00", "seconds": 1.234,
+        "ended": "", "partial": False,
     }  # fmt: skip
     return {
         "schema": 2,
@@ -70,7 +71,8 @@ def document(
             "scenarios": _counted(scenarios, SCENARIO_OUTCOMES),
             "requirements": _counted(requirements, REQUIREMENT_OUTCOMES),
             "conformant": not any(one["outcome"] in ("fail", "error") for one in [*scenarios, *requirements])
-            and not any(line["stale"] for line in lines),
+            and not any(line["stale"] for line in lines)
+            and not run.get("ended"),
         },
         "capabilities": capabilities or {},
         "known": lines,
@@ -123,6 +125,12 @@ def eventful() -> dict[str, Any]:
         capabilities={"mount": "present", "tag_deletion": "absent: DELETE answered 405"},
         target="http://127.0.0.1:5000",
     )  # fmt: skip
+
+
+def unpushed(*rows: dict[str, Any], **run: Any) -> dict[str, Any]:
+    """A run on a registry that takes no pushes; one of two requirements of pulling was judged, and `rows`."""
+    rows = (row("OCI-R060"), row("OCI-R014", "unsupported"), *rows)
+    return document(requirements=rows, capabilities={"push": "absent: POST answered 405"}, **run)
 
 
 def large() -> dict[str, Any]:
