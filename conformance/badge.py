@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import escape
 
-from conformance.reading import Document, grade, kept_text, profile, stale, unjudged
+from conformance.reading import (
+    INTERRUPTED,
+    Document,
+    ended,
+    grade,
+    is_partial,
+    kept_text,
+    nothing_pushed,
+    profile,
+    stale,
+    unjudged,
+)
 
 _COLOURS = {
     "kept": ("brightgreen", "#2a7d2e"),
@@ -48,9 +59,21 @@ def badge_svg(document: Document) -> str:
 
 def _parts(document: Document) -> tuple[str, str, tuple[str, str]]:
     """Label, message and colours."""
+    label, found, doubt = f"{profile(document)} conformance", grade(document), _doubt(document)
+    if doubt and found != "violated":
+        return label, doubt, _COLOURS["unjudged"]
     trouble = [(len(unjudged(document)), "not judged"), (len(stale(document)), "stale")]
-    message = ", ".join([kept_text(document), *(f"{count} {word}" for count, word in trouble if count)])
-    return f"{profile(document)} conformance", message, _COLOURS[grade(document)]
+    words = [kept_text(document), *(f"{count} {word}" for count, word in trouble if count), doubt]
+    return label, ", ".join(filter(None, words)), _COLOURS[found]
+
+
+def _doubt(document: Document) -> str:
+    """Why a run tells too little to praise the target for it; empty if it tells enough."""
+    if why := ended(document):
+        return INTERRUPTED if why == INTERRUPTED else "not judged"
+    if is_partial(document):
+        return "partial run"
+    return "pull only" if nothing_pushed(document) else ""
 
 
 def _text(text: str, x: int, width: int) -> str:

@@ -11,14 +11,15 @@ from conformance.html import page
 from conformance.markdown import plain, table
 from conformance.reading import (
     NOTHING,
-    VERDICTS,
     VIOLATED,
     Document,
     grade,
     groups,
     kept_text,
+    only_warned,
     ordered_groups,
     profile,
+    verdict,
     visible,
 )
 
@@ -42,7 +43,7 @@ class Side:
         """Take it from the results; KeyError and the like if they are none."""
         run = document["run"]
         facts = {
-            "verdict": VERDICTS[grade(document)],
+            "verdict": verdict(document),
             "requirements": kept_text(document),
             "profile": profile(document),
             "specification": f"{run['version']}, level {run['level']}",
@@ -128,6 +129,12 @@ class Comparison:
         return f"{count} requirement{'s' if count != 1 else ''} that came out differently"
 
     @property
+    def legend(self) -> str:
+        """What is to be known of the outcomes that are shown; empty if nothing is."""
+        keys = [line.id for line in self.lines()]
+        return only_warned(side.rows[key] for key in keys for side in self.sides if key in side.rows)
+
+    @property
     def left_out(self) -> str:
         """How many requirements are not shown because only some sides claim them; empty if none are."""
         count = 0 if self.everything else sum(line.partial and not line.differs for line in self._all())
@@ -154,9 +161,8 @@ def text(comparison: Comparison) -> list[str]:
     ]
     columns = len(comparison.sides) + 1
     widths = [max(len(row[column]) for row in rows if len(row) > max(column, 1)) for column in range(columns)]
-    return [visible(_padded(row, widths), keep="") for row in rows] + (
-        [comparison.left_out] if comparison.left_out else []
-    )
+    shown = [visible(_padded(row, widths), keep="") for row in rows]
+    return [*shown, *filter(None, [comparison.legend, comparison.left_out])]
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -185,7 +191,7 @@ def markdown(comparison: Comparison) -> str:
         "",
         f"## {comparison.heading}",
         *table(["Requirement", "Level", "What it says", *names], rows),
-        *(["", f"{comparison.left_out}."] if comparison.left_out else []),
+        *(line for note in (comparison.legend, comparison.left_out) if note for line in ("", f"{note}.")),
     ]
     return "\n".join(parts) + "\n"
 
@@ -202,6 +208,7 @@ def html(comparison: Comparison) -> str:
         "groups": list(comparison.groups()),
         "lines": comparison.lines(),
         "heading": comparison.heading,
+        "legend": comparison.legend,
         "left_out": comparison.left_out,
     }
     return page("compare.html", **values)

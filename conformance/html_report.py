@@ -9,14 +9,18 @@ from typing import Any
 
 from conformance.html import REQUIREMENT_WORDS, SCENARIO_WORDS, page
 from conformance.reading import (
-    VERDICTS,
+    REMOVED,
     Document,
     findings,
+    from_the_start,
     grade,
     groups,
     kept,
+    little_judged,
+    only_warned,
     profile,
     unjudged,
+    verdict,
     violated,
 )
 
@@ -38,10 +42,13 @@ def html_report(document: Document) -> str:
         run=run,
         suite=document["suite"],
         grade=grade(document),
-        verdict=VERDICTS[grade(document)],
+        verdict=verdict(document),
         kept=good[0],
         judged=good[1],
         findings=findings(document),
+        little=little_judged(document),
+        only_warned=only_warned(document["requirements"]),
+        removed=REMOVED,
         profile=profile(document),
         date=datetime.fromisoformat(run["started"]).strftime("%d %B %Y, %H:%M %Z").lstrip("0"),
         tiles=[(key, count) for key in REQUIREMENT_WORDS if (count := document["summary"]["requirements"][key])],
@@ -94,7 +101,13 @@ def _reports(document: Document, outcome: str) -> list[dict[str, Any]]:
     """The requirements with an outcome, each with its violations but those that are known."""
     rows = violated(document, outcome)
     return [
-        {"row": row, "open": len(rows) <= OPEN_REPORTS, **_parted(_but(row["violations"], "known"))} for row in rows
+        {
+            "row": row,
+            "open": len(rows) <= OPEN_REPORTS,
+            "again": from_the_start(document, row["id"]),
+            **_parted(_but(row["violations"], "known")),
+        }
+        for row in rows
     ]
 
 

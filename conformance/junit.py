@@ -11,7 +11,17 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from conformance.reading import VERDICTS, Document, bug_report, grade, profile, stale, visible
+from conformance.reading import (
+    ONLY_WARNED,
+    REMOVED,
+    Document,
+    bug_report,
+    is_optional,
+    profile,
+    stale,
+    verdict,
+    visible,
+)
 
 _NOT_JUDGED = ("unsupported", "not applicable", "skipped", "known")
 
@@ -40,7 +50,7 @@ def _facts(document: Document) -> dict[str, str]:
     return {
         "suite": f"{suite['name']} {suite['version']}",
         "profile": profile(document),
-        "verdict": VERDICTS[grade(document)],
+        "verdict": verdict(document),
         **{name: str(run[name]) for name in ("target", "version", "level", "seed", "repository")},
     }
 
@@ -72,7 +82,7 @@ def _case(document: Document, scenario: Mapping[str, Any], found: Sequence[Findi
         _told(case, "error", "could not be judged: " + _first_line(scenario["reason"]), scenario["reason"])
     elif scenario["outcome"] in _NOT_JUDGED:
         SubElement(case, "skipped", message=_why_not(scenario, found))
-    rest = [bug_report(document, *finding) for finding in found if finding[1]["severity"] != "fail"]
+    rest = _bug_reports(document, [finding for finding in found if finding[1]["severity"] != "fail"])
     if rest:
         SubElement(case, "system-out").text = "\n\n".join(rest)
     return case
@@ -80,11 +90,21 @@ def _case(document: Document, scenario: Mapping[str, Any], found: Sequence[Findi
 
 def _failure(case: Element, document: Document, scenario: Mapping[str, Any], failures: Sequence[Finding]) -> None:
     """The failure of a case; what a scenario says of itself is told where it is all there is, or an error besides."""
-    reports = [bug_report(document, *finding) for finding in failures]
+    reports = _bug_reports(document, failures)
     if not failures or scenario["outcome"] == "error":
         reports.append(scenario["reason"])
     others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     _told(case, "failure", _headline(*failures[0]) + others if failures else _first_line(reports[0]), *reports)
+
+
+def _bug_reports(document: Document, found: Sequence[Finding]) -> list[str]:
+    """Violations as bug reports, with what is to be known of all of them."""
+    reports = [bug_report(document, *finding) for finding in found]
+    if any(one["severity"] == "warn" and not is_optional(row["level"]) for row, one in found):
+        reports.append(f"{ONLY_WARNED}.")
+    if any(one["curl"] for _, one in found):
+        reports.append(f"{REMOVED} What stands behind 'from the start', with the other options, does it all again.")
+    return reports
 
 
 def _headline(row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:

@@ -11,16 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.reading import (
-    VERDICTS,
+    REMOVED,
     Document,
     bug_report,
     findings,
-    grade,
+    from_the_start,
     kept_text,
     listed,
+    little_judged,
+    only_warned,
     profile,
     stale,
     unjudged,
+    verdict,
     violated,
     visible,
 )
@@ -79,7 +82,7 @@ def _head(document: Document) -> list[str]:
     run = document["run"]
     seconds = f"{run['seconds']:.1f} s"
     return [
-        f"# {plain(run['target'])}: {VERDICTS[grade(document)]}",
+        f"# {plain(run['target'])}: {plain(verdict(document))}",
         "",
         f"**{kept_text(document)}**" + "".join(f", {phrase}" for phrase in findings(document)) + ".",
         "",
@@ -87,14 +90,30 @@ def _head(document: Document) -> list[str]:
         "",
         f"Profile {profile(document)}, OCI distribution specification {run['version']}, level {run['level']}, "
         f"seed {run['seed']}, {run['started']}, {seconds}, {document['suite']['name']} {document['suite']['version']}.",
+        *_paragraph(little_judged(document)),
     ]
+
+
+def _paragraph(line: str) -> list[str]:
+    """A line as a paragraph; nothing for an empty one."""
+    return ["", f"{plain(line[0].upper() + line[1:])}."] if line else []
 
 
 def _violations(document: Document) -> list[str]:
     rows = violated(document, "fail", "warn")
     lines = table(["Requirement", "Level", "", "What it says", "What came"], map(_row, rows[:MOST_ROWS]))
     more = ["", f"{len(rows) - MOST_ROWS} requirements more are violated."] if len(rows) > MOST_ROWS else []
-    return ["", "## Violations", *lines, *more] if lines else []
+    heading = "## Violations" if violated(document, "fail") else "## Warnings"
+    legend = [*_paragraph(only_warned(rows)), *_again(document, rows)]
+    return ["", heading, *lines, *more, *legend] if lines else []
+
+
+def _again(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How to see again what the bug reports tell, once for all of them."""
+    if not any(violation["curl"] for row in rows for violation in row["violations"]):
+        return []
+    again = code(from_the_start(document, "ID"))
+    return ["", f"{REMOVED} {again}, with the other options of this run, does it all again."]
 
 
 def _row(row: Mapping[str, Any]) -> list[str]:

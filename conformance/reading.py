@@ -5,6 +5,7 @@ The results are the object that `results.py` makes and results.json holds; repor
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,18 +26,73 @@ VERDICTS = {
     "unjudged": "nothing was judged",
     "violated": "not conformant",
 }
-"""The verdict in words, by its grade."""
+"""The verdict in words, by its grade, of a run that came to its end."""
+
+PARTIAL = "of a part of the scenarios"
+INTERRUPTED = "interrupted"
+LITTLE = 0.5
+"""Where nothing can be pushed and no more than this part of pulling was judged, little was judged."""
+
+ONLY_WARNED = "warning although a MUST: the letter of the specification is stricter than its sense, or leaves it open"
+REMOVED = (
+    "The run removed its content, so a curl line may not give the same again, "
+    "and 'body' in one stands for the bytes that were sent."
+)
 
 
 def grade(document: Document) -> str:
-    """The verdict of a run: violated, known, warned, kept, or unjudged where no requirement was seen at all."""
+    """The verdict of a run: violated, known, warned, kept; unjudged where nothing was seen, or not all till the end."""
+    counts = document["summary"]["requirements"]
+    if ended(document):
+        return "violated" if counts["fail"] or document["summary"]["scenarios"]["fail"] else "unjudged"
     if not document["summary"]["conformant"]:
         return "violated"
-    counts = document["summary"]["requirements"]
     for outcome, found in (("known", "known"), ("warn", "warned"), ("pass", "kept")):
         if counts[outcome]:
             return found
     return "unjudged"
+
+
+def verdict(document: Document) -> str:
+    """The verdict in words, with what it is not about: the end of the run, or the scenarios that nobody chose."""
+    words, found = [VERDICTS[grade(document)]], ended(document)
+    if found:
+        words = [*(words if grade(document) == "violated" else []), _unfinished(document, found)]
+    return "; ".join(words) + (f" ({PARTIAL})" if is_partial(document) else "")
+
+
+def _unfinished(document: Document, found: str) -> str:
+    if found != INTERRUPTED:
+        return f"could not be judged to its end: {found}"
+    count = len(document["scenarios"])
+    return f"interrupted after {count} scenario{'s' if count != 1 else ''}"
+
+
+def ended(document: Document) -> str:
+    """Why the run did not come to its end, in one line; empty if it did."""
+    found: str = document["run"]["ended"]
+    return found.partition("\n")[0]
+
+
+def is_partial(document: Document) -> bool:
+    """Whether only some scenarios were chosen."""
+    return bool(document["run"]["partial"])
+
+
+def nothing_pushed(document: Document) -> str:
+    """Why nothing could be pushed, where little was judged for that; else empty."""
+    answer: str = document["capabilities"].get("push", "present")
+    claimed = [row for row in document["requirements"] if row["outcome"] not in ("unclaimed", "not applicable")]
+    pulled = [row for row in claimed if row["category"] == "pull"] or claimed
+    judged = sum(row["outcome"] in ("pass", *VIOLATED) for row in pulled)
+    return answer.removeprefix("absent: ") if answer != "present" and judged <= LITTLE * len(pulled) else ""
+
+
+def little_judged(document: Document) -> str:
+    """One line for whoever had a registry tested into which nothing could be pushed; else empty."""
+    reason = nothing_pushed(document)
+    said = "so that little was judged: --references NAME:TAG tests what is there already"
+    return f"nothing could be pushed ({reason}), {said}" if reason else ""
 
 
 def kept(document: Document) -> tuple[int, int]:
@@ -55,6 +111,11 @@ def violated(document: Document, *outcomes: str) -> list[dict[str, Any]]:
     """The requirements with these outcomes: failures first, then what MUST be before what SHOULD be."""
     found = [row for row in document["requirements"] if row["outcome"] in outcomes]
     return sorted(found, key=lambda row: (VIOLATED.index(row["outcome"]), is_optional(row["level"])))
+
+
+def only_warned(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The legend of requirements that are a MUST and only warned about; empty where there are none."""
+    return ONLY_WARNED if any(row["outcome"] == "warn" and not is_optional(row["level"]) for row in rows) else ""
 
 
 def is_optional(level: str) -> bool:
@@ -111,6 +172,13 @@ def ordered_groups(names: Iterable[str]) -> list[str]:
     return [*(name for name in FIRST_GROUPS if name in there), *sorted(there - set(FIRST_GROUPS))]
 
 
+def from_the_start(document: Document, key: str) -> str:
+    """The shell line that does again all that a run did about a requirement, but for its other options."""
+    run = document["run"]
+    words = ["conformance", run["target"], "--requirement", key, "--seed", str(run["seed"])]
+    return shlex.join(words)
+
+
 def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:
     """A violation as text that explains itself: what the specification says, what came, and how to see it again."""
     run = document["run"]
@@ -123,7 +191,7 @@ def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[st
         violation["exchange"],
         f"again: {violation['curl']}" if violation["curl"] else "",
         f"known: {violation['reason']}" if violation["reason"] else "",
-        f"seed: {run['seed']}",
+        f"from the start: {from_the_start(document, row['id'])}",
     ]
     return visible("\n".join(line for line in lines if line))
 

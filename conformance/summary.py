@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformance.reading import (
-    VERDICTS,
     Document,
     findings,
-    grade,
+    from_the_start,
     kept_text,
+    little_judged,
+    only_warned,
     profile,
     seen_in,
     stale,
     unjudged,
+    verdict,
     violated,
     visible,
 )
@@ -70,7 +72,7 @@ def _violations(document: Document) -> list[str]:
     if len(rows) > MOST_ROWS:
         others = [f"{row['id']} {row['outcome']}" for row in rows[MOST_ROWS:]]
         lines += ["", f"and {len(others)} requirements more, in the report: {', '.join(others)}"]
-    return lines
+    return [*lines, *_legend(document, rows)]
 
 
 def _violation(violation: Mapping[str, Any]) -> list[str]:
@@ -79,6 +81,14 @@ def _violation(violation: Mapping[str, Any]) -> list[str]:
         f"    expected: {violation['expected']}",
         f"    got:      {violation['got']}",
     ]
+
+
+def _legend(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be known of the violations, once for all of them."""
+    if not rows:
+        return []
+    again = from_the_start(document, "ID")
+    return ["", *filter(None, [only_warned(rows)]), f"again, with the other options of this run: {again}"]
 
 
 def _more(number: int) -> list[str]:
@@ -112,4 +122,5 @@ def _errors(document: Document) -> list[str]:
 
 def _verdict(document: Document) -> list[str]:
     found = findings(document)
-    return ["", f"{VERDICTS[grade(document)]}: {', '.join([kept_text(document), *found])}"]
+    little = filter(None, [little_judged(document)])
+    return ["", *little, f"{verdict(document)}: {', '.join([kept_text(document), *found])}"]

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import pytest
 
 from conformance.badge import badge_json, badge_svg
-from tests.conformance.documents import document, eventful, large, row, violation
+from tests.conformance.documents import document, eventful, large, row, unpushed, violation
 
 SEEN = violation("test_pull::test_missing")
+BROKEN = row("OCI-R014", "fail", SEEN)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -23,6 +24,14 @@ SVG = "{http://www.w3.org/2000/svg}"
         (large(), "120 of 160 kept", "red"),
         (eventful(), "1 of 5 kept, 1 not judged, 1 stale", "red"),
         (document(), "nothing judged", "lightgrey"),
+        (document(requirements=[row()], ended="interrupted"), "interrupted", "lightgrey"),
+        (document(requirements=[row()], ended="the target a stopped answering: b"), "not judged", "lightgrey"),
+        (document(requirements=[BROKEN], ended="interrupted"), "0 of 1 kept, interrupted", "red"),
+        (document(requirements=[row()], partial=True), "partial run", "lightgrey"),
+        (document(requirements=[BROKEN], partial=True), "0 of 1 kept, partial run", "red"),
+        (document(requirements=[row()], partial=True, ended="interrupted"), "interrupted", "lightgrey"),
+        (unpushed(), "pull only", "lightgrey"),
+        (unpushed(row("OCI-R011")), "2 of 2 kept", "brightgreen"),
     ],
 )
 def test_data(found: dict[str, Any], message: str, colour: str) -> None:

@@ -99,6 +99,9 @@ def test_requirements_that_came_out_differently(files: list[str], capsys: pytest
         ["OCI-R014 MUST", "fail", "pass", statement],
         ["AUTH-01 MUST", "unclaimed", "warn", statement],
         ["OCI-R012 MUST", "untested", "pass", statement],
+        [
+            "warning although a MUST: the letter of the specification is stricter than its sense, or leaves it open",
+        ],
         ["3 more are claimed by some of them only: see --all"],
     ]
 
@@ -118,6 +121,29 @@ def test_runs_that_are_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         path.write_text(json.dumps(other()))
     assert main([str(path) for path in paths]) == 0
     assert lines(capsys)[-1] == ["0 REQUIREMENTS THAT CAME OUT DIFFERENTLY"]
+
+
+def test_verdicts_of_runs_that_tell_only_a_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [tmp_path / "a.json", tmp_path / "b.json"]
+    runs = (document(requirements=[row()], partial=True), document(target="b", ended="interrupted"))
+    for path, found in zip(paths, runs, strict=True):
+        path.write_text(json.dumps(found))
+    main([str(path) for path in paths])
+    assert lines(capsys)[1] == [
+        "verdict", "conformant (of a part of the scenarios)", "interrupted after 0 scenarios"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [[], ["--markdown"], ["--html"]])
+def test_a_must_that_only_warns_is_explained(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], form: list[str]
+) -> None:
+    def shown(paths: list[str]) -> str:
+        page = tmp_path / "page.html"
+        main([*paths, *form, *([str(page)] if form == ["--html"] else [])])
+        return page.read_text(encoding="utf-8") if page.exists() else capsys.readouterr().out
+
+    assert "arning although a MUST: the letter" in shown(files)
+    assert "arning although a MUST: the letter" not in shown([files[0], files[0]])
 
 
 def test_targets_of_one_name_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

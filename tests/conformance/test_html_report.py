@@ -10,7 +10,7 @@ import pytest
 from conformance.html import REQUIREMENT_WORDS, SCENARIO_WORDS
 from conformance.html_report import OPEN_REPORTS, html_report
 from conformance.results import REQUIREMENT_OUTCOMES, SCENARIO_OUTCOMES
-from tests.conformance.documents import HOSTILE, document, eventful, known, large, row, scenario, violation
+from tests.conformance.documents import HOSTILE, document, eventful, known, large, row, scenario, unpushed, violation
 from tests.fakereg.html_page import Page
 
 SHOWN_HOSTILE = HOSTILE.replace("\x1b", "\\x1b").replace("\x00", "\\x00")
@@ -50,6 +50,33 @@ def test_the_verdict_and_what_was_tested_come_first() -> None:
 
 def test_a_run_in_which_nothing_was_judged() -> None:
     assert "Nothing was judged No requirement was judged." in report(document()).text
+
+
+def test_a_run_that_did_not_come_to_its_end() -> None:
+    text = html_report(document(requirements=[row()], ended="the target http://A stopped answering: b"))
+    assert "Could not be judged to its end: the target http://A stopped answering: b" in Report(text).text
+    assert '<header class="top unjudged">' in text
+    assert "Conformant (of a part of the scenarios)" in report(document(requirements=[row()], partial=True)).text
+
+
+def test_a_registry_that_takes_no_pushes() -> None:
+    said = "Nothing could be pushed (POST answered 405), so that little was judged"
+    assert said in report(unpushed()).text
+    assert said not in report(unpushed(row("OCI-R011"))).text
+
+
+def test_how_to_see_violations_again() -> None:
+    rows = [row(key, "fail", violation("a::b")) for key in ("OCI-R011", "OCI-R012")]
+    shown = report(document(requirements=rows)).text
+    assert shown.count("The run removed its content") == 1
+    assert "from the start: conformance fake --requirement OCI-R012 --seed 3" in shown
+    assert "The run removed its content" not in report(document(requirements=[row()])).text
+
+
+@pytest.mark.parametrize(("level", "explained"), [("MUST", True), ("SHOULD", False)])
+def test_a_must_that_only_warns_is_explained(level: str, explained: bool) -> None:
+    found = document(requirements=[row("OCI-R055", "warn", violation("a::b", severity="warn"), level=level)])
+    assert ("Warning although a MUST: " in Report(section(found, "warnings")).text) is explained
 
 
 def test_parts_that_have_nothing_to_tell_are_left_out() -> None:

@@ -42,6 +42,29 @@ def test_a_suite_says_what_was_tested() -> None:
     assert facts["seed"] == "3"
 
 
+def test_the_verdict_of_a_run_that_did_not_come_to_its_end() -> None:
+    found = suite(document(scenarios=[scenario()], requirements=[row()], ended="interrupted", partial=True))
+    facts = {one.get("name"): one.get("value") for one in found.findall("properties/property")}
+    assert facts["verdict"] == "interrupted after 1 scenario (of a part of the scenarios)"
+
+
+def test_how_to_see_violations_again_is_told_once_in_a_case() -> None:
+    rows = [row(key, "fail", violation("test_pull::test_missing")) for key in ("OCI-R011", "OCI-R012")]
+    failure = cases(document(scenarios=[scenario()], requirements=rows))["test_pull::test_missing"].find("failure")
+    assert failure is not None
+    assert str(failure.text).count("The run removed its content") == 1
+    assert "from the start: conformance fake --requirement OCI-R012 --seed 3" in str(failure.text)
+
+
+@pytest.mark.parametrize(("level", "explained"), [("MUST", True), ("SHOULD", False)])
+def test_a_must_that_only_warns_is_explained(level: str, explained: bool) -> None:
+    seen = violation("test_pull::test_missing", severity="warn", curl="")
+    found = document(scenarios=[scenario()], requirements=[row("OCI-R055", "warn", seen, level=level)])
+    told = cases(found)["test_pull::test_missing"].findtext("system-out", "")
+    assert ("warning although a MUST: " in told) is explained
+    assert "The run removed its content" not in told
+
+
 def test_there_is_a_case_for_each_scenario() -> None:
     assert set(cases(large())) == {one["id"] for one in large()["scenarios"]}
     case = cases(eventful())["test_push::test_digest[sha256]"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.markdown import LONGEST, code, fence, markdown, plain, table
-from tests.conformance.documents import HOSTILE, document, eventful, large, row, scenario, violation
+from tests.conformance.documents import HOSTILE, document, eventful, large, row, scenario, unpushed, violation
 
 
 def test_the_head() -> None:
@@ -46,6 +46,44 @@ def test_many_violations_of_a_requirement_are_cut_short() -> None:
     text = markdown(document(requirements=[one]))
     assert text.count("expected: status 404") == 3
     assert "6 more are in `report.html`." in text
+
+
+def test_a_run_that_did_not_come_to_its_end() -> None:
+    lines = markdown(document(requirements=[row()], ended="the target <a> stopped answering: b")).splitlines()
+    assert lines[0] == "# fake: could not be judged to its end: the target \\<a\\> stopped answering: b"
+    assert markdown(document(requirements=[row()], partial=True)).startswith(
+        "# fake: conformant (of a part of the scenarios)\n")  # fmt: skip
+
+
+def test_a_registry_that_takes_no_pushes() -> None:
+    assert markdown(unpushed()).splitlines()[8].startswith("Nothing could be pushed (POST answered 405), so that ")
+
+
+def test_the_heading_says_what_follows() -> None:
+    def headings(*outcomes: str) -> list[str]:
+        rows = [row(f"OCI-R{n}", one, violation("a::b", severity=one)) for n, one in enumerate(outcomes)]
+        return [line for line in markdown(document(requirements=rows)).splitlines() if line.startswith("## ")]
+
+    assert headings("warn") == ["## Warnings"]
+    assert headings("warn", "fail") == ["## Violations"]
+
+
+def test_how_to_see_violations_again_is_told_once() -> None:
+    rows = [row(key, "fail", violation("a::b")) for key in ("OCI-R011", "OCI-R012")]
+    text = markdown(document(requirements=rows))
+    assert text.count("The run removed its content") == 1
+    assert (
+        "`conformance fake --requirement ID --seed 3`, with the other options of this run, does it all again." in text
+    )
+    assert "from the start: conformance fake --requirement OCI-R012 --seed 3" in text
+    bare = row("OCI-R011", "fail", violation("a::b", curl=""))
+    assert "The run removed its content" not in markdown(document(requirements=[bare]))
+
+
+@pytest.mark.parametrize(("level", "explained"), [("MUST", True), ("SHOULD", False)])
+def test_a_must_that_only_warns_is_explained(level: str, explained: bool) -> None:
+    found = document(requirements=[row("OCI-R055", "warn", violation("a::b", severity="warn"), level=level)])
+    assert ("\nWarning although a MUST: " in markdown(found)) is explained
 
 
 @pytest.mark.parametrize("size", [10, 5000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -9,17 +10,21 @@ import pytest
 from conformance.reading import (
     bug_report,
     findings,
+    from_the_start,
     grade,
     groups,
     kept_text,
     listed,
+    little_judged,
+    only_warned,
     ordered_groups,
     profile,
     seen_in,
+    verdict,
     violated,
     visible,
 )
-from tests.conformance.documents import OCI, document, eventful, known, row, scenario, violation
+from tests.conformance.documents import OCI, document, eventful, known, row, scenario, unpushed, violation
 
 SEEN = violation("test_pull::test_missing")
 
@@ -41,6 +46,62 @@ def test_grade(rows: list[dict[str, Any]], expected: str) -> None:
 def test_a_run_without_a_violation_is_violated_by_an_error_or_a_stale_line() -> None:
     assert grade(document(requirements=[row()], scenarios=[scenario(outcome="error")])) == "violated"
     assert grade(document(requirements=[row()], lines=[known(stale=True)])) == "violated"
+
+
+GONE = "the target http://a stopped answering: refused\nfar down"
+
+
+@pytest.mark.parametrize(
+    ("rows", "run", "expected"),
+    [
+        ([row()], {"ended": "interrupted"}, ("unjudged", "interrupted after 2 scenarios")),
+        ([row()], {"ended": GONE}, ("unjudged", f"could not be judged to its end: {GONE.splitlines()[0]}")),
+        ([row("a", "fail", SEEN)], {"ended": "interrupted"}, (
+            "violated", "not conformant; interrupted after 2 scenarios")),
+        ([row()], {"partial": True}, ("kept", "conformant (of a part of the scenarios)")),
+        ([row("a", "warn", SEEN)], {"partial": True}, (
+            "warned", "conformant, with warnings (of a part of the scenarios)")),
+        ([row()], {"ended": "interrupted", "partial": True}, (
+            "unjudged", "interrupted after 2 scenarios (of a part of the scenarios)")),
+        ([row()], {}, ("kept", "conformant")),
+    ],
+)  # fmt: skip
+def test_verdict(rows: list[dict[str, Any]], run: dict[str, Any], expected: tuple[str, str]) -> None:
+    found = document(requirements=rows, scenarios=[scenario(), scenario("test_pull::test_b")], **run)
+    assert (grade(found), verdict(found)) == expected
+
+
+def test_a_run_that_ended_is_violated_by_a_scenario_that_failed_but_not_by_one_that_nobody_answered() -> None:
+    silent, failed = (document(scenarios=[scenario(outcome=one)], ended=GONE) for one in ("error", "fail"))
+    assert (grade(silent), grade(failed)) == ("unjudged", "violated")
+    assert verdict(document(scenarios=[scenario()], ended="interrupted")) == "interrupted after 1 scenario"
+
+
+def test_little_is_judged_where_nothing_can_be_pushed_and_hardly_anything_was_pulled() -> None:
+    assert little_judged(unpushed()) == (
+        "nothing could be pushed (POST answered 405), so that little was judged: "
+        "--references NAME:TAG tests what is there already"
+    )
+    assert little_judged(unpushed(row("OCI-R011"))) == ""
+    others = [row(f"OCI-R10{number}", category="protocol") for number in range(9)]
+    assert little_judged(unpushed(*others)) != ""
+    assert little_judged(document(requirements=[row(), row("b", "untested")], capabilities={"push": "present"})) == ""
+    assert little_judged(document(requirements=[row(), row("b", "untested")])) == ""
+
+
+def test_little_is_judged_of_a_target_that_claims_no_pulling() -> None:
+    rows = [row("GHD-01", "unsupported", category="github-docker"), row("OCI-R014", "unclaimed")]
+    assert little_judged(document(requirements=rows, capabilities={"push": "absent: no"})) != ""
+    kept = [row("GHD-01", category="github-docker"), row("OCI-R014", "unclaimed")]
+    assert little_judged(document(requirements=kept, capabilities={"push": "absent: no"})) == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level", "explained"),
+    [("warn", "MUST", True), ("warn", "MUST NOT", True), ("warn", "SHOULD", False), ("fail", "MUST", False)],
+)
+def test_a_must_that_only_warns_is_explained(outcome: str, level: str, explained: bool) -> None:
+    assert bool(only_warned([row(), row("b", outcome, SEEN, level=level)])) is explained
 
 
 def test_kept_counts_what_was_judged() -> None:
@@ -106,14 +167,21 @@ def test_a_bug_report_explains_itself() -> None:
         "> GET http://127.0.0.1:5000/v2/a/manifests/none",
         "< 200",
         "again: curl -i -X GET http://127.0.0.1:5000/v2/a/manifests/none",
-        "seed: 3",
+        "from the start: conformance fake --requirement OCI-R014 --seed 3",
     ]
 
 
 def test_a_bug_report_without_an_exchange_has_no_empty_lines() -> None:
     bare = violation("test_pull::test_missing", exchange="", curl="", severity="known", reason="Theirs.")
     lines = bug_report(document(), row(), bare).splitlines()
-    assert lines[3:] == ["seen in:  test_pull::test_missing", "known: Theirs.", "seed: 3"]
+    assert lines[3:-1] == ["seen in:  test_pull::test_missing", "known: Theirs."]
+
+
+def test_the_line_that_does_all_again_is_safe_in_a_shell() -> None:
+    found = document(target="http://***@host/$(touch a) 'b'", seed=7)
+    words = ["conformance", "http://***@host/$(touch a) 'b'", "--requirement", "OCI-R014", "--seed", "7"]
+    assert shlex.split(from_the_start(found, "OCI-R014")) == words
+    assert "'$(touch" not in from_the_start(found, "OCI-R014")
 
 
 def test_seen_in() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.summary import MOST_ROWS, headline, text
-from tests.conformance.documents import HOSTILE, document, eventful, known, row, scenario, violation
+from tests.conformance.documents import HOSTILE, document, eventful, known, row, scenario, unpushed, violation
 
 
 def test_the_counts_come_first_and_the_verdict_last() -> None:
@@ -74,6 +74,33 @@ def test_a_terminal_obeys_no_server() -> None:
     lines = text(eventful())
     assert all(line.isprintable() for line in lines)
     assert "    got:      " + HOSTILE.replace("\x1b", "\\x1b").replace("\x00", "\\x00") in lines
+
+
+def test_a_run_that_did_not_come_to_its_end() -> None:
+    lines = text(document(scenarios=[scenario()], requirements=[row()], ended="the target a stopped answering: b"))
+    assert lines[-1] == "could not be judged to its end: the target a stopped answering: b: 1 of 1 kept"
+    assert text(document(requirements=[row()], partial=True))[-1] == (
+        "conformant (of a part of the scenarios): 1 of 1 kept")  # fmt: skip
+
+
+def test_a_registry_that_takes_no_pushes() -> None:
+    assert text(unpushed())[-2].startswith("nothing could be pushed (POST answered 405), so that little was judged: ")
+    assert text(document(requirements=[row()]))[-2] == ""
+
+
+def test_violations_end_with_how_to_see_them_again() -> None:
+    again = "again, with the other options of this run: conformance fake --requirement ID --seed 3"
+    assert again in text(document(requirements=[row("OCI-R055", "fail", violation("a::b"))]))
+    assert again not in text(document(requirements=[row()]))
+
+
+def test_a_must_that_only_warns_is_explained() -> None:
+    def explained(level: str) -> bool:
+        seen = violation("a::b", severity="warn")
+        lines = text(document(requirements=[row("OCI-R055", "warn", seen, level=level)]))
+        return any(line.startswith("warning although a MUST: ") for line in lines)
+
+    assert [explained(level) for level in ("MUST", "SHOULD")] == [True, False]
 
 
 def test_headline_leaves_out_what_is_rare() -> None:
