@@ -92,7 +92,16 @@ def pytest_arguments(arguments: Sequence[str]) -> list[str]:
     flags = [option.flag if option.switch else f"{option.flag}={given[option.name]}" for option in OPTIONS
              if given[option.name]]  # fmt: skip
     package = Path(__file__).parent
-    quiet = ["-rN", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-W", f"ignore:{IMPORTED_EARLY}"]
+    quiet = [
+        "-rN",
+        "--tb=no",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "--assert=plain",
+        "-W",
+        f"ignore:{IMPORTED_EARLY}",
+    ]
     return ["-c", os.devnull, f"--rootdir={package}", *quiet, *workers, *flags, *rest, str(package / "scenarios")]
 
 

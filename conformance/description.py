@@ -31,6 +31,14 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
 
 WRITER = "writer"
 NOBODY = "nobody"
+IDENTITIES = (
+    *(WRITER, "reader", "stranger", "wrong", "none", "write", "delete", "all", "password", "fine-grained", "expired"),
+    *("actions", "actions-read", "role-read", "role-write"),
+)
+"""Whom the scenarios ask for; those after `wrong` are about tokens and roles of GitHub's registries."""
+
+PLACES = ("default", "shared", "elsewhere", "public", "internal")
+"""What repositories are for, as scenarios ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Hosts:
 class Description:
     """Everything known of a target. `profile` are the categories that it is held to.
 
-    They are `explicit` when somebody claimed them: then an endpoint of a claimed category may not be missing.
+    No endpoint of a category in `claims` may be missing: it was claimed by its own name, not as part of a profile.
     `places` are patterns of repository names by what they are for, with `{}` for a part that a scenario makes up; a
     pattern without it is one repository for all scenarios. `limits` are in bytes, but for `rate`, which is in requests
     a minute. `required` and `absent` are names of capabilities. `references` are images that are there already
@@ -73,7 +81,7 @@ class Description:
     """
 
     profile: tuple[str, ...] = PROFILES["oci"]
-    explicit: bool = False
+    claims: frozenset[str] = frozenset()
     identities: Mapping[str, Identity] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     hosts: Hosts = Hosts()
@@ -88,11 +96,19 @@ class Description:
         return Identity(NOBODY) if name == NOBODY else self.identities.get(name)
 
 
+def claimed(text: str) -> frozenset[str]:
+    """The categories that a comma-separated list names by their own names."""
+    return frozenset(name for name in (part.strip() for part in text.split(",")) if name in CATEGORIES[:6])
+
+
 def categories(text: str) -> tuple[str, ...]:
-    """The categories that a comma-separated list of profiles and categories names; ValueError for unknown ones."""
+    """The categories that a comma-separated list of profiles and categories names; ValueError for unknown ones.
+
+    Errors and HTTP itself, the category `protocol`, are part of every one of them.
+    """
     found: list[str] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
         if name not in PROFILES and name not in CATEGORIES:
             raise ValueError(f"{name!r} is no profile: known are {', '.join(dict.fromkeys([*PROFILES, *CATEGORIES]))}")
         found += PROFILES.get(name, (name,))
-    return tuple(category for category in CATEGORIES if category in found)
+    return tuple(category for category in CATEGORIES if category in [CATEGORIES[0], *found])

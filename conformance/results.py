@@ -5,7 +5,7 @@ It is one object, in this form (schema 2; `results.schema.json` is the same for 
     schema        2
     suite         {"name", "version"}
     run           {"target", "profile": [CATEGORY], "version", "level", "seed", "repository", "started" (ISO 8601, UTC),
-                   "seconds"}
+                   "seconds", "ended" (why it did not come to its end, or ""), "partial" (some scenarios were chosen)}
     summary       {"scenarios": {OUTCOME: count}, "requirements": {OUTCOME: count}, "conformant": true or false}
     capabilities  {NAME: "present" or "absent: REASON"}, those that a scenario asked for
     known         [{"requirement", "reason", "link", "scenarios": [PATTERN], "stale"}], the known failures of the target
@@ -43,13 +43,22 @@ _JUDGED = {"pass", *_VIOLATED}
 
 @dataclass(slots=True)
 class Results:
-    """Gathers the facts of scenarios in any order and makes the same results of them."""
+    """Gathers the facts of scenarios in any order and makes the same results of them.
+
+    `ended` says why the run did not come to its end, `partial` that only some of the scenarios were chosen.
+    """
 
     settings: Settings
     target: str
     profile: Sequence[str] = ()
     known: Sequence[KnownFailure] = ()
+    ended: str = ""
+    partial: bool = False
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def take_over(self, target: str, profile: Sequence[str], known: Sequence[KnownFailure]) -> None:
+        """Learn what the target is, which a fixture of another project may have made."""
+        self.target, self.profile, self.known = target, profile, known
 
     def add(self, fact: dict[str, Any]) -> None:
         """Take in one scenario; a scenario that ran again counts with its last run."""
@@ -87,11 +96,13 @@ class Results:
                 "repository": settings.repository,
                 "started": started,
                 "seconds": round(seconds, 3),
+                "ended": self.ended,
+                "partial": self.partial,
             },
             "summary": {
                 "scenarios": _counted(scenarios, SCENARIO_OUTCOMES),
                 "requirements": _counted(requirements, REQUIREMENT_OUTCOMES),
-                "conformant": not self.has_failures,
+                "conformant": not self.has_failures and not self.ended,
             },
             "capabilities": _capabilities(scenarios),
             "known": [line.as_fact() | {"stale": self.stale(line)} for line in self.known],

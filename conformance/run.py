@@ -9,20 +9,23 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import passive
+from conformance import known_failures, passive, selection
 from conformance.content import Content
+from conformance.description import Description
 from conformance.exchange import redact
 from conformance.options import OPTIONS, ConfigurationError
-from conformance.plugin import FACT, MARKER, OUTCOME
+from conformance.plugin import FACT, OUTCOME
 from conformance.report import write
 from conformance.requirements import catalogue
 from conformance.results import Results
+from conformance.selection import bound_to
 from conformance.settings import Settings, resolve
 from conformance.summary import text
 from conformance.targets import Target, attached, target_of
@@ -54,6 +57,9 @@ class Run:
         self.settings = settings_of(config, seed=self._handed.get("seed"))
         self.id = str(self._handed.get("run") or secrets.token_hex(3))
         self.results = Results(self.settings, redact(self.settings.target))
+        self.results.partial = selection.is_partial(config, self.settings.requirements)
+        if self.settings.report and not self._is_worker:
+            make_folder(self.settings.report)
         self.make_target: Callable[[Settings], Target] = target_of
         self._silent = 0
         self._is_forecast = False
@@ -73,25 +79,26 @@ class Run:
         return self._target
 
     def _take_over(self, target: Target) -> None:
-        described = target.description
-        self.results.target, self.results.profile, self.results.known = target.name, described.profile, described.known
+        self.results.take_over(target.name, target.description.profile, target.description.known)
 
     def describe(self, case: Case, target: Target) -> None:
         """Tell a scenario what the target claims; end it if that is nothing of what it is about."""
-        case.profile, case.known = target.description.profile, target.description.known
+        case.target, case.profile, case.known = target.name, target.description.profile, target.description.known
         self._take_over(target)
         if not case.applies():
             pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
 
     def deselect(self, items: list[pytest.Item]) -> None:
         """Leave out the scenarios about requirements that the target does not claim, or that nobody asks for."""
-        profile = self.settings.profile or self.make_target(self.settings).description.profile
-        wanted = {row.id for row in catalogue().values() if row.category in profile}
-        wanted &= self.settings.requirements or wanted
-        left_out = [item for item in items if (bound := bound_to(item)) and not wanted & set(bound)]
-        if left_out:
-            self._config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if item not in set(left_out)]
+        unwanted = selection.left_out(items, selection.wanted(self._described(), self.settings.requirements))
+        if unwanted:
+            self._config.hook.pytest_deselected(items=unwanted)
+            items[:] = [item for item in items if item not in set(unwanted)]
+
+    def _described(self) -> Description:
+        """What is known of the target before it is started."""
+        described = (self._target or self.make_target(self.settings)).description
+        return replace(described, profile=self.settings.profile or described.profile)
 
     def content(self, label: str) -> Content:
         """Content that the seed and a label make."""
@@ -106,7 +113,9 @@ class Run:
     def pytest_sessionstart(self) -> None:
         if not self._is_worker and not self._config.option.collectonly:
             try:
-                self.target()
+                described = self.target().description
+                selection.check_known(described)
+                selection.wanted(described, self.settings.requirements)
             except ConfigurationError as error:
                 raise pytest.UsageError(f"conformance: {error}") from None
 
@@ -184,15 +193,20 @@ class Run:
         if self._is_worker:
             return
         self.results.add(fact)
+        if fact["target"]:
+            known = known_failures.parse(fact["known"])
+            self.results.take_over(fact["target"], tuple(fact["profile"]), known)
         self._silent = self._silent + 1 if fact["silent"] else 0
         if self._silent == SILENT_LIMIT:
-            why = f"the target {self.results.target} stopped answering: {fact['reason']}"
-            pytest.exit(f"conformance: {why}", returncode=pytest.ExitCode.USAGE_ERROR)
+            self.results.ended = f"the target {self.results.target} stopped answering: {fact['reason']}"
+            pytest.exit(f"conformance: {self.results.ended}", returncode=pytest.ExitCode.USAGE_ERROR)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._is_worker or not self.results.facts:
             return
+        if exitstatus == pytest.ExitCode.INTERRUPTED and not self.results.ended:
+            self.results.ended = "interrupted"
         took = time.perf_counter() - self._clock
         self._document = self.results.document(started=self._started, seconds=took)
         if self.settings.report:
@@ -230,9 +244,12 @@ def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str]
     )
 
 
-def bound_to(item: pytest.Item) -> tuple[str, ...]:
-    """The requirements that a scenario is bound to, sorted; none if it is no scenario."""
-    return tuple(sorted({key for marker in item.iter_markers(MARKER) for key in marker.args}))
+def make_folder(folder: Path) -> None:
+    """Make the folder of the report now, rather than find at the end that it cannot be; ConfigurationError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the report cannot be written to {folder}: {error.strerror}") from None
 
 
 def scenario_id(item: pytest.Item) -> str:

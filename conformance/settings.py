@@ -6,10 +6,10 @@ suite, which a vendor may already export.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from conformance import description, target_file
 from conformance.description import WRITER, Description, Identity
@@ -17,19 +17,23 @@ from conformance.options import ConfigurationError
 from conformance.requirements import VERSIONS, catalogue
 
 LEVELS = ("must", "should")
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_PREFIX = re.compile(rf"{_PART}(?:/{_PART})*")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted.
 
-    `profile` is None when nobody said what the target claims; `requirements` are the only ones to be tested, if any.
+    `profile` is None when nobody said what the target claims, `claims` are the categories that were named one by one.
+    `requirements` are the only ones to be tested, if any.
     `description` is what was said of the target otherwise.
     """
 
     target: str = "fake"
     report: Path | None = None
     profile: tuple[str, ...] | None = None
+    claims: frozenset[str] = frozenset()
     requirements: frozenset[str] = frozenset()
     version: str = "dev"
     level: str = "must"
@@ -77,6 +81,7 @@ def resolve(
         target=target,
         report=Path(report) if report else None,
         profile=_profile(value("profile")),
+        claims=description.claimed(value("profile") or ""),
         requirements=_requirements(value("requirement") or ""),
         version=_one_of("version", value("version") or "dev", VERSIONS),
         level=_one_of("level", value("level") or "must", LEVELS),
@@ -156,7 +161,7 @@ def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
 
 
 def _prefix(text: str) -> str:
-    if text != text.lower() or not text.strip("/") or urlsplit(text).scheme:
+    if not _PREFIX.fullmatch(text.strip("/")):
         raise ConfigurationError(f"the repository prefix {text!r} is not a lower-case path such as team/conformance")
     return text.strip("/")
 

@@ -43,7 +43,7 @@ from urllib.parse import urlsplit
 
 from conformance import known_failures
 from conformance.capabilities import PROBES
-from conformance.description import Description, Hosts, Identity
+from conformance.description import IDENTITIES, PLACES, Description, Hosts, Identity
 from conformance.known_failures import KnownFailure
 from conformance.options import ConfigurationError
 
@@ -75,6 +75,8 @@ def read_known(path: Path) -> tuple[KnownFailure, ...]:
     """Read a file that holds nothing but the tables [[known]]; ConfigurationError as above."""
     document = load(path)
     try:
+        if "target" in document:
+            raise ConfigurationError("this is a whole target: give it as TARGET, not as a list of known failures")
         _no_others(document, ("known",), "the file")
         return known_failures.parse(document.get("known", []))
     except ConfigurationError as error:
@@ -97,15 +99,18 @@ def _target(document: dict[str, Any], folder: Path, environ: Mapping[str, str]) 
     if not options.get("target") or options["target"].endswith(".toml"):
         raise ConfigurationError('target = "https://..." is missing, or names another file')
     capabilities = _table(document, "capabilities", ("required", "absent"))
+    required, absent = (_capabilities(kind, capabilities) for kind in ("required", "absent"))
+    if both := required & absent:
+        raise ConfigurationError(f"[capabilities] has {min(both)!r} both as required and as absent")
     description = Description(
         identities={
-            name: _identity(name, entry, environ) for name, entry in _table(document, "identities", None).items()
+            name: _identity(name, entry, environ) for name, entry in _table(document, "identities", IDENTITIES).items()
         },
-        places={name: _text(f"place {name}", text) for name, text in _table(document, "places", None).items()},
+        places={name: _text(f"place {name}", text) for name, text in _table(document, "places", PLACES).items()},
         hosts=_hosts(_table(document, "hosts", ("hostname", *Hosts.__slots__)), options["target"]),
         limits={name: _size(name, value) for name, value in _table(document, "limits", LIMITS).items()},
-        required=_capabilities("required", capabilities),
-        absent=_capabilities("absent", capabilities),
+        required=required,
+        absent=absent,
         known=known_failures.parse(document.get("known", [])),
     )
     return TargetFile(options, description)
@@ -116,12 +121,11 @@ def _no_others(document: Mapping[str, Any], allowed: tuple[str, ...], where: str
         raise ConfigurationError(f"{where} has {min(unknown)!r}, which means nothing: known are {', '.join(allowed)}")
 
 
-def _table(document: Mapping[str, Any], name: str, fields: tuple[str, ...] | None) -> dict[str, Any]:
+def _table(document: Mapping[str, Any], name: str, fields: tuple[str, ...]) -> dict[str, Any]:
     table = document.get(name, {})
     if not isinstance(table, dict):
         raise ConfigurationError(f"{name} is no table: write [{name}]")
-    if fields is not None:
-        _no_others(table, fields, f"[{name}]")
+    _no_others(table, fields, f"[{name}]")
     return table
 
 

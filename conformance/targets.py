@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from conformance.client import Client
+from conformance.client import Client, location_of
 from conformance.credentials import Authenticator, challenges
 from conformance.description import NOBODY, WRITER, Description, Hosts, Identity
 from conformance.exchange import Exchange, redact
@@ -52,6 +52,7 @@ class Target(ABC):
             self.start()
             self.description = _told(self.description, self.settings)
             check_registry(self)
+            self.check_pushes()
         except BaseException:
             self._stack.close()
             raise
@@ -61,6 +62,26 @@ class Target(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def check_pushes(self) -> None:
+        """See that whoever pushes may do so where the run will; UnusableTarget says what else to give.
+
+        A target that takes pushes from nobody is tested from references, or for what is left.
+        """
+        described = self.description
+        if described.references or "push" in described.absent or not set(described.profile) - {"protocol", "auth"}:
+            return
+        name = described.places["default"].replace("{}", "conformance-check")
+        client = Client(self.transport(), authenticator=self.authenticator(self.writer))
+        answer = client.start_upload(name)
+        if answer.status in {401, 403}:
+            who = self.writer.username or "nobody in particular"
+            raise UnusableTarget(
+                f"the target {self.name} takes no pushes to {name} from {who} (POST answered {answer.status}): give "
+                "--conformance-repository, --conformance-username, or --conformance-references of what is there"
+            )
+        if session := location_of(answer):
+            client.cancel_upload(session)
 
     @abstractmethod
     def start(self) -> None:
@@ -105,7 +126,7 @@ def _told(description: Description, settings: Settings) -> Description:
         references=said.references or description.references,
     )
     if settings.profile is not None:
-        changed = replace(changed, profile=settings.profile, explicit=True)
+        changed = replace(changed, profile=settings.profile, claims=settings.claims)
     return changed
 
 
@@ -178,6 +199,9 @@ class AttachedTarget(StartedTarget):
         self.resolve = {f"{part.hostname}:{part.port}": LOOPBACK for part in parts}
         return self._url
 
+    def check_pushes(self) -> None:
+        """It was checked by the process that started it."""
+
     def variant(self, **settings: Any) -> Target:
         return self._made.variant(**settings)
 
@@ -205,7 +229,9 @@ def target_of(settings: Settings) -> Target:
             from conformance.stack import StackTarget
 
             return StackTarget(name, settings)
-    raise UnusableTarget(f"the target {redact(name)!r} is of no known kind: give {TARGETS}")
+    raise UnusableTarget(
+        f"the target {redact(name)!r} is of no known kind: give {TARGETS} (a URL has http:// before it)"
+    )
 
 
 def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:

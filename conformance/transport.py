@@ -326,7 +326,7 @@ class HttpTransport:
         elif isinstance(error, UrllibTimeout | TimeoutError):
             cause = f"no answer within {self._seconds:g} s"
         elif isinstance(error, SSLError):
-            cause = f"the certificate or the TLS version was not accepted ({error})"
+            cause = f"the certificate or the TLS version was not accepted, or it speaks http:// ({error})"
         elif isinstance(error, ProtocolError):
             cause = f"the connection was closed or what came is not HTTP ({error})"
         return f"{request.method} {redact(request.url)} failed: {cause}"

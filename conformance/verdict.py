@@ -80,6 +80,7 @@ class Case:
     version: str = "dev"
     strict: bool = False
     seed: int = 0
+    target: str = ""
     profile: Sequence[str] | None = None
     known: Sequence[KnownFailure] = ()
     kept: set[str] = field(default_factory=set)
@@ -170,6 +171,9 @@ class Case:
             "group": self.id.partition("::")[0].removeprefix("test_").replace("_", " "),
             "seconds": round(seconds, 3),
             "silent": silent,
+            "target": self.target,
+            "profile": list(self.profile or ()),
+            "known": [line.as_fact() for line in self.known],
             "outcome": outcome,
             "reason": reason,
             "requirements": list(self.bound),

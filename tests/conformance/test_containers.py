@@ -49,8 +49,8 @@ def test_what_is_known_of_a_server(name: str) -> None:
     description = container(f"server:{name}").description
     assert description.required | description.absent <= PROBES.keys()
     assert not description.required & description.absent
-    requirements = [line.requirement for line in description.known]
-    assert len(requirements) == len(set(requirements))
+    lines = [(line.requirement, line.scenarios) for line in description.known]
+    assert len(lines) == len(set(lines))
 
 
 def test_a_server_is_started_as_its_table_says(monkeypatch: pytest.MonkeyPatch) -> None:

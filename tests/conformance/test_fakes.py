@@ -45,7 +45,7 @@ def test_claims(target: Target) -> None:
     claimed = set(target.description.profile)
     assert set(PROFILES[preset(target)]) <= claimed
     assert ("auth" in claimed) == (preset(target) == "github-container")
-    assert not target.description.explicit
+    assert not target.description.claims
 
 
 def test_identities_and_places(target: Target) -> None:

@@ -62,12 +62,18 @@ def test_a_line_about_what_was_not_tested_says_nothing(tmp_path: Path) -> None:
 
 
 def test_a_line_is_about_the_scenarios_that_it_names(tmp_path: Path) -> None:
-    lines = listed(tmp_path, "OCI-R013", "OCI-R017", "OCI-R022 test_pull::test_manifest_head[tag]")
+    lines = listed(tmp_path, "OCI-R013", "OCI-R017", "OCI-R022 test_pull::test_manifest_head[image]")
     done = conformance(tmp_path, BROKEN, lines, "--", "-k", "test_pull")
     assert done.returncode == 1
     failed = {row["id"] for row in results(tmp_path)["scenarios"] if row["outcome"] == "fail"}
-    assert "test_pull::test_manifest_head[digest]" in failed
-    assert "test_pull::test_manifest_head[tag]" not in failed
+    assert "test_pull::test_manifest_head[index]" in failed
+    assert "test_pull::test_manifest_head[image]" not in failed
+
+
+def test_a_line_is_about_scenarios_that_there_are(tmp_path: Path) -> None:
+    done = conformance(tmp_path, "fake", listed(tmp_path, "OCI-R066 test_tag::*"))
+    assert done.returncode == 4
+    assert done.stderr.strip() == "ERROR: conformance: the known failure of OCI-R066 is about no scenario: test_tag::*"
 
 
 def test_passive_checks_know_the_list(tmp_path: Path) -> None:

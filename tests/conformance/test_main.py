@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import fakereg
+from tests.conformance.delaying import delaying
 from tests.conformance.servers import adding, served
 
 SEED = "--seed=11"
@@ -105,7 +107,7 @@ def test_report_folder(whole_run: tuple[Path, subprocess.CompletedProcess[str]])
 
 @pytest.mark.parametrize("target", ["fake:oci,digest_header=false", "socket:oci,digest_header=false"])
 def test_workers_change_nothing(tmp_path: Path, target: str) -> None:
-    options = ("-k", "test_pull or test_tags or test_upload_sessions")
+    options = ("-k", "test_pull or test_tags or test_mount")
     alone = conformance(tmp_path, target, SEED, "--report=alone", "--", *options)
     shared = conformance(tmp_path, target, SEED, "--report=shared", "--", *options, "-n", "2")
     assert (alone.returncode, shared.returncode) == (1, 1)
@@ -142,6 +144,10 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
         (["fake:nosuch"], 4, "ERROR: conformance: the fake has no such dialect"),
         (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the fake has no such dialect"),
         (["--level=may"], 4, "ERROR: conformance: the level 'may' does not exist"),
+        (["--requirement=OCI-R090"], 4, "ERROR: conformance: no scenario asserts OCI-R090: "),
+        (["--requirement=GHD-21"], 4, "ERROR: conformance: GHD-21 is of github-docker, which is not claimed"),
+        (["--requirement=GHD-21", "--workers=2"], 4, "ERROR: conformance: GHD-21 is of github-docker"),
+        (["--report=/dev/null/x"], 4, "ERROR: conformance: the report cannot be written to /dev/null/x"),
         (["--nosuch"], 4, "ERROR: conformance: unrecognized arguments: --nosuch"),
         (["ftp://registry"], 4, "is of no known kind"),
         (["--version"], 0, "conformance "),
@@ -163,6 +169,41 @@ def test_no_docker_engine(tmp_path: Path) -> None:
     done = conformance(tmp_path, "container:registry:2", DOCKER_HOST=f"unix://{tmp_path}/nothing.sock")
     assert done.returncode == 4
     assert done.stderr.startswith("ERROR: conformance: no Docker engine answers: start one")
+
+
+def test_an_interrupted_run_is_no_verdict(tmp_path: Path) -> None:
+    with fakereg.serve() as server, delaying(int(server.url.rpartition(":")[2]), round_trip=0.2) as link:
+        command = [sys.executable, "-m", "conformance", link.url, "--workers=0", "--report=there"]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            assert any("test_auth" in line or "test_chunks" in line for line in iter(running.stdout.readline, ""))
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=60)
+    assert running.returncode == 2
+    found = results(tmp_path, "there")
+    assert found["run"]["ended"] == "interrupted"
+    assert not found["summary"]["conformant"]
+
+
+@pytest.mark.parametrize("identity", ["nobody", "reader"])
+def test_pushes_that_are_refused_are_said_at_once(tmp_path: Path, identity: str) -> None:
+    accounts = fakereg.Accounts()
+    accounts.add_user("owner")
+    accounts.add_user("reader", password="secret")
+    accounts.add_repository("owner/app", visibility="public")
+    options = ["--username=reader", "--password=secret"] if identity == "reader" else []
+    with fakereg.serve(dialect="oci,auth=basic,rights=repository", accounts=accounts) as server:
+        done = conformance(tmp_path, server.url, "--repository=owner/app", *options)
+    assert done.returncode == 4
+    assert len(done.stderr.strip().splitlines()) == 1
+    said = "takes no pushes to owner/app/conformance-check from reader" if options else "asks who you are"
+    assert said in done.stderr
+
+
+def test_a_run_of_some_scenarios_is_a_partial_one(tmp_path: Path) -> None:
+    conformance(tmp_path, "fake", "--requirement=OCI-R066")
+    assert results(tmp_path)["run"]["partial"]
+    assert not results(tmp_path)["run"]["ended"]
 
 
 def test_violation_that_only_a_passive_check_sees(tmp_path: Path) -> None:

@@ -100,6 +100,24 @@ def test_scenarios_of_another_project_with_a_target_of_its_own(pytester: pytest.
     assert result.ret == 0
 
 
+def test_a_target_of_its_own_is_known_to_the_report_of_workers(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("""
+        import pytest
+        import fakereg
+        from conformance.fixtures import *
+        from conformance.settings import Settings
+        from conformance.targets import UrlTarget
+
+        @pytest.fixture(scope="session")
+        def target():
+            with fakereg.serve() as server, UrlTarget("mine", server.url, Settings()) as target:
+                yield target
+    """)
+    pytester.makepyfile("from conformance.scenarios.test_mount import *")
+    result = pytester.runpytest_subprocess("-n", "2")
+    result.stdout.fnmatch_lines(["target mine, profile oci, *", "conformant: *"])
+
+
 SCENARIO = """
     import pytest
     from conformance.requirements import requirement

@@ -101,6 +101,11 @@ def test_profiles_are_categories() -> None:
     assert settle({"profile": "auth,pull"}).profile == ("protocol", "pull", "auth")
 
 
+def test_only_a_category_that_is_named_is_a_claim() -> None:
+    assert settle({"profile": "oci, auth"}).claims == frozenset()
+    assert settle({"profile": "pull, push"}).claims == {"pull", "push"}
+
+
 def test_addresses_of_names() -> None:
     settings = settle({"resolve": "Docker.ghes.test:443:127.0.0.1, b:80:[::1]"})
     assert settings.resolve == {"docker.ghes.test:443": "127.0.0.1", "b:80": "::1"}
@@ -124,6 +129,8 @@ def test_addresses_of_names() -> None:
         ("seed", "x", "whole number"),
         ("repository", "Team", "lower-case"),
         ("repository", "/", "lower-case"),
+        ("repository", "x//y", "lower-case"),
+        ("repository", "a..b", "lower-case"),
         ("insecure", "perhaps", "neither true nor false"),
         ("ca", "missing.pem", "no file"),
     ],

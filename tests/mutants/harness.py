@@ -22,7 +22,7 @@ import pytest
 import conformance.scenarios
 from conformance.fakes import InProcessFake
 from conformance.plugin import current_run
-from conformance.run import bound_to
+from conformance.selection import bound_to
 from conformance.settings import Settings
 from fakereg import Registry
 

@@ -11,7 +11,7 @@ from fakereg.storage.indexed import IndexedStorage
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 OTHER_DIGEST = "sha256:" + "0" * 64
-CLAIMED = "--conformance-profile=oci"
+CLAIMED = "--conformance-profile=pull,push,discovery,management,referrers"
 NO_DIGESTS = "fake:oci,digest_header=false"
 
 
