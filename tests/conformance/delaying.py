@@ -6,59 +6,71 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Link:
     """The proxy's URL, and how many requests have gone through it."""
 
-    url: str
+    url: str = ""
     requests: int = 0
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
 
 
 @contextmanager
 def delaying(port: int, *, round_trip: float) -> Iterator[Link]:
     """A link to a port of 127.0.0.1 on which an answer takes `round_trip` seconds longer."""
-    loop = asyncio.new_event_loop()
-    link = Link("")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        ways = _carry(reader, back, round_trip / 2, link), _carry(there, writer, round_trip / 2, None)
-        await asyncio.gather(*ways)
-
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
-    link.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    thread = threading.Thread(target=loop.run_forever)
+    link, ready, loop = Link(), threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(_serve(port, round_trip / 2, link, ready, stop),))
     thread.start()
     try:
+        assert ready.wait(10)
         yield link
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(stop.set)
         thread.join()
-        server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float, link: Link | None) -> None:
+async def _serve(port: int, delay: float, link: Link, ready: threading.Event, stop: asyncio.Event) -> None:
+    """Serve until it is to stop; then nothing is left open."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link.open.add(writer)
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        link.open.add(back)
+        for way in (_carry(reader, back, delay, link, counted=True), _carry(there, writer, delay, link)):
+            tasks.add(asyncio.create_task(way))
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    link.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    ready.set()
+    await stop.wait()
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for writer in link.open:
+        writer.transport.abort()
+    await asyncio.sleep(0)  # an aborted transport closes its socket in the next turn
+
+
+async def _carry(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float, link: Link, *, counted: bool = False
+) -> None:
     """Carry bytes one way; each piece arrives `delay` seconds after it came, in order, and the end as well."""
     loop = asyncio.get_running_loop()
-    while piece := await reader.read(1 << 16):
-        if link:
-            link.requests += piece.count(b" HTTP/1.1\r\n")
-        loop.call_later(delay, _write, writer, piece)
-    loop.call_later(delay, _close, writer)
+    with suppress(OSError):
+        while piece := await reader.read(1 << 16):
+            if counted:
+                link.requests += piece.count(b" HTTP/1.1\r\n")
+            loop.call_later(delay, _write, writer, piece)
+    loop.call_later(delay, writer.close)
 
 
 def _write(writer: asyncio.StreamWriter, piece: bytes) -> None:
     if not writer.is_closing():
         writer.write(piece)
-
-
-def _close(writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        writer.close()
