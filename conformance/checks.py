@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from conformance.client import location_of
+from conformance.client import Client, location_of
 from conformance.content import ALGORITHMS, digest_of
 from conformance.exchange import Exchange, summarize
 from conformance.passive import error_body
+from conformance.transport import TransportError
 from conformance.verdict import Case
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -132,6 +133,20 @@ class Checks:
         """The error body, where it is JSON, has the form and the codes of the specification."""
         for finding in error_body(exchange):
             self.that(finding.requirement, finding.ok, expected=finding.expected, got=finding.got, exchange=exchange)
+
+
+def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exchange, str]:
+    """The answer, with redirects followed, and ""; or that to GET /v2/, and why a live server has none to this request.
+
+    The request is sent again once, as it may be the network that failed; TransportError when nothing is answered.
+    """
+    silence = ""
+    for _ in range(2):
+        try:
+            return client.follow(send()), ""
+        except TransportError as error:
+            silence = str(error)
+    return client.ping(), silence
 
 
 def first_error(exchange: Exchange) -> dict[str, object]:

@@ -75,8 +75,14 @@ def head_like_get(exchange: Exchange, reads: Reads) -> Findings:
             yield _alike(got[0], got[1], head[0])
 
 
+def may_be_left_out(head: Exchange, name: str) -> bool:
+    """Whether HEAD is right to lack a header: the type of a blob may be found out while it is sent (section 9.3.2)."""
+    return name == "Content-Type" and kind_of(head) == "blobs" and head.header(name) is None
+
+
 def _alike(got: Exchange, size: int, head: Exchange) -> Finding:
-    wanted = {name: value for name in _SAME if (value := got.header(name)) is not None}
+    same = [name for name in _SAME if not may_be_left_out(head, name)]
+    wanted = {name: value for name in same if (value := got.header(name)) is not None}
     if head.header("Content-Length") is not None:
         wanted["Content-Length"] = str(size)
     other = {name: head.header(name) for name, value in wanted.items() if head.header(name) != value}

@@ -188,7 +188,8 @@ def test_small_chunks(client: Client, check: Checks, given: Steps, content: Cont
         answer = send_chunk(client, answer, blob.data[first : first + 5], first)
         got = f"status {answer.status} for a chunk of 5 bytes"
         wanted = "OCI-Chunk-Min-Length on the session, or small chunks taken"
-        if not check.that("OCI-R036", answer.status == 202, expected=wanted, got=got, exchange=answer):
+        taken = 200 <= answer.status < 300  # which of them is another matter
+        if not check.that("OCI-R036", taken, expected=wanted, got=got, exchange=answer):
             return
     closed = client.put_upload(location_of(answer) or "", blob.digest)
     check.status("OCI-R036", closed, 201)

@@ -63,7 +63,7 @@ def push(claim: Claim) -> Asked:
     if not (session := location_of(opened)):
         return
     patched = client.patch(session, first.data, content_range=f"0-{len(first.data) - 1}")
-    yield patched, (202,)
+    yield patched, (202, 201, 204)  # which of them is another matter
     if claim.version != "1.0":
         asked = client.upload_status(location_of(patched) or session)
         yield asked, (204,)

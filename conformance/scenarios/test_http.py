@@ -8,6 +8,7 @@ from conformance.checks import Checks
 from conformance.client import ACCEPT, Client
 from conformance.content import Content, Manifest
 from conformance.exchange import Exchange, Header
+from conformance.passive_content import may_be_left_out
 from conformance.requirements import requirement
 from conformance.steps import Steps
 from conformance.world import Clients, unsupported
@@ -76,7 +77,7 @@ def test_head_is_like_get(
     check.status("OCI-R102", head, got.status)
     for name in ("Content-Type", "Docker-Content-Digest", "ETag"):
         value = got.header(name)
-        if value is not None:
+        if value is not None and not may_be_left_out(head, name):
             check.header("OCI-R102", head, name, value)
     length = str(len(got.body))
     ok = head.header("Content-Length") in {None, length}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from conformance.checks import Checks
+from conformance.checks import Checks, answer_or_silence
 from conformance.client import Client
 from conformance.content import Content
 from conformance.exchange import Exchange
@@ -141,11 +143,11 @@ def test_odd_n(client: Client, check: Checks, given: Steps, content: Content, re
     given.manifest(repository, content.image(), *LOWER[:2])
     cases = []
     for n in ("-1", "many", "1.5", "", "99999999999999999999"):
-        answer = client.follow(client.list_tags(repository, n=n))
+        answer, silence = answer_or_silence(client, partial(client.list_tags, repository, n=n))
         tags = tags_in(answer)
         known = len(set(tags)) == len(tags) and set(tags) <= set(LOWER[:2])
-        ok = 400 <= answer.status < 500 or (answer.status == 200 and known)
-        cases.append((f"{tags} for n={n}", answer, ok))
+        ok = not silence and (400 <= answer.status < 500 or (answer.status == 200 and known))
+        cases.append((f"no answer for n={n}, but to GET /v2/" if silence else f"{tags} for n={n}", answer, ok))
     check.each("OCI-R068", cases, expected=f"a status 4xx, or 200 with tags of {LOWER[:2]}")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.checks import Checks
+from conformance.checks import Checks, answer_or_silence
+from conformance.client import Client
+from conformance.exchange import Exchange
+from conformance.transport import HttpTransport, TransportError, WsgiTransport
 from conformance.verdict import Case, Nonconformity
-from tests.conformance.servers import exchange
+from tests.conformance.servers import answering, exchange
 
 
 def test_each_names_all_that_were_wrong_and_shows_the_first() -> None:
@@ -42,3 +45,23 @@ ERROR = b'{"errors": [{"code": "DENIED", "message": "no"}]}'
 def test_error_reads_code_and_message(body: bytes, codes: tuple[str, ...], message: str, kept: bool) -> None:
     check = Checks(Case(id="x::y", bound=("GHD-20",)))
     assert check.error("GHD-20", exchange(403, body=body), *codes, message=message) is kept
+
+
+@pytest.mark.parametrize(("failures", "status", "silence"), [(0, 404, ""), (1, 404, ""), (2, 200, "closed")])
+def test_silence_is_what_is_silent_twice(failures: int, status: int, silence: str) -> None:
+    errors = [TransportError("closed")] * failures
+
+    def send() -> Exchange:
+        if errors:
+            raise errors.pop()
+        return exchange(404)
+
+    answer, found = answer_or_silence(Client(WsgiTransport(answering(200))), send)
+    assert (answer.status, found) == (status, silence)
+
+
+def test_silence_is_no_answer_when_the_server_is_gone() -> None:
+    with HttpTransport("http://127.0.0.1:1") as transport:
+        client = Client(transport)
+        with pytest.raises(TransportError, match=r"GET http://127\.0\.0\.1:1/v2/ failed"):
+            answer_or_silence(client, lambda: client.request("GET", "/v2/a/tags/list"))

@@ -183,6 +183,14 @@ def test_head_that_says_nothing_against_get(between: list[Exchange]) -> None:
     assert both(GOT, *between) == {}
 
 
+@pytest.mark.parametrize(("headers", "kept"), [((), True), ((("Content-Type", "c/d"),), False)], ids=["none", "other"])
+def test_head_of_a_blob_may_leave_its_type_out(headers: tuple[Header, ...], kept: bool) -> None:
+    got, head = (
+        exchange(200, *more, method=method, path=BLOB) for method, more in (("GET", (TYPE,)), ("HEAD", headers))
+    )
+    assert (both(got, head) == {}) is kept
+
+
 @pytest.mark.parametrize("check", PASSIVE, ids=lambda check: check.__name__)
 def test_every_check_is_broken_by_something(check: object) -> None:
     name = getattr(check, "__name__", "").replace("_", " ")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
+from conformance.transport import TransportError
 from tests.mutants.harness import Answer, Ask, after, instead
 
 Tags = list[str]
@@ -126,6 +127,13 @@ def short_without_link(ask: Ask) -> Answer | None:
 @instead("OCI-R068", "n that is no number breaks the server down")
 def odd_n_is_500(ask: Ask) -> Answer | None:
     return Answer(500) if is_list(ask, "n") and not ask.query["n"].isdigit() else None
+
+
+@instead("OCI-R068", "n below zero breaks the connection")
+def no_answer_to_negative_n(ask: Ask) -> Answer | None:
+    if is_list(ask, "n") and ask.query["n"].startswith("-"):
+        raise TransportError("the connection was closed")
+    return None
 
 
 @instead("OCI-R068", "n below zero counts from the end, over and over")

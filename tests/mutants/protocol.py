@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.transport import TransportError
 from tests.mutants.harness import Answer, Ask, after, instead
 
 EVERY = "GET|HEAD|POST|PUT|PATCH|DELETE"
@@ -49,6 +50,13 @@ def no_decoding(ask: Ask) -> Answer | None:
 def length_required(ask: Ask) -> Answer | None:
     is_stream = ask.method == "PUT" and ask.kind == "manifests" and not ask.header("Content-Length")
     return Answer(400, [("Content-Length", "0")]) if is_stream else None
+
+
+@instead(RFC, "breaks the connection when a digest is none")
+def no_answer_to_a_bad_digest(ask: Ask) -> Answer | None:
+    if ask.method == "GET" and ask.reference == "sha256:abc":
+        raise TransportError("the connection was closed")
+    return None
 
 
 # HEAD.
@@ -129,7 +137,7 @@ def no_url(ask: Ask, answer: Answer) -> None:
 
 @after(RFC, "does not say how to authenticate", EVERY, 401, target="fake:oci,auth=bearer,rights=repository")
 def no_challenge(ask: Ask, answer: Answer) -> None:
-    if ask.path != "/v2/":  # else no run would begin
+    if ask.path != "/v2/" and "conformance-check" not in ask.path:  # else no run would begin
         answer.drop("WWW-Authenticate")
 
 

@@ -111,10 +111,10 @@ def wrong_parts(ask: Ask) -> Answer | None:
     return answer
 
 
-@instead(ROW, "sends one of several ranges")
+@instead(ROW, "sends a part of one of several ranges")
 def first_part(ask: Ask) -> Answer | None:
     is_several = ask.kind == "blobs" and "," in ask.header("Range")
-    return part(ask, 0, 9) if is_several else None
+    return part(ask, 0, 4) if is_several else None
 
 
 @instead(ROW, "breaks down over many ranges")
