@@ -44,12 +44,19 @@ class Checks:
         ok = exchange.status >= 400
         return self.that(requirement, ok, expected="a status 4xx", got=f"status {exchange.status}", exchange=exchange)
 
-    def each(self, requirement: str, cases: Sequence[tuple[str, Exchange, bool]], *, expected: str) -> bool:
+    def each(
+        self,
+        requirement: str,
+        cases: Sequence[tuple[str, Exchange, bool]],
+        *,
+        expected: str,
+        grade: str | None = None,
+    ) -> bool:
         """Every case, `(what, exchange, ok)`, was as expected; all that were not are named, and the first is shown."""
         wrong = [(what, exchange) for what, exchange, ok in cases if not ok]
         shown = wrong[0][1] if wrong else cases[0][1]
         got = ", ".join(f"{what}: status {exchange.status}" for what, exchange in wrong)
-        return self.that(requirement, not wrong, expected=expected, got=got, exchange=shown)
+        return self.that(requirement, not wrong, expected=expected, got=got, exchange=shown, grade=grade)
 
     def header(self, requirement: str, exchange: Exchange, name: str, expected: str | None = None) -> str:
         """A header is there, with the value expected if one is; gives the value, empty when it is absent."""

@@ -148,7 +148,8 @@ def test_odd_n(client: Client, check: Checks, given: Steps, content: Content, re
         known = len(set(tags)) == len(tags) and set(tags) <= set(LOWER[:2])
         ok = not silence and (400 <= answer.status < 500 or (answer.status == 200 and known))
         cases.append((f"no answer for n={n}, but to GET /v2/" if silence else f"{tags} for n={n}", answer, ok))
-    check.each("OCI-R068", cases, expected=f"a status 4xx, or 200 with tags of {LOWER[:2]}")
+    expected = f"a status 4xx, or 200 with tags of {LOWER[:2]}"
+    check.each("OCI-R068", cases, expected=expected, grade="SHOULD")  # the specification knows no such numbers
 
 
 @requirement("OCI-R074")

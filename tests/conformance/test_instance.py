@@ -10,6 +10,7 @@ import trustme
 
 import fakereg
 from conformance.fakes import SCALED_BLOB, accounts, identities, places
+from fakereg.instance import Options
 from tests.conformance.test_main import conformance, results
 
 HOSTNAME = "ghes.invalid"
@@ -32,8 +33,9 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     issued = authority.issue_cert(*NAMES)
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     issued.private_key_pem.write_to_path(folder / "key.pem")
-    files = {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
-    with fakereg.serve(dialect=DIALECTS, hostname=HOSTNAME, accounts=accounts(), **files) as server:
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    options: Options = {"dialect": DIALECTS, "hostname": HOSTNAME, "accounts": accounts()}
+    with fakereg.serve(tls_cert=cert, tls_key=key, **options) as server:
         port = server.host.rpartition(":")[2]
         lines = [f'target = "https://docker.{HOSTNAME}:{port}"', 'profile = "github-docker"', 'ca = "ca.pem"']
         lines += [f"resolve = {[f'{name}:{port}:127.0.0.1' for name in NAMES]}"]
