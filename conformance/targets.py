@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from conformance.client import Client, location_of
 from conformance.credentials import Authenticator, challenges
-from conformance.description import NOBODY, WRITER, Description, Hosts, Identity
+from conformance.description import NOBODY, PROFILES, WRITER, Description, Hosts, Identity
 from conformance.exchange import Exchange, redact
 from conformance.options import TARGETS, ConfigurationError
 from conformance.settings import Settings
@@ -66,10 +66,11 @@ class Target(ABC):
     def check_pushes(self) -> None:
         """See that whoever pushes may do so where the run will; UnusableTarget says what else to give.
 
-        A target that takes pushes from nobody is tested from references, or for what is left.
+        A target that takes pushes from nobody is tested from references, or for what is left. Where authentication is
+        claimed, too, a refusal may be just what the scenarios are about.
         """
         described = self.description
-        if described.references or "push" in described.absent or not set(described.profile) - {"protocol", "auth"}:
+        if described.references or "push" in described.absent or set(described.profile) - set(PROFILES["oci"]):
             return
         name = described.places["default"].replace("{}", "conformance-check")
         client = Client(self.transport(), authenticator=self.authenticator(self.writer))
