@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from functools import cache
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -14,14 +16,35 @@ import tests.mutants
 from conformance.requirements import catalogue
 from tests.mutants.harness import MUTANTS, Mutant, killers
 
+AHEAD = 8
+"""How many mutants after the one that is asked for are looked at meanwhile."""
+
 for _module in pkgutil.iter_modules(tests.mutants.__path__):
     importlib.import_module(f"tests.mutants.{_module.name}")
 
 
-@cache
-def killed_by(mutant: Mutant) -> frozenset[str]:
-    """The scenarios that catch a mutant."""
-    return frozenset(killers(mutant))
+def caught_by(number: int) -> frozenset[str]:
+    """The scenarios that catch a mutant, by its number."""
+    return frozenset(killers(MUTANTS[number]))
+
+
+Caught = Callable[[Mutant], frozenset[str]]
+
+
+@pytest.fixture(scope="module")
+def killed_by() -> Iterator[Caught]:
+    """Tells the scenarios that catch a mutant; the first question sets all cores to work on the ones after it, too."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        found: dict[int, Future[frozenset[str]]] = {}
+
+        def ask(mutant: Mutant) -> frozenset[str]:
+            number = MUTANTS.index(mutant)
+            for after in range(number, min(number + AHEAD, len(MUTANTS))):
+                if after not in found:
+                    found[after] = pool.submit(caught_by, after)
+            return found[number].result()
+
+        yield ask
 
 
 def scenarios() -> set[str]:
@@ -35,7 +58,7 @@ def scenarios() -> set[str]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_mutant_is_caught(mutant: Mutant) -> None:
+def test_mutant_is_caught(mutant: Mutant, killed_by: Caught) -> None:
     assert killed_by(mutant), f"no scenario that is bound to {mutant.requirement} saw: {mutant.text}"
 
 
@@ -44,7 +67,7 @@ def test_every_requirement_has_a_mutant() -> None:
     assert testable - {mutant.requirement for mutant in MUTANTS} == set()
 
 
-def test_every_scenario_catches_a_mutant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_scenario_catches_a_mutant(capsys: pytest.CaptureFixture[str], killed_by: Caught) -> None:
     caught = {mutant: killed_by(mutant) for mutant in MUTANTS}
     with capsys.disabled():
         print("\n", *table(caught), sep="\n")  # noqa: T201  # the table is what people look at
