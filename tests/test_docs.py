@@ -107,7 +107,7 @@ def test_the_file_of_a_target_is_read(tmp_path: Path) -> None:
     secrets = {f"{name}_PASSWORD": "hush" for name in ("ROBOT", "READER", "STRANGER")}
     described = target_file.read(file, environ=secrets).description
     assert set(described.identities) == {"writer", "reader", "stranger"}
-    assert described.limits == {"blob": 10 << 30}
+    assert described.limits == {"manifest": 4 << 20}
     assert [line.requirement for line in described.known] == ["OCI-R062"]
 
 
