@@ -90,10 +90,10 @@ class Run:
 
     def deselect(self, items: list[pytest.Item]) -> None:
         """Leave out the scenarios about requirements that the target does not claim, or that nobody asks for."""
-        unwanted = selection.left_out(items, selection.wanted(self._described(), self.settings.requirements))
+        unwanted = set(selection.left_out(items, selection.wanted(self._described(), self.settings.requirements)))
         if unwanted:
-            self._config.hook.pytest_deselected(items=unwanted)
-            items[:] = [item for item in items if item not in set(unwanted)]
+            self._config.hook.pytest_deselected(items=[item for item in items if item in unwanted])
+            items[:] = [item for item in items if item not in unwanted]
 
     def _described(self) -> Description:
         """What is known of the target before it is started."""

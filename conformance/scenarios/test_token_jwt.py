@@ -53,6 +53,6 @@ def test_access_in_a_jwt(clients: Clients, check: Checks, repository: str) -> No
 def _sorted(access: object) -> object:
     """The entries with their actions in order; whatever is no list of entries as it is."""
     try:
-        return [{**entry, "actions": sorted(entry["actions"])} for entry in access]  # type: ignore[attr-defined]
+        return [{**entry, "actions": sorted(entry["actions"])} for entry in access]  # type: ignore[attr-defined]  # or TypeError
     except (TypeError, KeyError):
         return access

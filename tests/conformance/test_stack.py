@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from conformance.fakes import identities
 from conformance.settings import Settings
 from conformance.stack import BLOB, SERVED, StackTarget, proxy_recipe, registry_recipe
 from conformance.targets import UnusableTarget, target_of
+from tests.e2e.clients import require_command
 
 SHARED, ELSEWHERE, PUBLIC = (f"conformance-org/{name}/image" for name in ("shared", "elsewhere", "public"))
 EVERYTHING = {"pull", "push", "delete"}
@@ -68,8 +68,7 @@ def test_registry_trusts_the_token_service_and_takes_no_foreign_layers() -> None
 
 
 def test_proxy_takes_its_configuration(tmp_path: Path) -> None:
-    if not (nginx := shutil.which("nginx")):
-        pytest.skip("there is no command nginx")
+    nginx = require_command("nginx")
     (text,) = proxy_recipe("image", blob=12345).files.values()
     assert "client_max_body_size 12345;" in text
     assert f"server_name {SERVED};" in text
