@@ -64,13 +64,13 @@ class Fake(Target):
         import fakereg
 
         dialects: list[Dialect | str] = [self._made]
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"storage": "memory"}
         if self._made.auth != "none":
             options["accounts"] = accounts(package_names=self._made.package_type == "container")
         if self._has_packages:
             options["hostname"] = HOSTNAME
             dialects += [name for type, name in _REGISTRIES.items() if type != self._made.package_type]
-        made = fakereg.Registry(dialect=dialects, storage="memory", **(options | self._options))
+        made = fakereg.Registry(dialect=dialects, **(options | self._options))
         self._stack.callback(made.close)
         return made
 

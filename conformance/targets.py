@@ -92,6 +92,10 @@ class Target(ABC):
     def transport(self, *, wire: bool = False) -> Transport:
         """The way to the target; one with a socket when `wire` is asked for."""
 
+    def connect(self) -> Transport:
+        """A way to the target that is the caller's own, such as a thread's; whoever asks for it closes it."""
+        return self.transport()
+
     def handover(self) -> dict[str, Any] | None:
         """What another process of this run needs to reach the same target; None when it makes one of its own."""
         return {"url": self.transport().base_url, "hosts": asdict(self.description.hosts)}
@@ -149,18 +153,21 @@ class UrlTarget(Target):
             self.description = replace(self.description, identities={**self.description.identities, WRITER: found})
 
     def start(self) -> None:
+        self._http = self.connect()
+        self._stack.callback(self._http.close)
+
+    def transport(self, *, wire: bool = False) -> Transport:
+        return self._http
+
+    def connect(self) -> Transport:
         settings = self.settings
-        self._http = HttpTransport(
+        return HttpTransport(
             self._base_url,
             timeout=settings.timeout,
             ca=settings.ca,
             insecure=settings.insecure,
             resolve=settings.resolve,
         )
-        self._stack.callback(self._http.close)
-
-    def transport(self, *, wire: bool = False) -> Transport:
-        return self._http
 
 
 class StartedTarget(Target):
@@ -176,12 +183,15 @@ class StartedTarget(Target):
         """Start the server, complete the description, and give the server's URL."""
 
     def start(self) -> None:
-        url = self.launch()
-        self._http = HttpTransport(url, timeout=self.settings.timeout, resolve=self.resolve)
+        self._launched = self.launch()
+        self._http = self.connect()
         self._stack.callback(self._http.close)
 
     def transport(self, *, wire: bool = False) -> Transport:
         return self._http
+
+    def connect(self) -> Transport:
+        return HttpTransport(self._launched, timeout=self.settings.timeout, resolve=self.resolve)
 
 
 class AttachedTarget(StartedTarget):
