@@ -8,7 +8,7 @@ which of the pending operations have taken effect; none is looked at twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -20,6 +20,7 @@ SHOWN = 16
 """Most operations that evidence has from the time when it went wrong."""
 
 Value = str | None
+Key = tuple[str, ...]
 
 
 class Kind(StrEnum):
@@ -43,7 +44,7 @@ class Operation:
 
     thread: int
     kind: Kind
-    key: Hashable
+    key: Key
     invoked: int
     returned: int | None
     argument: Value = None
@@ -95,9 +96,9 @@ class Spent(Exception):
     """No nodes are left."""
 
 
-def by_key(operations: Iterable[Operation]) -> dict[Hashable, list[Operation]]:
+def by_key(operations: Iterable[Operation]) -> dict[Key, list[Operation]]:
     """The operations of each key: a history is linearizable exactly when that of each key is (Herlihy & Wing)."""
-    keys: dict[Hashable, list[Operation]] = defaultdict(list)
+    keys: dict[Key, list[Operation]] = defaultdict(list)
     for operation in operations:
         keys[operation.key].append(operation)
     return dict(keys)
