@@ -19,7 +19,7 @@ from conformance.steps import Steps
 from conformance.stress.abilities import abilities_of
 from conformance.stress.base import Figures, Finding, Stress
 from conformance.stress.history import Stuck, Undecided, by_key, check
-from conformance.stress.races import ACTIONS, KEPT, Round, Worker
+from conformance.stress.races import ACTIONS, KEPT, RACES, Action, Round, Worker
 from conformance.verdict import Unprepared
 
 THREADS = 6
@@ -77,7 +77,7 @@ class Race:
         self._figures = figures
         self._clients = clients
         self._abilities = abilities
-        self._actions = [entry for entry in ACTIONS if entry[2] <= abilities]
+        self._actions = [action for action in ACTIONS if action.needs <= abilities]
 
     def round(self, number: int) -> bool:
         """One round from its content to what it shows; says whether another one can follow.
@@ -89,7 +89,8 @@ class Race:
         content = Content(seed=stress.seed, label=f"race {number}")
         made = Round.prepare(Steps(self._clients[-1]), content, self._abilities, *names)
         workers = [self._worker(index, number, made) for index in range(THREADS + 1)]
-        went_on = self._race(workers, made)
+        about = RACES[number % len(RACES)]
+        went_on = self._race([action for action in self._actions if action.race.startswith(about)], workers, made)
         self._judge(made)
         self._figures.numbers["rounds"] += 1
         for worker in workers:
@@ -100,12 +101,12 @@ class Race:
         random = self._stress.random(f"race {number} thread {index}")
         return Worker(index, self._clients[index], random, self._abilities, made)
 
-    def _race(self, workers: list[Worker], made: Round) -> bool:
+    def _race(self, actions: list[Action], workers: list[Worker], made: Round) -> bool:
         """Run the threads, then read everything; says whether all threads came to their end."""
         *racing, last = workers
         for tag in KEPT:
             last.put(made.manifests[0], tag)
-        threads = [Thread(target=self._act, args=(worker,), daemon=True) for worker in racing]
+        threads = [Thread(target=self._act, args=(worker, actions), daemon=True) for worker in racing]
         for thread in threads:
             thread.start()
         if not self._ended(threads, racing):
@@ -119,12 +120,12 @@ class Race:
                 last.cancel(session)
         return True
 
-    def _act(self, worker: Worker) -> None:
-        actions, weights = [entry[0] for entry in self._actions], [entry[1] for entry in self._actions]
+    def _act(self, worker: Worker, actions: list[Action]) -> None:
+        weights = [action.weight for action in actions]
         for _ in range(ACTIONS_EACH):
             if self._stress.budget.spent:
                 break
-            worker.random.choices(actions, weights)[0](worker)
+            worker.random.choices(actions, weights)[0].act(worker)
             worker.numbers["operations"] += 1
 
     @property

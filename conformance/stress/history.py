@@ -52,7 +52,7 @@ class Operation:
 
     def __str__(self) -> str:
         argument = f" {_short(self.argument)}" if self.argument else ""
-        answer = "no answer" if self.returned is None else _short(self.result)
+        answer = "no answer" if self.returned is None else "done" if self.argument else _short(self.result)
         return f"thread {self.thread}: {self.kind}{argument} -> {answer}"
 
 
