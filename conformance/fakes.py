@@ -153,6 +153,10 @@ class InProcessFake(Fake):
             self._wire = self._stack.enter_context(fake).transport()
         return self._wire
 
+    def reset(self) -> bool:
+        self.running.reset()
+        return True
+
     def handover(self) -> None:
         return None
 

@@ -96,6 +96,10 @@ class Target(ABC):
         """A way to the target that is the caller's own, such as a thread's; whoever asks for it closes it."""
         return self.transport()
 
+    def reset(self) -> bool:
+        """Forget all content, where the target is this process's own; says whether it did."""
+        return False
+
     def handover(self) -> dict[str, Any] | None:
         """What another process of this run needs to reach the same target; None when it makes one of its own."""
         return {"url": self.transport().base_url, "hosts": asdict(self.description.hosts)}
