@@ -19,7 +19,7 @@ from conformance.steps import Steps
 from conformance.stress.abilities import abilities_of
 from conformance.stress.base import Figures, Finding, Stress
 from conformance.stress.history import Stuck, Undecided, by_key, check
-from conformance.stress.races import ACTIONS, KEPT, RACES, Action, Round, Worker
+from conformance.stress.races import ACTIONS, KEPT, Round, Worker
 from conformance.verdict import Unprepared
 
 THREADS = 6
@@ -27,7 +27,7 @@ ACTIONS_EACH = 60
 """Actions of each thread in one round."""
 
 MOST_FINDINGS = 10
-SWITCH = 1e-5
+SWITCH = 1e-4
 """Seconds after which another thread may go on in this process, so that requests there do overlap."""
 
 
@@ -89,8 +89,7 @@ class Race:
         content = Content(seed=stress.seed, label=f"race {number}")
         made = Round.prepare(Steps(self._clients[-1]), content, self._abilities, *names)
         workers = [self._worker(index, number, made) for index in range(THREADS + 1)]
-        about = RACES[number % len(RACES)]
-        went_on = self._race([action for action in self._actions if action.race.startswith(about)], workers, made)
+        went_on = self._race(workers, made)
         self._judge(made)
         self._figures.numbers["rounds"] += 1
         for worker in workers:
@@ -101,12 +100,12 @@ class Race:
         random = self._stress.random(f"race {number} thread {index}")
         return Worker(index, self._clients[index], random, self._abilities, made)
 
-    def _race(self, actions: list[Action], workers: list[Worker], made: Round) -> bool:
+    def _race(self, workers: list[Worker], made: Round) -> bool:
         """Run the threads, then read everything; says whether all threads came to their end."""
         *racing, last = workers
         for tag in KEPT:
             last.put(made.manifests[0], tag)
-        threads = [Thread(target=self._act, args=(worker, actions), daemon=True) for worker in racing]
+        threads = [Thread(target=self._act, args=(worker,), daemon=True) for worker in racing]
         for thread in threads:
             thread.start()
         if not self._ended(threads, racing):
@@ -120,12 +119,12 @@ class Race:
                 last.cancel(session)
         return True
 
-    def _act(self, worker: Worker, actions: list[Action]) -> None:
-        weights = [action.weight for action in actions]
+    def _act(self, worker: Worker) -> None:
+        weights = [action.weight for action in self._actions]
         for _ in range(ACTIONS_EACH):
             if self._stress.budget.spent:
                 break
-            worker.random.choices(actions, weights)[0].act(worker)
+            worker.random.choices(self._actions, weights)[0].act(worker)
             worker.numbers["operations"] += 1
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -229,7 +229,7 @@ class Worker:
         """Go on from a 202 to the end of the push."""
         session, body = answer.session, blob.data
         if session and stream:
-            session, body = self.call(partial(self.client.patch, session, pieces(body))).session, b""
+            session, body = self.call(partial(self.client.patch, session, Pieces(body))).session, b""
         if session:
             answer = self.call(partial(self.client.put_upload, session, blob.digest, body))
         if answer.status == 201 or not answer.settled:
@@ -281,7 +281,7 @@ class Worker:
 
     def _stream(self, session: SharedSession) -> None:
         data = self._bytes()
-        answer = self.call(lambda: self.client.patch(session.url, pieces(data)))
+        answer = self.call(lambda: self.client.patch(session.url, Pieces(data)))
         self._step(session, Step("PATCH", answer, data))
 
     def _close(self, session: SharedSession) -> None:
@@ -309,37 +309,40 @@ class Worker:
         return self.random.randbytes(self.random.randint(8, 40))
 
 
-def pieces(data: bytes) -> tuple[bytes, ...]:
-    """Bytes as a body of a few pieces, so that others can come between them."""
-    return tuple(data[start : start + 10] for start in range(0, len(data), 10))
+class Pieces:
+    """Bytes as a body in pieces, that lets other threads come between them."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._data), 10):
+            yield self._data[start : start + 10]
+            time.sleep(0)
 
 
 class Action(NamedTuple):
-    """Something that a thread does: how often beside the others, in which races, and if the target has abilities."""
+    """Something that a thread does: how often beside the others, and which abilities the target needs for it."""
 
     act: Callable[[Worker], None]
     weight: int
-    race: str
     needs: frozenset[str] = frozenset()
 
 
 ACTIONS = (
-    Action(Worker.put_tag, 14, "manifests"),
-    Action(Worker.get_tag, 14, "manifests"),
-    Action(Worker.head_tag, 5, "manifests", frozenset({"manifest_head"})),
-    Action(Worker.delete_tag, 5, "manifests", frozenset({"tag_deletion"})),
-    Action(Worker.put_digest, 6, "manifests", frozenset({"digests"})),
-    Action(Worker.get_digest, 6, "manifests", frozenset({"digests"})),
-    Action(Worker.delete_digest, 6, "manifests", frozenset({"digests", "manifest_deletion"})),
-    Action(Worker.list_tags, 4, "manifests"),
-    Action(Worker.list_referrers, 4, "manifests", frozenset({"digests", "referrers"})),
-    Action(Worker.push_blob, 5, "blobs"),
-    Action(Worker.mount, 5, "blobs", frozenset({"mount"})),
-    Action(Worker.get_blob, 6, "blobs"),
-    Action(Worker.head_blob, 2, "blobs"),
-    Action(Worker.delete_blob, 5, "blobs", frozenset({"blob_deletion"})),
-    Action(Worker.share_session, 20, "sessions"),
+    Action(Worker.put_tag, 14),
+    Action(Worker.get_tag, 14),
+    Action(Worker.head_tag, 5, frozenset({"manifest_head"})),
+    Action(Worker.delete_tag, 5, frozenset({"tag_deletion"})),
+    Action(Worker.put_digest, 6, frozenset({"digests"})),
+    Action(Worker.get_digest, 6, frozenset({"digests"})),
+    Action(Worker.delete_digest, 6, frozenset({"digests", "manifest_deletion"})),
+    Action(Worker.list_tags, 4),
+    Action(Worker.list_referrers, 4, frozenset({"digests", "referrers"})),
+    Action(Worker.push_blob, 5),
+    Action(Worker.mount, 5, frozenset({"mount"})),
+    Action(Worker.get_blob, 6),
+    Action(Worker.head_blob, 2),
+    Action(Worker.delete_blob, 5, frozenset({"blob_deletion"})),
+    Action(Worker.share_session, 34),
 )
-
-RACES = ("", "manifests", "blobs", "sessions")
-"""What rounds are about in turn; the first is about everything."""
