@@ -355,6 +355,12 @@ def test_upload_sessions_that_nobody_claims_are_found_out(monkeypatch: pytest.Mo
         session.check()
         session._mark = (session.size, session._hash.copy() if session._hash else None)
 
+    def append(session: UploadSession, data: bytes) -> None:
+        time.sleep(0.0005)  # as long as a disk may take, so that others come between
+        really_append(session, data)
+
+    really_append = UploadSession.append
+    monkeypatch.setattr(UploadSession, "append", append)
     monkeypatch.setattr(UploadSession, "claim", claim)
     monkeypatch.setattr(UploadSession, "release", lambda session: None)
     assert race(fake(), ENOUGH).findings
