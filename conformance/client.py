@@ -67,6 +67,8 @@ class Client:
         return self._transport.send(request)
 
     def _is_home(self, url: str) -> bool:
+        if url.startswith(f"{self.base_url}/"):
+            return True
         home, there = urlsplit(self.base_url), urlsplit(url)
         return (home.scheme, home.netloc) == (there.scheme, there.netloc)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 IN_PROCESS_URL = "http://registry.test"
 USER_AGENT = "fakereg-conformance"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_STATUS = re.compile(r"[1-9][0-9]{2} .*")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"}
 
@@ -87,9 +89,10 @@ class WsgiTransport:
         return Exchange(request, call.status, headers, body, time.perf_counter() - started)
 
     def _is_here(self, url: str) -> bool:
+        if url.startswith(f"{self.base_url}/"):
+            return True
         host = urlsplit(url).hostname or ""
-        below = bool(self._hostname) and (host == self._hostname or host.endswith(f".{self._hostname}"))
-        return below or url.startswith(f"{self.base_url}/")
+        return bool(self._hostname) and (host == self._hostname or host.endswith(f".{self._hostname}"))
 
     def close(self) -> None:
         """Nothing is held."""
@@ -182,7 +185,7 @@ class _WsgiCall:
             raise ProtocolViolation("start_response was called twice")
         if self._written and exc_info is not None:
             raise exc_info[1].with_traceback(exc_info[2])
-        if not re.fullmatch(r"[1-9][0-9]{2} .*", status):
+        if not _STATUS.fullmatch(status):
             raise ProtocolViolation(f"the status {status!r} is not three digits, a space and a reason")
         for name, value in headers:
             _check_header(name, value)
@@ -204,7 +207,7 @@ def _check_header(name: str, value: str) -> None:
         raise ProtocolViolation(f"the header {name!r} is a pair of {types}, where PEP 3333 wants str exactly")
     if name.lower() in _HOP_BY_HOP:
         raise ProtocolViolation(f"the header {name} belongs to the server, not to the application")
-    if re.search(r"[\x00-\x1f\x7f]", f"{name}{value}"):
+    if _CONTROL.search(name) or _CONTROL.search(value):
         raise ProtocolViolation(f"the header {name} holds a control character")
 
 

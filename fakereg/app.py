@@ -56,14 +56,15 @@ class Registry(Instance):
         entry = Entry(request.method, *kept, redact(request.headers), status, seconds, tuple(notes))
         if not routes.is_control(request.path):  # else whoever reads the journal finds that they read it
             self.journal.record(entry)
-        _log.info(
-            '%s "%s %s" %d %.1fms',
-            _visible(request.remote_addr or "-"),
-            _visible(request.method),
-            _visible(f"{path}?{query}".rstrip("?")),
-            status,
-            seconds * 1000,
-        )
+        if _log.isEnabledFor(logging.INFO):
+            _log.info(
+                '%s "%s %s" %d %.1fms',
+                _visible(request.remote_addr or "-"),
+                _visible(request.method),
+                _visible(f"{path}?{query}".rstrip("?")),
+                status,
+                seconds * 1000,
+            )
         return response(environ, start_response)
 
     def _answer(self, request: Request, notes: list[str]) -> Response:
@@ -126,5 +127,7 @@ def _refusal(refusal: RegistryError, request: Request, resource: Resource, diale
         page = html.refusal(refusal)
         page.headers.extend(headers)
         return page
+    if refusal.plain:
+        return Response(f"{refusal.message}\n", refusal.status, headers=headers, content_type=refusal.content_type)
     body = error_body(refusal) if routes.is_api(request.path) else refusal.body()
     return Response(json.dumps(body), refusal.status, headers=headers, content_type=refusal.content_type)

@@ -1,4 +1,4 @@
-"""Programs drawn by Hypothesis: mostly of steps from a fixed alphabet, some with odd values, few with recipes of their own.
+"""Programs drawn by Hypothesis: mostly of steps from a fixed alphabet, some with odd values, few with own recipes.
 
 A step of the alphabet is one choice, which keeps drawing cheap; the simplest steps come first, which is where a failing
 program shrinks to.
@@ -14,11 +14,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.client import IMAGE, INDEX
 from conformance.stress import strategies
+from conformance.stress.odd_json import ODD_JSON
 from conformance.stress.program import BLOB_SIZES, MISSING, STANDARD, Program, Recipe, Step, Value
 
 REPOSITORIES = 3
 TAGS = ("a", "b", "B", "a.1", "0")
-STEPS = 60
+STEPS = 100
 """Most steps of a program."""
 
 BLOBS = range(len(BLOB_SIZES))
@@ -56,7 +57,10 @@ _AXES: dict[str, dict[str, list[Value]]] = {
     "head_manifest": {"reference": [*TAGS, *_DIGESTS]},
     "delete_manifest": {"reference": [*TAGS, *_DIGESTS]},
     "list_tags": {"n": [None, None, 1, 2, 3], "last": [None, *TAGS]},
-    "list_referrers": {"digest": [*_DIGESTS[:8], f"@{MISSING}"], "artifact_type": ["", "", "application/vnd.example.sbom"]},
+    "list_referrers": {
+        "digest": [*_DIGESTS[:8], f"@{MISSING}"],
+        "artifact_type": ["", "", "application/vnd.example.sbom"],
+    },
     "catalog": {"n": [None, 1]},
 }
 """The usual values of each argument beside the repository; doubled ones come more often."""
@@ -88,9 +92,7 @@ def _others(step: Step) -> Iterator[Step]:
 
 ALPHABET = {rule: tuple(alphabet(rule)) for rule in _AXES}
 _USUAL = [st.sampled_from(ALPHABET[rule]) for rule in _AXES for _ in range(_WEIGHTS.get(rule, 1))]
-_AS_OTHERS = [
-    st.sampled_from([other for step in ALPHABET[rule][:40] for other in _others(step)]) for rule in _AXES
-]
+_AS_OTHERS = [st.sampled_from([other for step in ALPHABET[rule][:40] for other in _others(step)]) for rule in _AXES]
 
 
 def _step(rule: str, **arguments: SearchStrategy[Value]) -> SearchStrategy[Step]:
@@ -145,7 +147,7 @@ RECIPES = st.builds(
     st.sampled_from((None, 0, 2, 5, MISSING)),
     st.sampled_from(("", "application/vnd.example.sbom")),
     st.sampled_from(("", "text", "\u00e9\u2603", '"quoted"\n')),
-    odd=st.sampled_from(("", *strategies.ODD_JSON)),
+    odd=st.sampled_from(("", *ODD_JSON)),
 )
 """Recipes beside the standard ones: other children and subjects, odd JSON."""
 

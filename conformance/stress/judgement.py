@@ -181,7 +181,9 @@ def referrers(wanted: Mapping[str, Mapping[str, Any]], artifact_type: str | None
     def check(exchange: Exchange) -> str:
         found = {str(entry.get("digest")): entry for entry in descriptors_in([exchange])}
         filtered = artifact_type and exchange.header("OCI-Filters-Applied")
-        kept = {key: entry for key, entry in wanted.items() if not filtered or entry.get("artifactType") == artifact_type}
+        kept = {
+            key: entry for key, entry in wanted.items() if not filtered or entry.get("artifactType") == artifact_type
+        }
         if exchange.media_type != INDEX:
             return f"Content-Type is {exchange.media_type}, where the list is an image index"
         if exchange.header("Link"):
@@ -190,7 +192,9 @@ def referrers(wanted: Mapping[str, Mapping[str, Any]], artifact_type: str | None
             return f"{min(missing)}, whose subject it is, is not in the list"
         if strange := found.keys() - kept.keys():
             return f"{min(strange)} is in the list, and does not belong there"
-        wrong = [f"the descriptor is {found[key]}, where {kept[key]} is right" for key in kept if found[key] != kept[key]]
+        wrong = [
+            f"the descriptor is {found[key]}, where {kept[key]} is right" for key in kept if found[key] != kept[key]
+        ]
         return wrong[0] if wrong else ""
 
     return check
@@ -198,9 +202,10 @@ def referrers(wanted: Mapping[str, Mapping[str, Any]], artifact_type: str | None
 
 def _digest(exchange: Exchange, digest: str) -> str:
     said = exchange.header("Docker-Content-Digest")
-    if said in (None, digest) or said.partition(":")[0] != digest.partition(":")[0] or (
-        exchange.body and said == digest_of(exchange.body, said.partition(":")[0])
+    if (
+        said in (None, digest)
+        or said.partition(":")[0] != digest.partition(":")[0]
+        or (exchange.body and said == digest_of(exchange.body, said.partition(":")[0]))
     ):
         return ""
     return f"Docker-Content-Digest is {said}, where it is {digest}"
-

@@ -104,15 +104,20 @@ class Machine:
         """What is right, given what the registry holds and who asks."""
         action = ACTIONS.get(call.method)
         if action and not self.model.may(who, action):
-            return refused("OCI-R102", REFUSED if call.upload is None else (*REFUSED, 405))
+            return refused("OCI-R102", (400, *REFUSED, 405))
         first = () if call.upload is None else (call.upload,)
         options = dict(call.options)
         if call.method == "put_manifest":
             options["valid"] = call.valid
         expected: Expected = getattr(self.model, call.method)(*first, *call.arguments, **options)
-        if self.rules.rights is not None and call.arguments[:1] and call.arguments[0] not in self.world.repositories:
-            expected.effects = {**dict.fromkeys((401, 403), nothing), **expected.effects}
+        if self.rules.rights is not None and not self._is_own(call):  # rights and forms of names may forbid it
+            expected.effects = {**dict.fromkeys((400, *REFUSED), nothing), **expected.effects}
         return expected
+
+    def _is_own(self, call: Call) -> bool:
+        """Whether a call is about no other repositories than those of the program."""
+        names = [*call.arguments[:1], *filter(None, [call.options.get("source")])]
+        return call.upload is not None or all(name in self.world.repositories for name in names)
 
     def _excuse(self, requirement: str, problem: str, exchange: Exchange) -> None:
         """Go on where the target is known to get this wrong; else raise Mismatch."""
@@ -134,11 +139,11 @@ class Machine:
             name = self.world.repositories[self.steps % len(self.world.repositories)]
         elsewhere = self.world.repositories[(self.world.repositories.index(name) + 1) % len(self.world.repositories)]
         if call.method in {"put_upload", "post_blob", "mount", "delete_blob", "head_blob", "get_blob"}:
-            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,):
+            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,) if self.steps % 3 == 0 else ():
                 self.perform(Call("head_blob", (there, call.arguments[1])))
         elif call.method in {"put_manifest", "delete_manifest"}:
             self._look_at_manifest(call, name, elsewhere)
-        else:
+        elif self.steps % 3 == 0:
             self._look_at_tags(name, self.steps % 4)
 
     def _look_at_upload(self, call: Call) -> None:

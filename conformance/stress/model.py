@@ -57,6 +57,8 @@ class Manifest:
     @property
     def subject(self) -> str | None:
         """The digest of its subject."""
+        if self.media_type not in judgement.FORMATS:
+            return None
         return (self.document.get("subject") or {}).get("digest")
 
     @property
@@ -77,12 +79,21 @@ class Repository:
 
 @dataclass(slots=True)
 class Upload:
-    """An upload session: `closed` when it has ended, `unsure` when the specification does not say whether it has."""
+    """An upload session, which may be `closed`.
+
+    It is `unsure` after a PUT with a wrong digest: the specification does not say whether that ends it, nor whether it
+    keeps the bytes that came along. `held` has what it may hold.
+    """
 
     name: str
-    data: bytes = b""
+    held: set[bytes] = field(default_factory=lambda: {b""})
     closed: bool = False
     unsure: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """What it holds, if that is sure."""
+        return next(iter(self.held))
 
 
 class Model:
@@ -93,7 +104,6 @@ class Model:
         self.rights = rights
         self.repositories: dict[str, Repository] = {}
         self.uploads: list[Upload] = []
-        self.known: dict[str, bytes] = {}
 
     def of(self, name: str) -> Repository:
         """What a repository holds, to look at."""
@@ -181,46 +191,43 @@ class Model:
     def patch(self, upload: int, data: bytes, *, content_range: str | None = None) -> Expected:
         """More bytes for an upload session."""
         session = self.uploads[upload]
-        if session.closed or session.unsure:
-            return self._gone(session)
-        if wrong := self._wrong_range(session, data, content_range):
-            return refused("OCI-R040", wrong)
-        grown = session.data + data
+        grown = {held + data for held in session.held}
 
         def append() -> None:
-            session.data = grown
+            session.held = grown
 
-        return Expected("OCI-R037", {202: append}, judgement.progress(len(grown)))
+        if session.closed or session.unsure:
+            return self._gone(session, append)
+        if wrong := self._wrong_range(session, data, content_range):
+            return refused("OCI-R040", wrong)
+        return Expected("OCI-R037", {202: append}, judgement.progress(len(session.data + data)))
 
-    def put_upload(
-        self, upload: int, digest: str, data: bytes = b"", *, content_range: str | None = None
-    ) -> Expected:
+    def put_upload(self, upload: int, digest: str, data: bytes = b"", *, content_range: str | None = None) -> Expected:
         """The end of an upload session: what it holds, with the last bytes, is a blob, if the digest is right."""
         session = self.uploads[upload]
-        grown = session.data + data
-        if session.unsure:
-            statuses = dict.fromkeys((400, 404, 416), nothing)
-            if digest in self.known:
-                statuses[201] = lambda: self._keep_blob(session.name, digest, self.known[digest])
-            return Expected("OCI-R031", statuses)
-        if session.closed:
-            return refused("OCI-R048", (404, 405) if self._digest(digest) else (*INVALID, 405))
+        grown = {held + data for held in session.held}
+        matching = [whole for whole in grown if is_of(digest, whole)] if self._digest(digest) else []
 
-        def doubt() -> None:  # it may have ended, and may hold the last bytes
+        def doubt() -> None:
             session.unsure = True
-            self.known |= {digest_of(held): held for held in (session.data, grown)}
+            session.held |= grown
 
         def close() -> None:
             session.closed = True
-            self._keep_blob(session.name, digest, grown)
+            self._keep_blob(session.name, digest, matching[0])
 
+        if session.unsure and not session.closed:
+            statuses: dict[int, Effect] = {400: doubt, 404: nothing, 416: nothing}
+            return Expected("OCI-R031", statuses | ({201: close} if matching else {}))
+        if session.closed:
+            return refused("OCI-R048", (404, 405) if self._digest(digest) else (*INVALID, 405))
         if not self._digest(digest):
             return Expected("OCI-R027", {400: doubt})
         if wrong := self._wrong_range(session, data, content_range):
             return refused("OCI-R043", wrong)
-        if not is_of(digest, grown):
-            return Expected("OCI-R027", {400: doubt})
-        return Expected("OCI-R031", {201: close}, judgement.location)
+        return (
+            Expected("OCI-R031", {201: close}, judgement.location) if matching else Expected("OCI-R027", {400: doubt})
+        )
 
     def upload_status(self, upload: int) -> Expected:
         """How far an upload session is."""
@@ -242,10 +249,11 @@ class Model:
             return Expected("OCI-R047", {204: close, 404: close, 400: nothing})
         return Expected("OCI-R047", {204: close})
 
-    def _gone(self, session: Upload) -> Expected:
+    def _gone(self, session: Upload, accepted: Effect = nothing) -> Expected:
         """A session that has ended is not known; one that may have ended answers as it likes."""
-        statuses = (202, 204, 400, 404, 405, 416) if session.unsure else (404, 405)
-        return refused("OCI-R048", statuses)
+        if session.closed or not session.unsure:
+            return refused("OCI-R048", (404, 405))
+        return Expected("OCI-R048", dict.fromkeys((204, 400, 404, 405, 416), nothing) | {202: accepted})
 
     def _wrong_range(self, session: Upload, data: bytes, content_range: str | None) -> tuple[int, ...]:
         """The right refusals of a Content-Range; none if it is right, or not there."""
@@ -300,7 +308,7 @@ class Model:
             return refused("OCI-R027", INVALID)
         if valid == "no" or not all(TAG.fullmatch(tag) for tag in tags):
             return refused("OCI-R053", INVALID)
-        manifest = Manifest(data, media_type, parsed(data))
+        manifest = Manifest(data, media_type.partition(";")[0].strip(), parsed(data))
         digest = reference if is_digest else digest_of(data)
         pointing = [*tags] if "tag_parameters" in self.can and is_digest else []
         pointing += [] if is_digest else [reference]
@@ -372,7 +380,8 @@ class Model:
         if "referrers" not in self.can:
             return refused("OCI-R077", (400, 404, 405))
         if not self._name(name) or not DIGEST.fullmatch(digest):
-            return refused("OCI-R078", INVALID)
+            known = digest.partition(":")[0] in ALGORITHMS or not self._name(name)
+            return refused("OCI-R078", INVALID if known else (200, *INVALID))
         live = {key: held for key, held in self.of(name).manifests.items() if held.subject == digest}
         found = {
             key: {"mediaType": held.media_type, "digest": key, "size": len(held.data)}
@@ -399,7 +408,6 @@ class Model:
 
     def _keep_blob(self, name: str, digest: str, data: bytes) -> None:
         self._made(name).blobs[digest] = data
-        self.known[digest] = data
 
 
 def refused(requirement: str, statuses: Collection[int]) -> Expected:

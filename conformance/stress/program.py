@@ -1,8 +1,8 @@
-"""A generated program as data: steps, and how the content that they speak of is made. It can be written and read again.
+"""A generated program as data: steps, and how the content that they speak of is made. It can be read again from text.
 
-A step names a rule (`rules.py`) and its arguments. Names in them are short: a repository is a number, `@3` the digest of
-the manifest that recipe 3 makes, `@blob1` that of blob 1, `/sha512` behind it asks for that algorithm; any other text
-stands for itself.
+A step names a rule (`rules.py`) and its arguments. Names in them are short: a repository is a number, `@3` the digest
+of the manifest that recipe 3 makes, `@blob1` that of blob 1, with `/sha512` behind it by that algorithm; any other
+text stands for itself.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from conformance.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX
 from conformance.content import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, FOREIGN_URL, LAYER, digest_of
+from conformance.stress.odd_json import ODD_JSON
 
 MISSING = -1
 """The number of content that nobody ever pushes."""
@@ -34,7 +35,7 @@ class Recipe:
 
     `blobs` are its config and layers by number, `children` and `subject` other recipes with lower numbers, or MISSING.
     `foreign` is the media type of a layer that lives elsewhere, `odd` the name of a way to spoil JSON
-    (`strategies.ODD_JSON`).
+    (`odd_json.ODD_JSON`).
     """
 
     kind: str = "image"
@@ -130,8 +131,6 @@ def blob(number: int, salt: str) -> bytes:
 @lru_cache(maxsize=4096)
 def manifest(number: int, recipes: tuple[Recipe, ...], salt: str) -> Made:
     """The manifest that a recipe makes, among all recipes."""
-    from conformance.stress.strategies import ODD_JSON
-
     recipe = (STANDARD + recipes)[number] if number != MISSING else Recipe("other", (), annotation="missing")
     media_type = MEDIA_TYPES[recipe.kind]
     document = {"schemaVersion": 2, "mediaType": media_type} | _content(recipe, recipes, salt)

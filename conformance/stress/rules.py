@@ -15,6 +15,7 @@ from conformance.client import Client, location_of
 from conformance.content import digest_of
 from conformance.exchange import Exchange
 from conformance.passive import next_link
+from conformance.stress.odd_json import ODD_VALIDITY
 from conformance.stress.program import MISSING, STANDARD, Made, Recipe, Value, blob, manifest
 
 MAX_PAGES = 20
@@ -67,10 +68,12 @@ class World:
     repositories: tuple[str, ...]
     pattern: str
     salt: str
+    single_post: bool = False
+    """Whether what a manifest needs is pushed with one POST a blob, instead of POST and PUT."""
     recipes: tuple[Recipe, ...] = ()
     uploads: list[Upload] = field(default_factory=list)
     pushed: set[tuple[str, str]] = field(default_factory=set)
-    """Repository and digest of what has been pushed and not deleted, as the client knows it."""
+    """Repository and digest of what has been pushed as a part of something, and not deleted, as the client knows it."""
 
     def name(self, repository: Value) -> str:
         """The name of a repository."""
@@ -100,11 +103,6 @@ class World:
             return digest_of(self.blob(int(which.removeprefix("blob"))), algorithm or "sha256")
         made = self.manifest(int(which))
         return digest_of(made.data, algorithm) if algorithm else made.digest
-
-    def held(self, call: Call, exchange: Exchange) -> None:
-        """Remember what a push or deletion has changed."""
-        if call.upload is None and exchange.status == 202 and call.method in {"delete_blob", "delete_manifest"}:
-            self.pushed.discard((call.arguments[0], call.arguments[1]))
 
     def opened(self, exchange: Exchange) -> None:
         """Take a new upload session into account, if the answer is that of one."""
@@ -185,7 +183,9 @@ def head_blob(world: World, repository: Value, digest: str) -> Calls:
 
 
 def delete_blob(world: World, repository: Value, digest: str) -> Calls:
-    yield Call("delete_blob", (world.name(repository), world.reference(digest)))
+    where = world.name(repository), world.reference(digest)
+    world.pushed.discard(where)
+    yield Call("delete_blob", where)
 
 
 def push_manifest(world: World, repository: Value, manifest: int, reference: str) -> Calls:
@@ -219,7 +219,9 @@ def head_manifest(world: World, repository: Value, reference: str) -> Calls:
 
 
 def delete_manifest(world: World, repository: Value, reference: str) -> Calls:
-    yield Call("delete_manifest", (world.name(repository), world.reference(reference)))
+    where = world.name(repository), world.reference(reference)
+    world.pushed.discard(where)
+    yield Call("delete_manifest", where)
 
 
 def list_tags(world: World, repository: Value, n: Value = None, last: str | None = None) -> Calls:
@@ -270,17 +272,19 @@ def _ranged(text: str, held: int, data: bytes) -> dict[str, str]:
 
 
 def _parts(world: World, repository: Value, recipe: Recipe) -> Calls:
-    """Push what is not there yet."""
+    """Push what is not there yet, as far as the world knows."""
+    name = world.name(repository)
+    push = post_blob if world.single_post else push_blob
     for number in dict.fromkeys(recipe.blobs):
-        if (world.name(repository), world.reference(f"@blob{number}")) not in world.pushed:
-            yield from push_blob(world, repository, number)
+        if (name, digest := world.reference(f"@blob{number}")) not in world.pushed:
+            yield from push(world, repository, number)
+            world.pushed.add((name, digest))
     for child in recipe.children:
-        if child != MISSING and (world.name(repository), world.reference(f"@{child}")) not in world.pushed:
+        if child != MISSING and (name, digest := world.reference(f"@{child}")) not in world.pushed:
             yield from push_manifest(world, repository, child, f"@{child}")
+            world.pushed.add((name, digest))
 
 
 def _validity(made: Made, media_type: str) -> str:
-    from conformance.stress.strategies import ODD_VALIDITY
-
     odd = ODD_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
     return odd if odd == "no" or media_type in {"", made.media_type} else "either"

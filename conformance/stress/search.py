@@ -1,8 +1,8 @@
-"""The part `machine`: Hypothesis draws programs, the machine plays them, and what fails is made as short as it can be."""
+"""The part `machine`: Hypothesis draws programs, the machine plays them, and what fails is made short."""
 
 from __future__ import annotations
 
-
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -59,7 +59,10 @@ class Stage:
         part = "world" if self.stress.target.reset() else f"world-{next(self._numbers)}"
         pattern = self.stress.repository(part + "{}")
         names = tuple(pattern.replace("{}", letter) for letter in "xyz"[:REPOSITORIES])
-        return World(names, self.stress.repository(f"{part}/{{}}"), f"{self.stress.id} {part}", program.recipes)
+        single_post = "single_post" in self.rules.abilities
+        return World(
+            names, self.stress.repository(f"{part}/{{}}"), f"{self.stress.id} {part}", single_post, program.recipes
+        )
 
     def play(self, program: Program) -> Machine:
         """Play a program in a world of its own; Mismatch when an answer is not right."""
@@ -111,10 +114,8 @@ def search(stage: Stage, number: int, figures: Figures) -> Failure | None:
         finally:
             figures.numbers.update(programs=1, steps=machine.steps, requests=len(machine.log), known=machine.known)
 
-    try:
+    with suppress(Mismatch, HypothesisException):
         seed(number)(_SETTINGS(given(programs())(play)))()
-    except (Mismatch, HypothesisException):
-        pass
     return last[0] if last else None
 
 
