@@ -36,7 +36,7 @@ _WORDS = ("a", "0", "z9")
 
 
 def _mixed(edges: Sequence[T], made: Sequence[T]) -> SearchStrategy[T]:
-    """Two draws in three are `edges`, the third is made of parts; branches of their own, as short tuples shrink well."""
+    """Two draws in three are `edges`, the third is made of parts; in branches of their own, which shrink better."""
     return st.one_of(st.sampled_from(edges), st.sampled_from(edges), st.sampled_from(made))
 
 
@@ -243,7 +243,7 @@ def chunkings(size: int) -> SearchStrategy[tuple[int, ...]]:
     edges = [(size,), (half, size - half), (size, 0), (0, size), (half, 0, size - half), (0, size, 0)]
     if size:
         edges += [(1, size - 1), (size - 1, 1)]
-    if size <= SMALL:
+    if 0 < size <= SMALL:
         edges.append((1,) * size)
     free = st.lists(st.integers(0, size), max_size=5).map(lambda cuts: _between((0, *sorted(cuts), size)))
     return st.one_of(st.sampled_from(edges), free)
