@@ -180,8 +180,9 @@ class Authenticator:
         key = _Key(challenge.fields.get("realm", ""), challenge.fields.get("service", ""), tuple(challenge.scopes))
         if urlsplit(key.realm).scheme not in {"http", "https"}:
             return None
-        if key in self._tokens and sent == f"Bearer {self._tokens[key].token}":  # the registry may not take it any more
-            del self._tokens[key]
+        held = self._tokens.get(key)
+        if held and sent == f"Bearer {held.token}":  # the registry may not take it any more
+            self._tokens.pop(key, None)  # unless another thread has dropped it
         token = self._token(key, send)
         if not token:
             return None

@@ -85,9 +85,12 @@ class Log:
         self.note(answer, Kind.SEEN, key, result=present)
 
     def wrong(self, text: str, *exchanges: Exchange | None, evidence: str = "") -> None:
-        """Something is wrong that a few answers show, or other evidence."""
+        """Something is wrong that a few answers show, and what else is to be said of it.
+
+        The text is the same whenever the same goes wrong.
+        """
         shown = [f"{exchange.describe()}\n{exchange.curl()}" for exchange in exchanges if exchange]
-        self.findings.append(Finding(text, "\n\n".join(shown) or evidence))
+        self.findings.append(Finding(text, "\n\n".join([*filter(None, [evidence]), *shown])))
 
     def stuck(self, key: Key, found: Stuck) -> None:
         """The history of a key cannot have happened."""
@@ -96,8 +99,9 @@ class Log:
         curls = [exchange.curl() for exchange in called if exchange]
         culprit = self.exchanges.get((found.operation.thread, found.operation.invoked))
         described = [culprit.describe()] if culprit else []
-        text = f"no order of what was done to the {what} {name} of {repository} explains {found.operation}"
-        self.findings.append(Finding(text, "\n".join([str(found), "", *described, "", *curls])))
+        lines = [f"the {what} {name} of {repository}", str(found), "", *described, "", *curls]
+        text = f"no order of what was done to a {what} explains what somebody saw ({found.operation.kind})"
+        self.findings.append(Finding(text, "\n".join(lines)))
 
 
 def count(numbers: Counter[str], answer: Answer) -> None:

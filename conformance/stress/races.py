@@ -103,7 +103,9 @@ class Worker:
         for check in TORN:
             for found in check(exchange):
                 if not found.ok:
-                    self.log.wrong(f"{found.requirement}: expected {found.expected}, got {found.got}", exchange)
+                    said = f"expected {found.expected}, got {found.got}"
+                    what = f"{exchange.request.method} was answered with what contradicts itself"
+                    self.log.wrong(f"{what} ({found.requirement})", exchange, evidence=said)
                     return False
         return True
 
@@ -171,8 +173,10 @@ class Worker:
         size = n or self.random.choice((None, 1, 2, 3))
         answer, pages = self._pages(lambda: self.client.list_tags(self.round.name, n=size))
         listed = [tag for page in pages for tag in tags_in(page)]
-        if answer.status == 200 and (listed != sorted(set(listed)) or set(listed) - {*KEPT, *RACED}):
-            self.log.wrong(f"a tag list is not sorted, or has a tag twice or that never was: {listed}", *pages)
+        if answer.status == 200:
+            self._judge_list("tags", listed, {*KEPT, *RACED}, pages)
+            if listed != sorted(listed):
+                self.log.wrong("a list of tags is not sorted", *pages)
         if answer.status in {200, 404}:
             for tag in KEPT + RACED:
                 self.log.saw(answer, ("tag", self.round.name, tag), tag in listed)
@@ -183,10 +187,15 @@ class Worker:
         answer, pages = self._pages(lambda: self.client.list_referrers(self.round.name, subject))
         listed = [str(entry.get("digest")) for entry in descriptors_in(pages)]
         known = [referrer.digest for referrer in self.round.referrers]
-        if len(set(listed)) < len(listed) or set(listed) - set(known):
-            self.log.wrong(f"a list of referrers has one twice or that never was: {sorted(listed)}", *pages)
+        self._judge_list("referrers", listed, set(known), pages)
         for digest in known if answer.status == 200 else ():
             self.log.saw(answer, ("referrer", self.round.name, digest), digest in listed)
+
+    def _judge_list(self, what: str, listed: list[str], known: set[str], pages: list[Exchange]) -> None:
+        if len(set(listed)) < len(listed):
+            self.log.wrong(f"a list of {what} has one twice", *pages)
+        if set(listed) - known:
+            self.log.wrong(f"a list of {what} has one that never was", *pages)
 
     def _pages(self, send: Callable[[], Exchange]) -> tuple[Answer, list[Exchange]]:
         """The pages of a list as one answer; that of the page that failed if one did."""

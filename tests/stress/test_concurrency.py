@@ -51,10 +51,11 @@ def test_the_fake_stands_a_race(dialect: str, storage: str, tmp_path: Path) -> N
     target = fake(dialect=dialect, storage=storage if storage == "memory" else f"directory:{tmp_path}")
     figures = race(target, 3000)
     assert [finding.text for finding in figures.findings] == []
+    assert figures.numbers["violations"] == 0
     assert figures.numbers["operations"] > 2900
     assert figures.numbers["undecided keys"] == figures.numbers["unanswered"] == 0
     assert figures.numbers["keys"] > 100
-    assert figures.numbers["refused"] < figures.numbers["requests"] / 10
+    assert figures.numbers["refused"] < figures.numbers["requests"] / 4
 
 
 def test_the_fake_stands_a_race_over_sockets() -> None:
@@ -93,7 +94,7 @@ class TornReads(MemoryStorage):
 
     def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
         one = super().manifest(name, reference)
-        time.sleep(0)
+        time.sleep(0.0005)
         other = super().manifest(name, reference)
         return one._replace(content=other.content) if one and other else None
 
@@ -193,18 +194,18 @@ class FailsAtTimes(MemoryStorage):
         return super().tags(name)
 
 
-NOT_EXPLAINED = "no order of what was done to the {} .* explains"
+NOT_EXPLAINED = "no order of what was done to a {} explains"
 
 BROKEN_STORAGES: list[tuple[type[MemoryStorage], str]] = [
     (Unlocked, NOT_EXPLAINED.format("tag")),
-    (TornReads, "OCI-R013: expected Docker-Content-Digest"),
+    (TornReads, r"GET was answered with what contradicts itself \(OCI-R013\)"),
     (RetagsInTwoSteps, NOT_EXPLAINED.format("tag")),
     (KeepsTagsOfDeleted, NOT_EXPLAINED.format("tag")),
     (MountsBorrow, NOT_EXPLAINED.format("blob")),
     (DeletesLate, NOT_EXPLAINED.format("blob")),
     (ListsReferrersTwice, "a list of referrers has one twice"),
     (ForgetsReferrers, NOT_EXPLAINED.format("referrer")),
-    (NeverEndsSessions, "an upload session of .* (went on after its end|was closed twice)"),
+    (NeverEndsSessions, "an upload session (went on after its end|was closed twice)"),
     (FailsAtTimes, r"the target raised RuntimeError\('busy'\)"),
 ]
 
@@ -334,10 +335,10 @@ def busy_at_times(app: WSGIApplication) -> WSGIApplication:
 
 BROKEN_FRONTS: list[tuple[Middleware, str]] = [
     (caching, NOT_EXPLAINED.format("tag")),
-    (answering(twice_in_list), "a tag list is not sorted, or has a tag twice"),
-    (answering(cut_blobs), "OCI-R018: expected Docker-Content-Digest"),
-    (any_order, "an upload session of .* took two chunks that begin at"),
-    (forgetful, "an upload session of .* says that it has"),
+    (answering(twice_in_list), "a list of tags has one twice"),
+    (answering(cut_blobs), r"GET was answered with what contradicts itself \(OCI-R018\)"),
+    (any_order, "an upload session took two chunks that begin at"),
+    (forgetful, "an upload session says a size"),
     (busy_at_times, "GET was answered with 503"),
 ]
 
@@ -382,7 +383,7 @@ def test_a_request_that_never_ends_ends_the_race() -> None:
         figures = race(target, ENOUGH)
     finally:
         released.set()
-    assert figures.findings[-1].text.startswith("a request has had no answer for 0.2 s")
+    assert "a request has had no answer for 0.2 s, and the race ends here" in {each.text for each in figures.findings}
     assert figures.numbers["rounds"] == 1
 
 
