@@ -2,7 +2,7 @@
 
 A dialect is written as a preset's name with settings after it: `oci`, `oci-1.1`, `oci,referrers=false`,
 `github-docker,blob_size_limit=10MiB`. Where nothing is known of how GitHub's registries answer, the statuses and
-other choices are settings; DOC, OBS, INF and UNK in comments say how well a default is founded.
+other choices are settings. The values of the presets of real registries are in `presets.py`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from fakereg import setting_text
+from fakereg import presets, setting_text
 from fakereg.accounts import Kind
 from fakereg.names import ALGORITHMS
+from fakereg.presets import MIB
 from fakereg.tokens import FORMATS
-
-GIB = 1 << 30
-MIB = 1 << 20
 
 WARNING_BYTES_LIMIT = 4096
 """Most bytes of warning data in one answer, all headers together (section "Warnings")."""
@@ -35,7 +33,12 @@ def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), unit:
 _IN_HEADERS = ("digest_refusal_type", "realm", "service", "token_url", "ping_scope")
 """Settings that are sent in a header as they are."""
 
-_STATUSES = {"deletion_refusal": (400, 405), "token_refusal": (401, 403), "denial_refusal": (401, 403, 404)}
+_STATUSES = {
+    "deletion_refusal": (400, 405),
+    "manifest_size_refusal": (400, 413),
+    "token_refusal": (401, 403),
+    "denial_refusal": (401, 403, 404),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,9 @@ class Dialect:
 
     name_form: str = _setting(
         "any",
-        "owner/repository/image: three parts, else 404 NAME_UNKNOWN; namespace/image: two or more, else NAME_INVALID",
-        choices=("any", "owner/repository/image", "namespace/image"),
+        "owner/repository/image: three parts, else 404 NAME_UNKNOWN; namespace/image: two or more, else NAME_INVALID; "
+        "host/image: any, and the first of several may be a host name with capitals",
+        choices=("any", "owner/repository/image", "namespace/image", "host/image"),
     )
     ecosystem: str = _setting(
         "enabled",
@@ -56,21 +60,31 @@ class Dialect:
     )
     read_only_refusal: int = _setting(403, "status of pushes and deletions in a read-only registry")
     disabled_refusal: int = _setting(404, "status of everything but /v2/ in a disabled registry")
+    plain_errors: bool = _setting(
+        False, "unknown paths, also with a malformed name, tag or digest, are 404 in plain text, as is 405; off: JSON"
+    )
+    name_unknown: bool = _setting(True, "pulls from no repository are NAME_UNKNOWN; off: MANIFEST_ or BLOB_UNKNOWN")
+    list_head: bool = _setting(True, "HEAD of the lists of tags and repositories; off: 405")
+    ping_any_method: bool = _setting(False, "/v2/ answers POST, PUT, PATCH and DELETE, too; off: 405")
     rate_limit: int = _setting(0, "requests per minute and client address; one more: 429; 0: no limit")
 
     push: bool = _setting(True, "uploads and manifest pushes; off: 405")
     tag_deletion: bool = _setting(True, "DELETE of a tag; off: deletion_refusal")
     manifest_deletion: bool = _setting(True, "DELETE of a manifest by digest; off: deletion_refusal")
+    digest_deletions: bool = _setting(False, "DELETE of a manifest takes its digest only; a tag: 400 DIGEST_INVALID")
     blob_deletion: bool = _setting(True, "DELETE of a blob; off: deletion_refusal")
     deletion_refusal: int = _setting(405, "status of a deletion that is switched off: 405 or 400")
 
     single_post: bool = _setting(True, "push of a blob by one POST; off: 202 and a session")
     mount: bool = _setting(True, "cross-repository mount; off: 202 and a session")
     anonymous_mount: bool = _setting(True, "mount without `from`, from any repository; off: 202 and a session")
+    strict_mount: bool = _setting(True, "400 for a mount of a malformed digest or name; off: 202 and a session")
     digest_algorithm_parameter: bool = _setting(True, "`digest-algorithm` on POST is obeyed; off: ignored")
     chunk_min_length: int = _setting(0, "OCI-Chunk-Min-Length, enforced on ranged chunks; 0: none", unit="bytes")
     upload_status: bool = _setting(True, "GET of an upload session; off: 405")
     upload_cancel: bool = _setting(True, "DELETE of an upload session; off: 405")
+    content_range: bool = _setting(True, "Content-Range of chunks is checked; off: ignored")
+    upload_state: bool = _setting(False, "`_state` in the Location of a session, without which, or stale, it is 404")
     upload_expiry: float = _setting(3600.0, "seconds without a request after which an upload session is gone")
     upload_limit: int = _setting(20_000, "open upload sessions at one time; one more: 429")
     upload_timeout: float = _setting(0.0, "seconds after its start at which an upload session is gone; 0: never")
@@ -79,14 +93,22 @@ class Dialect:
     blob_size_refusal: int = _setting(413, "status of a blob over the limit")
     oversize_ends_session: bool = _setting(False, "a blob over the limit ends its upload session")
 
-    manifest_size_limit: int = _setting(4 * MIB, "largest manifest; one byte more: 413", unit="bytes")
+    manifest_size_limit: int = _setting(4 * MIB, "largest manifest; one byte more: refused", unit="bytes")
+    manifest_size_refusal: int = _setting(413, "status of a manifest over the limit: 413, or 400 MANIFEST_INVALID")
     manifest_formats: tuple[str, ...] = _setting(
         ("docker", "oci", "other"),
         "manifests accepted: Docker's schema 2, OCI, other media types, by `|`; not of them: 400",
         choices=("docker", "oci", "other"),
     )
+    manifest_digest_algorithms: tuple[str, ...] = _setting(
+        ALGORITHMS, "algorithms accepted for pushes of manifests by digest, by `|`", choices=ALGORITHMS
+    )
+    untyped_manifests: bool = _setting(
+        True, "manifests without Content-Type, and Docker's without mediaType; off: 400 MANIFEST_INVALID"
+    )
     indexes: bool = _setting(True, "manifest lists and image indexes; off: a push gets 403 DENIED")
     index_needs_accept: bool = _setting(False, "an index is 404 unless Accept names its media type")
+    oci_needs_accept: bool = _setting(False, "the same for every manifest of OCI")
     foreign_layers: bool = _setting(True, "layers that live elsewhere; off: foreign_layer_refusal on push and pull")
     foreign_layer_refusal: int = _setting(400, "status of a manifest with a foreign layer where there are none")
     digest_references: bool = _setting(True, "manifests by digest; off: a pull is 404, a push digest_push_refusal")
@@ -107,11 +129,19 @@ class Dialect:
     tag_parameters: int = _setting(100, "most `tag` parameters on a push by digest, more: 414; 0: ignored")
 
     blob_range: bool = _setting(True, "Range on blobs; off: the whole blob with 200")
+    range_reading: str = _setting(
+        "rfc", "go: Range counts on HEAD, is 416 if unreadable, and may end in 206 with nothing", choices=("rfc", "go")
+    )
     digest_header: bool = _setting(True, "Docker-Content-Digest on GET and HEAD of manifests and blobs")
     manifest_push_digest: bool = _setting(True, "Docker-Content-Digest on the 201 of a manifest; docker push needs it")
     blob_push_digest: bool = _setting(True, "Docker-Content-Digest on the 201 of a blob; containerd needs it")
     manifest_charset: bool = _setting(False, "`; charset=utf-8` behind the media type of a manifest")
     etag: bool = _setting(True, "ETag, If-None-Match, and If-Match on pushes of manifests")
+    manifest_conditions: str = _setting(
+        "rfc",
+        "digest: on manifests nothing counts but If-None-Match of a pull, and only if it is one digest",
+        choices=("rfc", "digest"),
+    )
     etag_form: str = _setting(
         "strong", 'strong: "DIGEST"; weak: W/"..." with its first 32 digits', choices=("strong", "weak")
     )
@@ -120,12 +150,18 @@ class Dialect:
     referrers_filter: bool = _setting(True, "artifactType filter; off: ignored")
     referrers_page_size: int = _setting(0, "most descriptors in one answer; 0: as many as fit manifest_size_limit")
     catalog: bool = _setting(True, "GET /v2/_catalog; off: 404")
+    tag_list: str = _setting(
+        "paged", "plain: `n` and `last` are ignored, and without tags it is 404", choices=("paged", "plain")
+    )
     lexical_tags: bool = _setting(False, "tags in order without regard to case, as 1.0 and 1.1 want; off: ASCII order")
     tags_page_size: int = _setting(0, "most names in one page of tags or repositories; 0: no limit")
     tags_default_page_size: int = _setting(0, "names in such a page when the request has no `n`; 0: all")
 
     digest_algorithms: tuple[str, ...] = _setting(
         ALGORITHMS, "algorithms accepted for blobs and manifests, by `|`", choices=ALGORITHMS
+    )
+    digest_locations: bool = _setting(
+        False, "Location of a pushed manifest has its digest; off: the tag or digest asked"
     )
     absolute_locations: bool = _setting(False, "Location with scheme and host instead of a path")
     namespaces: bool = _setting(True, "`?ns=HOST` on pulls selects the repository HOST/NAME where there is one")
@@ -197,6 +233,11 @@ class Dialect:
         """Whether anything can be deleted by tag or digest."""
         return self.tag_deletion or self.manifest_deletion
 
+    @property
+    def host_names(self) -> bool:
+        """Whether the first part of a repository name may be the name of a host."""
+        return self.name_form == "host/image"
+
     def warning_headers(self) -> list[str]:
         """The values of the Warning headers on every answer."""
         return [warning_header(text) for text in self.warnings]
@@ -213,26 +254,6 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if choices and (unknown := [each for each in values if each not in choices]):
         raise ValueError(f"{name} {unknown[0]!r} is unknown; known are {', '.join(choices)}")
 
-
-_NOT_AUTHENTICATED = (
-    "Your request could not be authenticated by the GitHub Packages service. "
-    "Please ensure your access token is valid and has the appropriate scopes configured."
-)
-
-_GITHUB: dict[str, Any] = {
-    "credentials": (Kind.CLASSIC, Kind.ACTIONS),  # DOC
-    "undeletable_downloads": 5000,  # DOC; 25 in older releases
-    "tag_deletion": False,  # OBS for the Container registry, row 3.39; through another API
-    "manifest_deletion": False,
-    "blob_deletion": False,
-    "upload_cancel": False,  # OBS for the Container registry, row 3.38
-    "catalog": False,  # OBS for the Container registry, row 3.41
-    "referrers": False,  # OBS for the Container registry, row 3.43
-    "anonymous_mount": False,  # UNK, as the next ones: these came with later releases of the specification
-    "digest_algorithm_parameter": False,
-    "tag_parameters": 0,
-    "namespaces": False,
-}
 
 PRESETS = {
     "oci": Dialect(name="oci"),
@@ -255,62 +276,12 @@ PRESETS = {
         referrers=False,
         anonymous_mount=False,
     ),
-    "github-docker": Dialect(
-        name="github-docker",
-        name_form="owner/repository/image",  # DOC
-        blob_size_limit=5 * GIB,  # DOC 5 GB; which of the two it means is not said
-        oversize_ends_session=True,  # UNK
-        image_size_notice=10 * GIB,  # DOC, likewise
-        foreign_layers=False,  # DOC
-        manifest_formats=("docker",),  # DOC; that OCI images are refused is UNK
-        indexes=False,  # OBS, row 6.12
-        digest_references=False,  # DOC
-        digest_refusal_type="text/plain; charset=utf-8",  # INF from what Docker Engine 25 and later does, section 1c
-        manifest_head=False,  # OBS, row 6.6
-        manifest_charset=True,  # OBS, row 6.7
-        etag_form="weak",  # OBS, row 6.7
-        digest_header=False,  # OBS, row 6.7
-        blob_push_digest=False,  # OBS, row 6.11
-        auth="basic",  # OBS, row 2.13
-        rights="repository",  # DOC
-        login_check=False,  # OBS, row 2.4
-        realm="GitHub Package Registry",  # UNK
-        authentication_text=_NOT_AUTHENTICATED,  # OBS, row 6.1
-        invalid_text=_NOT_AUTHENTICATED,
-        denial_text=_NOT_AUTHENTICATED,
-        denial_refusal=401,  # OBS, row 6.1; 403 and 404 are possible too
-        package_type="docker",
-        subdomain="docker",  # DOC
-        **_GITHUB,
-    ),
-    "github-container": Dialect(
-        name="github-container",
-        name_form="namespace/image",  # DOC, row 3.1
-        blob_size_limit=10 * GIB,  # DOC, row 3.4
-        upload_timeout=600.0,  # DOC, row 3.4
-        ranged_patch_limit=4 * MIB,  # OBS, row 3.37
-        index_needs_accept=True,  # OBS, row 3.34
-        tags_default_page_size=100,  # OBS, row 3.40
-        auth="bearer",  # OBS, row 3.20, as the placeholder
-        ping_scope="repository:user/image:pull",
-        rights="package",  # DOC
-        bearer_credentials=True,  # OBS, row 3.26, as the next one
-        junk_tokens=True,
-        basic_challenge=False,  # OBS, row 3.27
-        anonymous_token_check=True,  # OBS, row 3.22
-        token_refusal=403,  # OBS, row 3.23
-        invalid_text="unauthenticated: User cannot be authenticated with the token provided.",  # OBS, row 3.28
-        denial_refusal=403,  # OBS, row 3.29
-        denial_text="permission_denied: {permission}_package",
-        actions_denial_text="installation not allowed to {verb} organization package",  # OBS, row 3.30
-        package_type="container",
-        subdomain="containers",  # DOC
-        needs_isolation=True,  # DOC
-        **_GITHUB,
-    ),
+    "github-docker": Dialect(name="github-docker", **presets.GITHUB_DOCKER),
+    "github-container": Dialect(name="github-container", **presets.GITHUB_CONTAINER),
+    "distribution": Dialect(name="distribution", **presets.DISTRIBUTION),
 }
-"""Named dialects: the specification's main branch, its releases 1.1 and 1.0, and the two registries of GitHub Packages:
-the Docker registry (rows GHD) and the Container registry (rows GHC).
+"""Named dialects: the specification's main branch, its releases 1.1 and 1.0, the two registries of GitHub Packages (the
+Docker registry, rows GHD, and the Container registry, rows GHC), and docker-registry 2.8.2 with deletion enabled.
 """
 
 

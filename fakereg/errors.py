@@ -48,7 +48,7 @@ class RegistryError(Exception):
 
     `status` is the HTTP status (by default the usual one of the code, else 400), `details` gives one entry of
     the body's error list each (one entry without detail if there are none), `headers` go out with the answer. The
-    body is JSON whatever its `content_type` says.
+    body is JSON whatever its `content_type` says, unless it is `plain`: then it is the message as text.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class RegistryError(Exception):
         details: Sequence[Any] = (),
         headers: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        plain: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -67,7 +68,8 @@ class RegistryError(Exception):
         self.status = status if status is not None else _STATUS.get(code, 400)
         self.details = tuple(details)
         self.headers = dict(headers or {})
-        self.content_type = str(content_type)
+        self.content_type = "text/plain; charset=utf-8" if plain else str(content_type)
+        self.plain = plain
 
     def body(self) -> dict[str, list[dict[str, Any]]]:
         """The JSON object of the specification: `{"errors": [{"code", "message", "detail"?}, ...]}`."""

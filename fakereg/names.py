@@ -16,6 +16,8 @@ NAME_LENGTH_LIMIT = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*"
+_NAME_AT_HOST = re.compile(rf"{_HOST}(?:/{_COMPONENT})+")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _DIGEST = re.compile(r"([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)")
 _HEX = re.compile(r"[a-f0-9]+")
@@ -31,11 +33,11 @@ class Name(str):
     __slots__ = ()
 
     @classmethod
-    def parse(cls, text: str) -> Name:
-        """Check the grammar and the length; raise NAME_INVALID."""
+    def parse(cls, text: str, *, host: bool = False) -> Name:
+        """Check the grammar and the length; raise NAME_INVALID. With `host` the first part may be a host name."""
         if len(text) > NAME_LENGTH_LIMIT:
             raise RegistryError(Code.NAME_INVALID, f"repository name is longer than {NAME_LENGTH_LIMIT} characters")
-        if not _NAME.fullmatch(text):
+        if not _NAME.fullmatch(text) and not (host and _NAME_AT_HOST.fullmatch(text)):
             raise RegistryError(Code.NAME_INVALID, "invalid repository name", details=[{"name": text}])
         return cls(text)
 
@@ -89,6 +91,16 @@ class Digest(str):
     def encoded(self) -> str:
         """The part behind the colon."""
         return self.partition(":")[2]
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text has the grammar of a digest, of whatever algorithm and length."""
+    return bool(_DIGEST.fullmatch(text))
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text has the grammar of a tag or of a digest."""
+    return bool(_TAG.fullmatch(text)) or is_digest(text)
 
 
 def parse_reference(text: str, *, algorithms: Collection[str]) -> Tag | Digest:

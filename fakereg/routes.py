@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
@@ -12,7 +12,7 @@ from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tag
 from fakereg.auth import LOGIN
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
-from fakereg.names import Name
+from fakereg.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
 from fakereg.permissions import DELETE, PULL, PUSH
 from fakereg.sites import Face
 from fakereg.wsgi import Handler, path_segments
@@ -42,9 +42,12 @@ class Endpoint:
 
 Resource = Mapping[str, Endpoint]
 
-PING: Resource = {"GET": Endpoint(ping.get, LOGIN)}
-CATALOG: Resource = {"GET": Endpoint(catalog.get, auth.CATALOG)}
-TAGS: Resource = {"GET": Endpoint(tags.get, PULL)}
+PING: Resource = {
+    "GET": Endpoint(ping.get, LOGIN),
+    **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.get, LOGIN, "ping_any_method")),
+}
+CATALOG: Resource = {"GET": Endpoint(catalog.get, auth.CATALOG, head="list_head")}
+TAGS: Resource = {"GET": Endpoint(tags.get, PULL, head="list_head")}
 REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
 BLOB: Resource = {"GET": Endpoint(blobs.get, PULL), "DELETE": Endpoint(blobs.delete, DELETE, "blob_deletion")}
 MANIFEST: Resource = {
@@ -109,7 +112,7 @@ def find(request: Request, face: Face) -> tuple[Resource, tuple[str, ...]]:
     if face.web and (found := web_routes.find(path_segments(request))):
         handlers, arguments = found
         return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
-    raise _nothing()
+    raise _nothing(dialect)
 
 
 def _in_control(path: str) -> tuple[Resource, tuple[str, ...]]:
@@ -135,16 +138,16 @@ def _in_registry(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]
         case ["", "v2", *name, "tags", "list"]:
             return TAGS, (_name(name, dialect),)
         case ["", "v2", *name, "manifests", reference]:
-            return MANIFEST, (_name(name, dialect), reference)
-        case ["", "v2", *name, "referrers", digest]:
+            return MANIFEST, (_name(name, dialect), _part(reference, is_reference, dialect))
+        case ["", "v2", *name, "referrers", digest] if dialect.referrers or not dialect.plain_errors:
             return REFERRERS, (_name(name, dialect), digest)
         case ["", "v2", *name, "blobs", "uploads"] | ["", "v2", *name, "blobs", "uploads", ""]:
             return UPLOADS, (_name(name, dialect),)
         case ["", "v2", *name, "blobs", "uploads", id]:
             return UPLOAD, (_name(name, dialect), id)
         case ["", "v2", *name, "blobs", digest]:
-            return BLOB, (_name(name, dialect), digest)
-    raise _nothing()
+            return BLOB, (_name(name, dialect), _part(digest, is_digest, dialect))
+    raise _nothing(dialect)
 
 
 def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
@@ -155,7 +158,9 @@ def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
     if found and found.enabled(dialect) and (method != "HEAD" or found.answers_head(dialect)):
         return found
     refusal = dialect.deletion_refusal if found and found.action == DELETE else 405
-    raise RegistryError(Code.UNSUPPORTED, f"{method} is not supported here", status=refusal)
+    plain = dialect.plain_errors and (found is None or method == "HEAD")
+    message = "Method not allowed" if plain else f"{method} is not supported here"
+    raise RegistryError(Code.UNSUPPORTED, message, status=refusal, plain=plain)
 
 
 def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
@@ -167,13 +172,28 @@ def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
     return ", ".join(methods)
 
 
-def _nothing() -> RegistryError:
+def _nothing(dialect: Dialect | None = None) -> RegistryError:
+    if dialect and dialect.plain_errors:
+        return RegistryError(Code.UNSUPPORTED, "404 page not found", status=404, plain=True)
     return RegistryError(Code.UNSUPPORTED, "there is no such endpoint", status=404)
+
+
+def _part(text: str, formed: Callable[[str], bool], dialect: Dialect) -> str:
+    """A tag or digest in a path; raise 404 if it is malformed and the dialect says no more about that."""
+    if dialect.plain_errors and not formed(text):
+        raise _nothing(dialect)
+    return text
 
 
 def _name(parts: list[str], dialect: Dialect) -> Name:
     """The name, in the dialect's form; raise NAME_INVALID or NAME_UNKNOWN (rows 3.32 and 6.4)."""
-    name = Name.parse("/".join(parts))
+    text = "/".join(parts)
+    try:
+        name = Name.parse(text, host=dialect.host_names)
+    except RegistryError:
+        if dialect.plain_errors and len(text) <= NAME_LENGTH_LIMIT:
+            raise _nothing(dialect) from None
+        raise
     if dialect.name_form == "owner/repository/image" and len(parts) != 3:
         message = "docker image push is only supported with a tag of the format :owner/:repo_name/:image_name."
         raise RegistryError(Code.NAME_UNKNOWN, message)

@@ -69,14 +69,14 @@ class Call:
         """The request body in pieces of at most READ_BYTES."""
         return iter(lambda: self.request.stream.read(READ_BYTES), b"")
 
-    def body(self, most: int, what: str) -> bytes:
-        """The whole request body, which is `what`; raise 413 as soon as it is known to have more than `most` bytes."""
+    def body(self, most: int, what: str, *, code: Code = Code.SIZE_INVALID, status: int = 413) -> bytes:
+        """The whole request body, which is `what`; raise as soon as it is known to have more than `most` bytes."""
         length, content = self.request.content_length or 0, bytearray()
         while length <= most and (data := self.request.stream.read(READ_BYTES)):
             content += data
             length = len(content)
         if length > most:
-            raise RegistryError(Code.SIZE_INVALID, f"{what} has at most {most} bytes here", status=413)
+            raise RegistryError(code, f"{what} has at most {most} bytes here", status=status)
         return bytes(content)
 
     def location(self, path: str) -> str:

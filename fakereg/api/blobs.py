@@ -61,6 +61,6 @@ def _send(
 
 
 def _unknown(call: Call, name: Name, digest: Digest) -> RegistryError:
-    if not call.storage.has_repository(name):
+    if call.dialect.name_unknown and not call.storage.has_repository(name):
         return RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
     return RegistryError(Code.BLOB_UNKNOWN, "blob unknown to registry", details=[{"digest": digest}])

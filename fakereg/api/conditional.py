@@ -16,6 +16,10 @@ _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
 """The last zero bytes; most releases of werkzeug take this for all bytes."""
 
 
+_GO_NUMBER = re.compile(r"[+]?0*[0-9]{1,19}")
+_GO_NUMBER_LIMIT = (1 << 63) - 1
+
+
 def headers(call: Call, digest: Digest) -> dict[str, str]:
     """The headers that name the content of an answer."""
     named: dict[str, str] = {}
@@ -38,10 +42,23 @@ def check_match(call: Call, digest: Digest) -> None:
         raise _not_expected()
 
 
+def manifest_unchanged(call: Call, digest: Digest) -> bool:
+    """The same of a manifest, for which the dialect may know no more than one digest, quoted or not."""
+    if call.dialect.manifest_conditions == "rfc":
+        return unchanged(call, digest)
+    return call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
+
+
+def check_manifest(call: Call, digest: Digest) -> None:
+    """Raise 412 if the client asks for another manifest with If-Match, which the dialect may ignore."""
+    if call.dialect.manifest_conditions == "rfc":
+        check_match(call, digest)
+
+
 def guard(call: Call) -> Guard | None:
     """What If-Match and If-None-Match demand of a push, as a check to be made in the same step; None without them."""
     wanted, unwanted = call.request.if_match, call.request.if_none_match
-    if not call.dialect.etag or not (wanted or unwanted):
+    if not call.dialect.etag or call.dialect.manifest_conditions != "rfc" or not (wanted or unwanted):
         return None
 
     def check(current: Digest | None) -> None:
@@ -59,9 +76,11 @@ def _not_expected() -> RegistryError:
 def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:
     """Offset and count of the one range that a GET asks for; None means the whole of `size` bytes.
 
-    Several ranges, another unit, a malformed header and an If-Range that does not match are ignored, as RFC 9110
-    permits or demands. Raise 416 if the range lies outside.
+    Where nothing else is set, several ranges, another unit, a malformed header and an If-Range that does not match are
+    ignored, as RFC 9110 permits or demands. Raise 416 if the range lies outside.
     """
+    if call.dialect.range_reading == "go":
+        return go_range(call.request.headers.get("Range", ""), size) if _if_range(call, digest) else None
     request = call.request
     header = request.headers.get("Range", "") if request.method == "GET" else ""
     if _NOTHING.fullmatch(header):
@@ -77,6 +96,50 @@ def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:
     if start >= size:
         raise _outside(size)
     return start, min(size if stop is None else stop, size) - start
+
+
+def go_range(header: str, size: int) -> tuple[int, int] | None:
+    """The range that Go's net/http finds in a Range header; several that lie inside count as none.
+
+    Raise 416 for what it cannot read, and for ranges that all lie outside.
+    """
+    if not header:
+        return None
+    if not header.startswith("bytes="):
+        raise _unreadable(header)
+    parts = [part for part in (text.strip(" \t") for text in header[6:].split(",")) if part]
+    found = [_go_part(part, size) for part in parts]
+    inside = [part for part in found if part]
+    if found and not inside:
+        raise _outside(size)
+    return inside[0] if len(inside) == 1 else None
+
+
+def _go_part(text: str, size: int) -> tuple[int, int] | None:
+    """Offset and count of one range, None if it lies outside; raise 416 if it is unreadable."""
+    first, separator, last = (part.strip(" \t") for part in text.partition("-"))
+    if not separator:
+        raise _unreadable(text)
+    if not first:
+        count = min(_go_number(last, text), size)
+        return size - count, count
+    start = _go_number(first, text)
+    if start >= size:
+        return None
+    stop = _go_number(last, text) if last else size - 1
+    if stop < start:
+        raise _unreadable(text)
+    return start, min(stop, size - 1) - start + 1
+
+
+def _go_number(digits: str, text: str) -> int:
+    if not _GO_NUMBER.fullmatch(digits) or int(digits) > _GO_NUMBER_LIMIT:
+        raise _unreadable(text)
+    return int(digits)
+
+
+def _unreadable(text: str) -> RegistryError:
+    return RegistryError(Code.SIZE_INVALID, f"invalid range: {text[:100]!a}", status=416)
 
 
 def _outside(size: int) -> RegistryError:

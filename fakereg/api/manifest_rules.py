@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
 from fakereg import image
-from fakereg.dialects import LARGE_IMAGE, warning_header
+from fakereg.dialects import LARGE_IMAGE, Dialect, warning_header
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.names import Digest, Name, Tag
@@ -15,6 +17,12 @@ from fakereg.wsgi import Call
 
 _FORMATS = {DOCKER_IMAGE: "docker", DOCKER_LIST: "docker", OCI_IMAGE: "oci", OCI_INDEX: "oci"}
 
+_NOUNS = {
+    OCI_IMAGE: ("OCI manifest", "OCI manifests"),
+    OCI_INDEX: ("OCI index", "OCI indexes"),
+    DOCKER_LIST: ("manifest list", "manifest lists"),
+}
+
 
 def check_push(call: Call, manifest: Manifest) -> None:
     """Raise DENIED or MANIFEST_INVALID if the dialect does not take this manifest."""
@@ -22,14 +30,15 @@ def check_push(call: Call, manifest: Manifest) -> None:
         raise RegistryError(Code.DENIED, "multi-platform images are not supported")
     if _FORMATS.get(manifest.media_type, "other") not in call.dialect.manifest_formats:
         raise RegistryError(Code.MANIFEST_INVALID, f"manifests of type {manifest.media_type} are not supported")
+    if not call.dialect.untyped_manifests:
+        _check_typed(call, manifest)
     _check_layers(call, manifest)
 
 
 def check_pull(call: Call, manifest: StoredManifest) -> None:
-    """Raise MANIFEST_UNKNOWN for an index that the client does not accept, MANIFEST_INVALID for foreign layers."""
-    if manifest.media_type in INDEXES and call.dialect.index_needs_accept and not _accepted(call, manifest):
-        kind = "OCI index" if manifest.media_type == OCI_INDEX else "manifest list"
-        plural = "OCI indexes" if manifest.media_type == OCI_INDEX else "manifest lists"
+    """Raise MANIFEST_UNKNOWN for what the client has to accept and does not, MANIFEST_INVALID for foreign layers."""
+    if _needs_accept(call.dialect, manifest.media_type) and not _accepted(call, manifest):
+        kind, plural = _NOUNS[manifest.media_type]
         message = f"{kind} found, but Accept header does not support {plural}"
         raise RegistryError(Code.MANIFEST_UNKNOWN, message)
     if not call.dialect.foreign_layers:
@@ -45,10 +54,14 @@ def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
 
 
 def check_push_reference(call: Call, reference: Tag | Digest) -> None:
-    """Raise MANIFEST_INVALID for a push by digest where manifests have tags only (row 1.7)."""
-    if isinstance(reference, Digest) and not call.dialect.digest_references:
+    """Raise the refusal of a push by digest where manifests have tags only (row 1.7), or of its algorithm."""
+    if not isinstance(reference, Digest):
+        return
+    if not call.dialect.digest_references:
         status = call.dialect.digest_push_refusal
         raise RegistryError(Code.MANIFEST_INVALID, "images are pushed by tag here, not by digest", status=status)
+    if reference.algorithm not in call.dialect.manifest_digest_algorithms:
+        raise RegistryError(Code.DIGEST_INVALID, f"manifests are not named with {reference.algorithm} here")
 
 
 def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Response) -> Response:
@@ -61,10 +74,22 @@ def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Respon
     return response
 
 
+def _needs_accept(dialect: Dialect, media_type: str) -> bool:
+    index, oci = media_type in INDEXES, media_type in (OCI_IMAGE, OCI_INDEX)
+    return (index and dialect.index_needs_accept) or (oci and dialect.oci_needs_accept)
+
+
 def _accepted(call: Call, manifest: StoredManifest) -> bool:
     """Whether Accept names the media type itself: a wildcard says nothing of what the client understands."""
     named = parse_accept_header(call.request.headers.get("Accept"))  # `accept_mimetypes` takes seconds for many blanks
     return any(kind.lower() == manifest.media_type and quality > 0 for kind, quality in named)
+
+
+def _check_typed(call: Call, manifest: Manifest) -> None:
+    """Raise MANIFEST_INVALID without Content-Type, or for a manifest of Docker's that does not name its type."""
+    docker = manifest.media_type in (DOCKER_IMAGE, DOCKER_LIST)
+    if not call.request.headers.get("Content-Type") or (docker and "mediaType" not in json.loads(manifest.content)):
+        raise RegistryError(Code.MANIFEST_INVALID, "the manifest has no media type")
 
 
 def _check_layers(call: Call, manifest: Manifest) -> None:

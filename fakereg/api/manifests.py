@@ -23,12 +23,12 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if manifest is None:
         raise _unknown(call, name, reference)
     manifest_rules.check_pull(call, manifest)
-    conditional.check_match(call, manifest.digest)
+    conditional.check_manifest(call, manifest.digest)
     headers = {**scope, **conditional.headers(call, manifest.digest)}
     if call.dialect.index_needs_accept:
         headers["Vary"] = "Accept"
-    if conditional.unchanged(call, manifest.digest):
-        return empty_response(304, headers)
+    if conditional.manifest_unchanged(call, manifest.digest):
+        return empty_response(304, headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
     publishing.downloaded(call, name, reference, manifest.digest)
@@ -64,6 +64,8 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
     """202: a tag goes alone; a manifest, named by digest, goes with all its tags."""
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
     by_tag = isinstance(reference, Tag)
+    if by_tag and call.dialect.digest_deletions:
+        raise RegistryError(Code.DIGEST_INVALID, "manifests are deleted by digest here")
     if not (call.dialect.tag_deletion if by_tag else call.dialect.manifest_deletion):
         what = "tags" if by_tag else "manifests"
         raise RegistryError(Code.UNSUPPORTED, f"deleting {what} is disabled", status=call.dialect.deletion_refusal)
@@ -78,7 +80,9 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
 
 
 def _parse(call: Call, reference: Tag | Digest) -> Manifest:
-    content = call.body(call.dialect.manifest_size_limit, "a manifest")
+    status = call.dialect.manifest_size_refusal
+    code = Code.MANIFEST_INVALID if status == 400 else Code.SIZE_INVALID
+    content = call.body(call.dialect.manifest_size_limit, "a manifest", code=code, status=status)
     digest = Digest.of(content, algorithm=reference.algorithm if isinstance(reference, Digest) else "sha256")
     if isinstance(reference, Digest) and digest != reference:
         details = [{"digest": reference, "content": digest}]
@@ -97,7 +101,8 @@ def _tag_parameters(call: Call) -> list[Tag]:
 
 def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest, tags: list[Tag]) -> Response:
     response = empty_response(201)
-    response.headers["Location"] = call.location(f"/v2/{name}/manifests/{reference}")
+    named = manifest.digest if call.dialect.digest_locations else reference
+    response.headers["Location"] = call.location(f"/v2/{name}/manifests/{named}")
     if call.dialect.manifest_push_digest:
         response.headers["Docker-Content-Digest"] = str(manifest.digest)
     if manifest.subject and call.dialect.referrers:
@@ -108,6 +113,6 @@ def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest
 
 
 def _unknown(call: Call, name: Name, reference: Tag | Digest) -> RegistryError:
-    if not call.storage.has_repository(name):
+    if call.dialect.name_unknown and not call.storage.has_repository(name):
         return RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
     return RegistryError(Code.MANIFEST_UNKNOWN, "manifest unknown to registry", details=[{"reference": reference}])

@@ -13,9 +13,11 @@ from fakereg.wsgi import Call, json_response
 def get(call: Call, name: Name) -> Response:
     """The tags in the dialect's order, from `last` (exclusive) on, at most `n`."""
     name, headers = call.source(name)
-    tags = call.storage.tags(name)
-    if tags is None:
+    tags, plain = call.storage.tags(name), call.dialect.tag_list == "plain"
+    if tags is None or (plain and not tags):
         raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
+    if plain:
+        return json_response({"name": name, "tags": tags}, **headers)
     if call.dialect.lexical_tags:
         shown, links = paging.page(call, sorted(tags, key=_lexical), key=_lexical)
     else:

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from werkzeug.wrappers import Response
 
 from fakereg.api import publishing
-from fakereg.dialects import MIB
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
 from fakereg.permissions import PULL
+from fakereg.presets import MIB
 from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
 from fakereg.wsgi import Call, empty_response
 
@@ -22,7 +22,7 @@ _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 def post(call: Call, name: Name) -> Response:
     """201 if a mount or a single POST makes the blob, else 202 and the Location of a new session."""
     mount = call.request.args.get("mount")
-    if mount is not None and _mount(call, name, digest := _digest(call, mount)):
+    if mount is not None and (digest := _mount(call, name, mount)):
         return _created(call, name, digest)
     single = call.request.args.get("digest")
     if single is None or not call.dialect.single_post:
@@ -32,7 +32,7 @@ def post(call: Call, name: Name) -> Response:
 
 def patch(call: Call, name: Name, id: str) -> Response:
     """202: the body is added to the session, as a chunk if it has a Content-Range, else as a stream."""
-    with _claimed(_session(call, name, id)) as upload:
+    with _resumed(call, name, id) as upload:
         _receive(call, upload)
         return _accepted(call, upload)
 
@@ -43,30 +43,43 @@ def put(call: Call, name: Name, id: str) -> Response:
     if text is None:
         raise RegistryError(Code.DIGEST_INVALID, "the closing PUT has no digest parameter")
     digest = _digest(call, text)
-    with _claimed(_session(call, name, id)) as upload:
+    with _resumed(call, name, id) as upload:
         _receive(call, upload, last=True)
         return _finish(call, name, upload, digest)
 
 
 def get(call: Call, name: Name, id: str) -> Response:
     """204 and how far the session has come."""
-    return empty_response(204, _progress(call, _session(call, name, id)))
+    upload = _session(call, name, id)
+    _check_state(call, upload)
+    return empty_response(204, _progress(call, upload))
 
 
 def delete(call: Call, name: Name, id: str) -> Response:
     """204: the session is gone."""
-    with _claimed(_session(call, name, id)) as upload:
+    with _resumed(call, name, id) as upload:
         call.storage.cancel_upload(upload)
     return empty_response(204)
 
 
-def _mount(call: Call, name: Name, digest: Digest) -> bool:
+def _mount(call: Call, name: Name, text: str) -> Digest | None:
+    """The digest of the blob if it is mounted; raise what is malformed, if the dialect is strict."""
+    try:
+        digest = _digest(call, text)
+        return digest if _mounted(call, name, digest) else None
+    except RegistryError:
+        if call.dialect.strict_mount:
+            raise
+        return None
+
+
+def _mounted(call: Call, name: Name, digest: Digest) -> bool:
     """Whether the blob is mounted: from a repository that the caller may pull, else it is as if there were none."""
     if not call.dialect.mount:
         return False
     text = call.request.args.get("from")
     if text is not None:
-        return _mount_from(call, name, digest, Name.parse(text))
+        return _mount_from(call, name, digest, Name.parse(text, host=call.dialect.host_names))
     if not call.dialect.anonymous_mount:
         return False
     if call.dialect.auth == "none":
@@ -129,10 +142,30 @@ def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
 
 
 def _session(call: Call, name: Name, id: str) -> Upload:
+    if call.dialect.upload_state and "_state" not in call.request.args:
+        raise _stale()
     upload = call.storage.upload(name, id)
     if upload is None:
         raise RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
     return upload
+
+
+def _check_state(call: Call, upload: Upload) -> None:
+    """Raise BLOB_UPLOAD_INVALID if the Location that the request follows is older than the session's last bytes."""
+    if call.dialect.upload_state and call.request.args["_state"] != str(upload.size):
+        raise _stale()
+
+
+def _stale() -> RegistryError:
+    return RegistryError(Code.BLOB_UPLOAD_INVALID, "blob upload invalid", status=404)
+
+
+@contextmanager
+def _resumed(call: Call, name: Name, id: str) -> Iterator[Upload]:
+    """The session that the request names, held for it."""
+    with _claimed(_session(call, name, id)) as upload:
+        _check_state(call, upload)
+        yield upload
 
 
 @contextmanager
@@ -170,7 +203,7 @@ def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
     """Bytes that the Content-Range announces; None for a stream. Raise whatever is wrong before the body is read."""
     declared = call.request.content_length
     text = call.request.headers.get("Content-Range")
-    if text is None:
+    if text is None or not call.dialect.content_range:
         return None
     match = _CONTENT_RANGE.fullmatch(text)
     if not match or int(match[1]) > int(match[2]):
@@ -215,8 +248,9 @@ def _check_limit(call: Call, upload: Upload, more: int) -> None:
 def _progress(call: Call, upload: Upload) -> dict[str, str]:
     """Location and Range of a session; a fresh one says 0-0, as Docker's clients know it."""
     path = f"/v2/{upload.repository}/blobs/uploads/{upload.id}"
+    state = f"?_state={upload.size}" if call.dialect.upload_state else ""
     return {
-        "Location": call.location(path),
+        "Location": call.location(path) + state,
         "Range": f"0-{max(upload.size - 1, 0)}",
         "Docker-Upload-UUID": upload.id,
     }

@@ -139,7 +139,7 @@ class DirectoryStorage(IndexedStorage):
         layout.remove(self._layouts / layout.PARTIAL)
         for folder in sorted(self._layouts.iterdir()):
             try:
-                name = Name.parse(folder.name.replace("+", "/"))
+                name = Name.parse(folder.name.replace("+", "/"), host=True)
                 self._repositories[name] = layout.take_up(folder)
             except (RegistryError, OSError, ValueError, RecursionError) as problem:
                 _log.warning("%s is not a repository and is left alone: %s", folder, problem)
@@ -172,7 +172,7 @@ def _take_up_upload(description: Path, clock: Clock) -> UploadSession:
         raise ValueError("its deadline is not a time")
     spool = Spool.resume(description.with_suffix(""))
     life = Life(clock, expiry, deadline)
-    return UploadSession(description.stem, Name.parse(name), algorithm=algorithm, spool=spool, life=life)
+    return UploadSession(description.stem, Name.parse(name, host=True), algorithm=algorithm, spool=spool, life=life)
 
 
 def _lock(path: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""`docker-registry`, a registry of other people's making, as a process that demands tokens."""
+"""`docker-registry`, a registry of other people's making, as a process, open to all or demanding tokens."""
 
 import queue
 import re
@@ -26,21 +26,30 @@ def demanding_tokens(
     It trusts the tokens of the issuer that are signed with the certificate's key, and are for the service; it sends
     its clients to the realm for them.
     """
-    binary = require_command("docker-registry")
     trusted = folder / "trusted.pem"
     trusted.write_text(certificate)
-    configuration = folder / "config.yml"
-    configuration.write_text(
-        "version: 0.1\n"
-        "log: {level: info, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
-        "http: {addr: '127.0.0.1:0'}\n"
+    tokens = (
         "auth:\n"
         "  token:\n"
         f"    realm: {realm}\n"
         f"    issuer: {issuer}\n"
         f"    service: {service}\n"
         f"    rootcertbundle: '{trusted}'\n"
+    )
+    with running(folder, tokens) as url:
+        yield url
+
+
+@contextmanager
+def running(folder: Path, settings: str = "") -> Iterator[str]:
+    """The same with lines of settings of the caller's; without any it lets everybody do everything."""
+    binary = require_command("docker-registry")
+    configuration = folder / "config.yml"
+    configuration.write_text(
+        "version: 0.1\n"
+        "log: {level: info, accesslog: {disabled: true}}\n"
+        f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
+        f"http: {{addr: '127.0.0.1:0'}}\n{settings}"
     )
     with subprocess.Popen((binary, "serve", str(configuration)), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
