@@ -1,0 +1,117 @@
+"""The server of the part `crash`: a process that is started on a folder and killed, and the moment when it is."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+START_SECONDS = 60.0
+"""Within which a server has to say its URL."""
+
+LOG_BYTES = 4000
+
+
+class NotStarted(Exception):
+    """The server did not say where it is; the text is the end of what it logged."""
+
+
+class Server:
+    """One run of the command, whose words may hold `{folder}`. Its first line of output has to be its URL.
+
+    The process that is started has to be the server itself, since SIGKILL reaches nobody else.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, log: Path) -> None:
+        words = [word.replace("{folder}", str(folder)) for word in command]
+        self._log = log
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def url(self) -> str:
+        """Wait for the URL; raise NotStarted if there is none."""
+        assert self._process.stdout
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        line = self._process.stdout.readline().decode().strip() if ready else ""
+        if not line.startswith("http"):
+            self.kill()
+            raise NotStarted(self.logged())
+        return line
+
+    def kill(self) -> None:
+        """End it with SIGKILL, once; the process is gone when this returns."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def logged(self) -> str:
+        """The end of what it wrote to its standard error."""
+        return self._log.read_bytes()[-LOG_BYTES:].decode(errors="replace")
+
+
+class Moment:
+    """When a server under load is killed: after a delay, or just after so many requests and pieces of bodies."""
+
+    def __init__(self, random: Random) -> None:
+        self._by_count = random.random() < 0.6
+        self._delay = random.uniform(0.0, 0.004) if self._by_count else random.uniform(0.02, 0.4)
+        self._due = random.randint(1, 150)
+        self._count = itertools.count(1)
+        self._reached = threading.Event()
+        self.killed = threading.Event()
+
+    def __str__(self) -> str:
+        after = f"after {self._due} requests and pieces of bodies and " if self._by_count else "after "
+        return f"{after}{self._delay * 1000:.1f} ms"
+
+    def sending(self) -> None:
+        """A writer sends a request or a piece of a body now."""
+        if next(self._count) == self._due:
+            self._reached.set()
+
+    def wait(self) -> None:
+        """Return when it has come, or at the latest after 2 s."""
+        if self._by_count:
+            self._reached.wait(2.0)
+        time.sleep(self._delay)
+
+    def strike(self, server: Server) -> None:
+        """Kill the server; from here on nobody wonders why it does not answer."""
+        self.killed.set()
+        server.kill()
+
+
+def wait_in_start(folder: Path, random: Random, seconds: float) -> None:
+    """Wait for a moment in a start that takes so long: anywhere in it, or just when the first index is written anew."""
+    if random.random() < 0.5:
+        time.sleep(random.uniform(0.0, seconds))
+        return
+    before = _indexes(folder)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and _indexes(folder) == before:
+        time.sleep(0.0002)
+    time.sleep(random.uniform(0.0, 0.01))
+
+
+def _indexes(folder: Path) -> list[int]:
+    """What tells whether an index was written: another file is there, under the same name."""
+    return sorted(_numbers(folder))
+
+
+def _numbers(folder: Path) -> Iterator[int]:
+    for path in folder.glob("repositories/*/index.json"):
+        with contextlib.suppress(FileNotFoundError):
+            yield path.stat().st_ino
