@@ -1,4 +1,4 @@
-"""Use the product: `nox -s conformance -- TARGET`, `nox -s bench`. What tests our own code is in tox.ini."""
+"""Use the product: `nox -s conformance -- TARGET`, `nox -s stress`, `nox -s bench`. tox.ini tests our own code."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ def conformance(session: nox.Session) -> None:
     """Run the scenarios against a target: `nox -s conformance -- https://registry.example.com`."""
     session.install(".[containers]", "pytest-xdist")
     session.run("python", "-m", "conformance", *session.posargs)
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """Stress the fake for half an hour, or a server: `nox -s stress -- --conformance-target=URL --seconds 600`."""
+    session.install(".[containers,stress]")
+    session.run("python", "-m", "conformance", "stress", *(session.posargs or ["--seconds", "1800"]))
 
 
 @nox.session

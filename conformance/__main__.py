@@ -5,6 +5,7 @@
     conformance explain ID                               one requirement with its scenarios
     conformance probe [TARGET]                           the optional capabilities of a target
     conformance compare A.json B.json ...                the results of several targets side by side
+    conformance stress [TARGET]                          generated traffic: what examples do not find
 
 Exit codes of a run: 0 conformant, 1 a requirement is violated, a scenario could not be judged or a known failure did
 not happen, 2 interrupted, 4 the target or the configuration cannot be used, 5 no scenario was selected. A run reads no
@@ -27,7 +28,7 @@ USAGE_ERROR = 4
 INTERRUPTED = 2
 REPORT = "conformance-report"
 IMPORTED_EARLY = "Module already imported so cannot be rewritten"
-COMMANDS = ("list", "explain", "probe", "compare")
+COMMANDS = ("list", "explain", "probe", "compare", "stress")
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,7 +43,7 @@ def run_parser() -> Parser:
     made = Parser(
         prog="conformance",
         description="Tell whether a server is a container registry, by the OCI distribution specification and others.",
-        epilog="Other commands: conformance list, explain, probe, compare (each has --help). "
+        epilog="Other commands: conformance list, explain, probe, compare, stress (each has --help). "
         "What stands behind -- goes to pytest: -- -k referrers --tb=short",
     )
     made.add_argument("--version", action="version", version=f"conformance {version('fakereg')}")

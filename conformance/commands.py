@@ -1,9 +1,10 @@
-"""The commands beside a run: list, explain, probe and compare."""
+"""The commands beside a run: list, explain, probe, compare and stress."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from conformance.__main__ import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
 from conformance.description import categories
@@ -17,6 +18,8 @@ def main(command: str, arguments: Sequence[str]) -> int:
         from conformance.compare import main as compare
 
         return compare(arguments)
+    if command == "stress":
+        return _stress(arguments)
     try:
         lines = {"list": listing, "explain": explanation, "probe": probed}[command](arguments)
     except ConfigurationError as error:
@@ -26,6 +29,15 @@ def main(command: str, arguments: Sequence[str]) -> int:
         return INTERRUPTED
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _stress(arguments: Sequence[str]) -> int:
+    if find_spec("hypothesis") is None:
+        sys.stderr.write("ERROR: conformance: a stress run needs Hypothesis: pip install 'fakereg[stress]'\n")
+        return USAGE_ERROR
+    from conformance.stress.command import main as stress
+
+    return stress(arguments)
 
 
 def listing(arguments: Sequence[str]) -> list[str]:

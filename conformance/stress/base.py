@@ -18,11 +18,15 @@ from conformance.transport import Transport
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong, in one line; the evidence (exchanges, `curl` lines); a command that shows it again."""
+    """Something that is wrong, in one line; the evidence (exchanges, `curl` lines); a command that shows it again.
+
+    `program` is the program that found it, as JSON, where that alone plays it again.
+    """
 
     text: str
     evidence: str = ""
     replay: str = ""
+    program: str = ""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from conformance.exchange import Exchange
 from conformance.known_failures import KnownFailure
 from conformance.passive import next_link
 from conformance.steps import tags_in
-from conformance.stress.model import REFUSED, Expected, Model, nothing, refused, right
+from conformance.stress.model import REFUSED, Expected, Model, Unclear, nothing, refused, right
 from conformance.stress.program import Program, Step
 from conformance.stress.rules import MAX_PAGES, RULES, Call, World
 
@@ -37,10 +37,6 @@ class Mismatch(AssertionError):
     def __init__(self, requirement: str, text: str) -> None:
         super().__init__(f"{requirement}: {text}")
         self.requirement = requirement
-
-
-class Unclear(Exception):
-    """A known failure of the target has changed what it holds, and nobody knows how: the program ends."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,10 @@ class Machine:
     def perform(self, call: Call, who: str = "writer") -> Exchange:
         """Make a call and hold the answer against the model."""
         expected = self.expect(call, who)
-        exchange = call.make(self.clients(who), self.world)
+        try:
+            exchange = call.make(self.clients(who), self.world)
+        except Exception as error:  # whatever it is: no answer came
+            raise Mismatch(expected.requirement, f"{call} got no answer: {error!r}") from error
         self.log.append((who, call, exchange))
         if problem := right(expected, exchange):
             self._excuse(expected.requirement, problem, exchange)
@@ -125,7 +124,7 @@ class Machine:
             raise Mismatch(requirement, f"{problem}\n{exchange.describe()}")
         self.known += 1
         if exchange.request.method not in {"GET", "HEAD"}:
-            raise Unclear
+            raise Unclear  # it has changed what is held, and nobody knows how
 
     # Looking at what is there.
 

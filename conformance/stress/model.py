@@ -34,6 +34,15 @@ def nothing() -> None:
     """An answer that changes nothing."""
 
 
+class Unclear(Exception):
+    """Nobody can say what the registry holds now: the program ends."""
+
+
+def unclear() -> None:
+    """An answer after which it is not known what is held."""
+    raise Unclear
+
+
 @dataclass(slots=True)
 class Expected:
     """Which statuses are right and what each changes; `check` looks at an answer of success.
@@ -130,8 +139,8 @@ class Model:
             return self._no_blob(name, digest, "OCI-R019")
         wanted = dict(headers).get("Range") if "blob_range" in self.can else None
         if wanted is None:
-            statuses = (200,) if not headers or "blob_range" in self.can else (200, 206, 416)
-            return Expected("OCI-R015", dict.fromkeys(statuses, nothing), judgement.body(data, digest))
+            whole = (200,) if not headers or "blob_range" in self.can else (200, 206, 416)
+            return Expected("OCI-R015", dict.fromkeys(whole, nothing), judgement.body(data, digest))
         statuses, part = judgement.part_of(data, wanted)
         return Expected("OCI-R020", dict.fromkeys(statuses, nothing), judgement.part(data, part, digest))
 
@@ -259,8 +268,8 @@ class Model:
         """The right refusals of a Content-Range; none if it is right, or not there."""
         if not content_range:
             return ()
-        match = re.fullmatch(r"(0|[1-9][0-9]*)-(0|[1-9][0-9]*)", content_range)
-        if not match:
+        match = re.fullmatch(r"([0-9]+)-([0-9]+)", content_range)
+        if not match or int(match[1]) > int(match[2]):
             return (400, 416)
         first, last = int(match[1]), int(match[2])
         if first == len(session.data) and last - first + 1 == len(data):
@@ -320,7 +329,7 @@ class Model:
 
         effects = dict.fromkeys(self._refusals(name, manifest, reference, valid), nothing)
         if not effects or valid == "either" or 201 in effects:
-            effects[201] = store
+            effects[201] = store if manifest.document else unclear
         subject = manifest.subject if "referrers" in self.can else None
         return Expected("OCI-R055", effects, judgement.pushed(digest, subject))
 
@@ -369,11 +378,12 @@ class Model:
     def list_tags(self, name: str, *, n: int | str | None = None, last: str | None = None) -> Expected:
         """The tags in order, all or a page of them."""
         repository = self.repositories.get(name)
+        odd = () if n is None or judgement.is_number(n) else (400,)
         if repository is None or not (repository.manifests or repository.tags):
-            statuses = (200, 404) if NAME.fullmatch(name) else INVALID
-            return Expected("OCI-R060", dict.fromkeys(statuses, nothing), judgement.tags(name, {}, n, last))
-        statuses = (200,) if n is None or judgement.is_number(n) else (200, 400)
-        return Expected("OCI-R066", dict.fromkeys(statuses, nothing), judgement.tags(name, repository.tags, n, last))
+            unknown = (200, 404, *odd) if NAME.fullmatch(name) else INVALID
+            return Expected("OCI-R060", dict.fromkeys(unknown, nothing), judgement.tags(name, {}, n, last))
+        check = judgement.tags(name, repository.tags, n, last)
+        return Expected("OCI-R066", dict.fromkeys((200, *odd), nothing), check)
 
     def list_referrers(self, name: str, digest: str, *, artifact_type: str | None = None) -> Expected:
         """The manifests whose subject is the digest."""

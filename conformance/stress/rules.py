@@ -79,7 +79,8 @@ class World:
         """The name of a repository."""
         if isinstance(repository, int):
             return self.repositories[repository % len(self.repositories)]
-        return self.pattern.replace("{}", str(repository))
+        text = str(repository)
+        return text.replace("{}", self.pattern.replace("{}", "x")) if "{}" in text else self.pattern.replace("{}", text)
 
     @property
     def count(self) -> int:

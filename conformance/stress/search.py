@@ -12,7 +12,7 @@ from hypothesis.errors import HypothesisException
 from conformance.client import Client
 from conformance.known_failures import KnownFailure
 from conformance.stress.abilities import abilities_of, rights_of
-from conformance.stress.base import Figures, Finding, Stress
+from conformance.stress.base import Budget, Figures, Finding, Stress
 from conformance.stress.generate import REPOSITORIES, programs
 from conformance.stress.machine import Machine, Mismatch, Rules
 from conformance.stress.program import Program
@@ -78,7 +78,7 @@ def run(stress: Stress) -> Figures:
         if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS:
             break
         if failure := search(stage, number, figures):
-            figures.findings.append(report(failure, number, stress))
+            figures.findings.append(report(failure, number))
             # The search goes on for what else is wrong.
             line = KnownFailure(failure.mismatch.requirement, "found already")
             stage.rules = replace(stage.rules, known=(*stage.rules.known, line))
@@ -87,6 +87,20 @@ def run(stress: Stress) -> Figures:
 
 
 MOST_FINDINGS = 10
+GRACE = 30.0
+"""Seconds that making a failing program short may take, be the budget spent or not."""
+
+
+def replay(program: Program, stress: Stress) -> Figures:
+    """Play one program again."""
+    stage, figures = Stage.of(stress), Figures("machine")
+    machine = Machine(stage.client, stage.rules, stage.world(program))
+    try:
+        machine.play(program)
+    except Mismatch as mismatch:
+        figures.findings.append(report(Failure(program, machine, mismatch), stress.seed))
+    figures.numbers.update(programs=1, steps=machine.steps, requests=len(machine.log))
+    return figures
 
 
 @dataclass(frozen=True)
@@ -101,15 +115,17 @@ class Failure:
 def search(stage: Stage, number: int, figures: Figures) -> Failure | None:
     """Play one batch of programs; gives the shortest failing one, if one fails."""
     last: list[Failure] = []
+    grace: list[Budget] = []
 
     def play(program: Program) -> None:
-        if stage.stress.budget.spent:
+        if grace[0].spent if grace else stage.stress.budget.spent:
             return
         machine = Machine(stage.client, stage.rules, stage.world(program))
         try:
             machine.play(program)
         except Mismatch as mismatch:
             last[:] = [Failure(program, machine, mismatch)]
+            grace[:] = grace or [Budget(GRACE)]
             raise
         finally:
             figures.numbers.update(programs=1, steps=machine.steps, requests=len(machine.log), known=machine.known)
@@ -119,7 +135,7 @@ def search(stage: Stage, number: int, figures: Figures) -> Failure | None:
     return last[0] if last else None
 
 
-def report(failure: Failure, number: int, stress: Stress) -> Finding:
+def report(failure: Failure, number: int) -> Finding:
     """A failing program as client calls and as `curl` lines, with the command that plays it again."""
     log = failure.machine.log
     calls = [f"{call}{'' if who == 'writer' else f'  # as {who}'}  -> {exchange.status}" for who, call, exchange in log]
@@ -127,4 +143,4 @@ def report(failure: Failure, number: int, stress: Stress) -> Finding:
     evidence = "\n".join(
         [f"seed {number}; the program:", str(failure.program), "", *calls, "", *curls, "", str(failure.mismatch)]
     )
-    return Finding(str(failure.mismatch).partition("\n")[0], evidence, failure.program.to_json())
+    return Finding(str(failure.mismatch).partition("\n")[0], evidence, program=failure.program.to_json())
