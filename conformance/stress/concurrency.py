@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from itertools import count
 from threading import Thread
 
@@ -95,7 +96,7 @@ class Race:
         made = Round.prepare(Steps(self._clients[-1]), content, self._abilities, *names)
         workers = [self._worker(index, number, made) for index in range(THREADS + 1)]
         went_on = self._race(workers, made)
-        self._judge(made)
+        self._judge(made, f"seed {stress.seed}, round {number}")
         self._figures.numbers["rounds"] += 1
         for worker in workers:
             self._figures.numbers.update(worker.numbers)
@@ -161,8 +162,8 @@ class Race:
         if made.referrers:
             worker.list_referrers()
 
-    def _judge(self, made: Round) -> None:
-        """Find out whether what was seen can have happened."""
+    def _judge(self, made: Round, where: str) -> None:
+        """Find out whether what was seen can have happened; evidence begins with where in the run it was seen."""
         for key, operations in by_key(made.log.operations).items():
             outcome = check(operations)
             self._figures.numbers["keys"] += 1
@@ -176,4 +177,5 @@ class Race:
         self._figures.numbers["violations"] += len(made.log.findings)
         known = {finding.text for finding in self._figures.findings}
         new = {finding.text: finding for finding in reversed(made.log.findings) if finding.text not in known}
-        self._figures.findings += reversed(new.values())  # the first of each kind
+        for finding in reversed(new.values()):  # the first of each kind
+            self._figures.findings.append(replace(finding, evidence=f"{where}\n{finding.evidence}"))

@@ -215,6 +215,7 @@ BROKEN_STORAGES: list[tuple[type[MemoryStorage], str]] = [
 def test_a_storage_that_is_broken_for_threads_is_found_out(broken: type[MemoryStorage], text: str) -> None:
     found = [finding for finding in race(fake(storage=broken()), ENOUGH).findings if re.match(text, finding.text)]
     assert found
+    assert found[0].evidence.startswith("seed 1, round ")
     assert "curl" in found[0].evidence or "Traceback" in found[0].evidence
 
 
