@@ -123,18 +123,22 @@ def status(*right: int) -> Judge:
 
 @dataclass(slots=True)
 class Image:
-    """What is remembered of an image, or of an artifact, which has no tag; `size` is that of the manifest in bytes.
+    """What is remembered of an image, or of an artifact, which has no tag; `blobs` are digests.
 
     It is `there` from the acknowledgement of its push until it begins to be removed or its tag to move.
     """
 
     repository: str
     tag: str
-    digest: str
-    size: int
+    descriptor: dict[str, object]
     blobs: tuple[str, ...]
     there: bool = False
     artifacts: list[Image] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """The digest of the manifest."""
+        return str(self.descriptor["digest"])
 
     def content(self, digest: str) -> Judge:
         """The answer has to be the bytes of a digest of this image, unless the image went meanwhile."""
@@ -155,8 +159,9 @@ REFUSALS: Mapping[str, frozenset[int]] = {
     "manifest_deletion": frozenset({400, 405}),
     "blob_deletion": frozenset({400, 405}),
     "referrers": frozenset({404}),
+    "oci": frozenset({400, 404, 415}),
 }
-"""The statuses that say that a registry does not do something at all."""
+"""The statuses that say that a registry does not do something at all; `oci` is about manifests of that format."""
 
 
 class Abilities:

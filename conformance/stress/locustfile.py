@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, Runner
+from urllib3.exceptions import InsecureRequestWarning
 
 from conformance.options import ConfigurationError
 from conformance.settings import Settings, resolve
@@ -53,6 +55,8 @@ class Process:
         """Get ready for users; UnusableTarget when the registry cannot be used."""
         options = _options(environment)
         settings = _settings(environment.host)
+        if settings.insecure:  # users would undo each other's way to be quiet about it
+            warnings.simplefilter("ignore", InsecureRequestWarning)
         target = self._stack.enter_context(target_of(settings))
         stress = Stress(target, settings.seed, Budget(float("inf")), log.info, id=options.load_id)
         worker = getattr(environment.runner, "worker_index", 0)
@@ -149,18 +153,25 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 
 def check_options(environment: Environment, runner: Runner, **_: object) -> None:
-    """End with a sentence when options or variables cannot be used."""
+    """End with a sentence when options, variables or the registry cannot be used.
+
+    Where there is a web page the host may be given there, and workers get it from their master.
+    """
+    options = _options(environment)
     try:
-        plan_of(_options(environment))
-        if isinstance(runner, LocalRunner | MasterRunner) and environment.host:
+        plan_of(options)
+        if options.headless and isinstance(runner, MasterRunner):
             _settings(environment.host)
+        elif options.headless and isinstance(runner, LocalRunner):
+            with target_of(_settings(environment.host)):
+                log.info("the registry answers")
     except ConfigurationError as error:
         log.error("%s", error)
         sys.exit(2)
 
 
 def start(environment: Environment, **_: object) -> None:
-    """Make ready, where there will be users; a registry that cannot be used is a failure of the run."""
+    """Make ready, where there will be users; a registry that cannot be used from here is a failure of the run."""
     if isinstance(environment.runner, MasterRunner):
         return
     process.end_cleaning()
@@ -168,8 +179,6 @@ def start(environment: Environment, **_: object) -> None:
         process.open(environment)
     except ConfigurationError as error:
         reporter(environment)(Sample("GET /v2/", 0.0, problem=str(error)))
-        if isinstance(environment.runner, LocalRunner):
-            environment.runner.quit()
 
 
 def stop(environment: Environment, **_: object) -> None:
