@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name
+from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.contract_steps import A, image, index, push, pushed_image, read, stored
 from tests.test_storage import opened
@@ -21,13 +24,13 @@ def folder(tmp_path: Path) -> Path:
 
 def _layout(folder: Path, name: str, *contents: bytes, index: object) -> Path:
     """A layout as another tool writes it."""
-    layout = folder / "repositories" / name
-    (layout / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    place = folder / "repositories" / name
+    (place / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
     for content in contents:
-        (layout / "blobs" / "sha256" / Digest.of(content).encoded).write_bytes(content)
-    (layout / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (layout / "index.json").write_text(index if isinstance(index, str) else json.dumps(index))
-    return layout
+        (place / "blobs" / "sha256" / Digest.of(content).encoded).write_bytes(content)
+    (place / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (place / "index.json").write_text(index if isinstance(index, str) else json.dumps(index))
+    return place
 
 
 def _entry(manifest: Manifest) -> dict[str, object]:
@@ -50,6 +53,62 @@ def test_what_another_tool_adds_to_our_layout_is_served(folder: Path) -> None:
             assert storage.blob_size(Name("app"), child.digest) is None
 
 
+@contextmanager
+def _file_left(path: Path) -> Iterator[None]:
+    """Whatever happens, the file is there at the end, as it is where a process is killed before it removes it."""
+    content = path.read_bytes()
+    yield
+    path.write_bytes(content)
+
+
+def test_a_manifest_whose_deletion_a_kill_cut_short_does_not_come_back_without_its_tags(folder: Path) -> None:
+    name = Name("app")
+    with opened(folder) as storage:
+        child = pushed_image(storage, name, "tag")
+        top = index(child.digest)
+        storage.put_manifest(name, top, tags=[], complete=True)
+        with _file_left(folder / "repositories/app/blobs/sha256" / child.digest.encoded):
+            storage.delete_manifest(name, child.digest)
+    with opened(folder) as storage:
+        assert storage.manifests(name) == [top.digest]
+
+
+def test_a_blob_that_was_deleted_does_not_come_back_while_the_same_bytes_are_a_manifest(folder: Path) -> None:
+    name = Name("app")
+    with opened(folder) as storage:
+        manifest = pushed_image(storage, name, "tag")
+        push(storage, name, manifest.content)
+        config = push(storage, name, b"config")
+        storage.put_manifest(name, image(config, manifest.digest), tags=[], complete=True)
+        storage.delete_blob(name, manifest.digest)
+    with opened(folder) as storage:
+        assert storage.blob_size(name, manifest.digest) is None
+        assert storage.manifest(name, manifest.digest) == stored(manifest)
+
+
+def test_a_kill_while_a_layout_is_taken_up_leaves_all_of_it_to_the_next_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    child = image(Digest.of(b"config"), Digest.of(b"layer"))
+    top = index(child.digest)
+    with opened(folder) as storage:
+        ours = pushed_image(storage, Name("app"), "ours")
+    document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
+    document["manifests"].append(_entry(top))
+    place = _layout(folder, "app", b"config", b"layer", child.content, top.content, index=document)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", killed)  # which is how blobs get their marks
+        with pytest.raises(KeyboardInterrupt):
+            layout.take_up(place)
+    with opened(folder) as storage:
+        assert storage.manifests(Name("app")) == sorted([ours.digest, child.digest, top.digest])
+        for content in (b"config", b"layer"):
+            assert read(storage, Name("app"), Digest.of(content)) == content
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -63,7 +122,7 @@ def test_what_another_tool_adds_to_our_layout_is_served(folder: Path) -> None:
     ids=str,
 )
 def test_a_broken_layout_is_left_alone_and_the_others_are_served(folder: Path, document: object) -> None:
-    layout = _layout(folder, "broken", b"content", index=document)
+    broken = _layout(folder, "broken", b"content", index=document)
     (folder / "repositories" / "file").touch()
     (folder / "repositories" / "NO+NAME").mkdir()
     with opened(folder) as storage:
@@ -73,7 +132,7 @@ def test_a_broken_layout_is_left_alone_and_the_others_are_served(folder: Path, d
         with pytest.raises(StorageError, match="move it away"):
             push(storage, Name("broken"), b"content")
         storage.clear()
-    assert (layout / "blobs" / "sha256" / Digest.of(b"content").encoded).read_bytes() == b"content"
+    assert (broken / "blobs" / "sha256" / Digest.of(b"content").encoded).read_bytes() == b"content"
 
 
 def test_broken_entries_of_a_layout_are_left_out(folder: Path) -> None:
@@ -89,10 +148,10 @@ def test_broken_entries_of_a_layout_are_left_out(folder: Path) -> None:
         {"digest": "nothing"},
         {},
     ]
-    layout = _layout(folder, "app", b"config", manifest.content, altered.content, index={"manifests": entries})
-    (layout / "blobs" / "sha256" / altered.digest.encoded).write_bytes(b"{}")
-    (layout / "blobs" / "sha256" / ("a" * 64)).write_bytes(index(Digest(cycle)).content)
-    (layout / "blobs" / "sha256" / ("b" * 64)).symlink_to("/etc/hostname")
+    place = _layout(folder, "app", b"config", manifest.content, altered.content, index={"manifests": entries})
+    (place / "blobs" / "sha256" / altered.digest.encoded).write_bytes(b"{}")
+    (place / "blobs" / "sha256" / ("a" * 64)).write_bytes(index(Digest(cycle)).content)
+    (place / "blobs" / "sha256" / ("b" * 64)).symlink_to("/etc/hostname")
     with opened(folder) as storage:
         assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
         assert storage.manifest(Name("app"), altered.digest) is None

@@ -1,7 +1,7 @@
 """A storage in a folder: an OCI image layout per repository, which other tools read as it is.
 
     FOLDER/repositories/octocat+octo-app/    the layout of repository octocat/octo-app
-        oci-layout  index.json               every manifest, each tag an entry of its own
+        oci-layout  index.json               every manifest, each tag an entry of its own, with a note that it is known
         blobs/sha256/...                     manifests and blobs
         pushed/sha256/...                    an empty file for each blob that the registry serves as a blob
     FOLDER/uploads/ID  FOLDER/uploads/ID.json   the bytes of an upload session, and what it is for

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,14 @@ PARTIAL = ".partial"
 """Ending of files that are not complete yet; whatever has it is removed at the next start."""
 
 _TAG_ANNOTATION = "org.opencontainers.image.ref.name"
+
+_TAKEN_UP = "org.fakereg.taken-up"
+"""Annotation of an entry of the index that is not news: its manifest gives nothing any more to be taken up.
+
+Without it the file of a manifest that is being pushed or deleted would count as soon, or as long, as it is there, if
+another manifest names it.
+"""
+
 _log = logging.getLogger(__name__)
 
 
@@ -71,15 +79,20 @@ def link(source: Path, target: Path) -> None:
         partial.replace(target)
 
 
-def write_index(layout: Path, index: Index) -> None:
-    """Write `index.json` in one step: this is what makes a change of manifests or tags last."""
+def write_index(layout: Path, index: Index, *, news: Collection[Digest] = ()) -> None:
+    """Write `index.json` in one step: this is what makes a change of manifests or tags last.
+
+    The manifests among `news` may still name content that is to be taken up at the next start.
+    """
     tagged: defaultdict[Digest, list[Tag]] = defaultdict(list)
     for tag, digest in index.tags.items():
         tagged[digest].append(tag)
     entries = []
     for digest, entry in index.manifests.items():
         descriptor: dict[str, Any] = {"mediaType": entry.media_type, "digest": digest, "size": entry.content.size}
-        entries += [{**descriptor, "annotations": {_TAG_ANNOTATION: tag}} for tag in tagged[digest]] or [descriptor]
+        notes = {} if digest in news else {_TAKEN_UP: "yes"}
+        names: list[dict[str, str]] = [{_TAG_ANNOTATION: tag} for tag in tagged[digest]]
+        entries += [{**descriptor, "annotations": {**name, **notes}} for name in names or [{}]]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
     write(layout / "index.json", json.dumps(document).encode())
 
@@ -87,19 +100,19 @@ def write_index(layout: Path, index: Index) -> None:
 def take_up(layout: Path) -> Repository:
     """The repository that `layout` holds, whether this package wrote it or another tool did or added to it.
 
-    What a killed process left incomplete is removed; what a manifest of the index names is taken up.
+    What a killed process left incomplete is removed; what a manifest that another tool put there names is taken up.
     Raise ValueError or OSError if this is no layout.
     """
     if not (layout / "oci-layout").is_file():
         raise ValueError("there is no file oci-layout")
-    index, named = _read_index(layout)
+    index, news, named = _read_index(layout)
     foreign = not (layout / "pushed").is_dir()
     repository = Repository(index=index)
     for digest, path in _files(layout / "blobs"):
         marked = pushed_path(layout, digest).exists() or digest in named
         if marked or (foreign and digest not in index.manifests):
             repository.blobs[digest] = Content(path, path.stat().st_size)
-    _adopt(layout, repository)
+    _adopt(layout, repository, news)
     _remove_strays(layout, repository)
     return repository
 
@@ -132,9 +145,9 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _adopt(layout: Path, repository: Repository) -> None:
-    """Write down what was found, the way this package does: the index first, then the marks of the blobs."""
-    write_index(layout, repository.index)
+def _adopt(layout: Path, repository: Repository, news: Collection[Digest]) -> None:
+    """Write down what was found, the way this package does: the index, the marks of the blobs, that nothing is news."""
+    write_index(layout, repository.index, news=news)
     for algorithm in ALGORITHMS:
         (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
     if not (layout / "pushed").exists():
@@ -147,11 +160,16 @@ def _adopt(layout: Path, repository: Repository) -> None:
         partial.rename(layout / "pushed")
     for digest in repository.blobs:
         pushed_path(layout, digest).touch()
+    if news:
+        write_index(layout, repository.index)
 
 
-def _read_index(layout: Path) -> tuple[Index, set[Digest]]:
-    """The manifests and tags of a layout, children of indexes included, and the blobs that they name."""
-    index, named = Index(), set[Digest]()
+def _read_index(layout: Path) -> tuple[Index, set[Digest], set[Digest]]:
+    """The manifests and tags of a layout, which of them are news, and the blobs that these name.
+
+    The children of an index that is news are among them.
+    """
+    index, news, named = Index(), set[Digest](), set[Digest]()
     pending = _descriptors(layout)
     while pending:
         descriptor = pending.pop()
@@ -160,13 +178,13 @@ def _read_index(layout: Path) -> tuple[Index, set[Digest]]:
             continue
         if tag := _tag(descriptor):
             index.tags[tag] = manifest.digest
-        if manifest.digest in index.manifests:
-            continue
         content = Content(blob_path(layout, manifest.digest), len(manifest.content))
-        index.manifests[manifest.digest] = Entry.of(manifest, content)
-        named |= {blob.digest for blob in manifest.blobs}
-        pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
-    return index, named
+        index.manifests.setdefault(manifest.digest, Entry.of(manifest, content))
+        if manifest.digest not in news and not _annotation(descriptor, _TAKEN_UP):
+            news.add(manifest.digest)
+            named |= {blob.digest for blob in manifest.blobs}
+            pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
+    return index, news, named
 
 
 def _child(child: Descriptor) -> dict[str, Any]:
@@ -197,10 +215,14 @@ def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
 
 
 def _tag(descriptor: dict[str, Any]) -> Tag | None:
-    annotations = descriptor.get("annotations")
-    text = annotations.get(_TAG_ANNOTATION) if isinstance(annotations, dict) else None
+    text = _annotation(descriptor, _TAG_ANNOTATION)
     try:
         return Tag.parse(text) if isinstance(text, str) else None
     except RegistryError:
         _log.warning("%r is not a tag and is left out", text)
         return None
+
+
+def _annotation(descriptor: dict[str, Any], name: str) -> object:
+    annotations = descriptor.get("annotations")
+    return annotations.get(name) if isinstance(annotations, dict) else None
