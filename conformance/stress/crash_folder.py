@@ -62,7 +62,8 @@ def _faults_of_index(layout: Path, index: Any, repository: str, books: Sequence[
     manifests = {key[2] for book in books for key in book.there("manifest", repository)}
     tags = {key[2]: book.held[key] for book in books for key in book.there("tag", repository)}
     entries = index["manifests"]
-    named = {entry["annotations"][REF_NAME]: entry["digest"] for entry in entries if "annotations" in entry}
+    noted = [(entry.get("annotations", {}).get(REF_NAME), entry["digest"]) for entry in entries]
+    named = {name: digest for name, digest in noted if name}
     if {entry["digest"] for entry in entries} != manifests or named != tags:
         written = json.dumps(index, indent=1)
         yield Finding(f"index.json of {layout} is not what is served", f"served are {manifests} and {tags}\n{written}")

@@ -1,0 +1,83 @@
+"""A server on a folder is killed under load and loses nothing; and a server that does lose something is found out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.fakes import InProcessFake
+from conformance.settings import Settings
+from conformance.stress import crash
+from conformance.stress.base import Budget, Figures, Stress
+from conformance.targets import Target
+from tests.e2e.clients import require_command
+from tests.stress import damaging_server
+
+ROUNDS = 20
+ENOUGH = 24
+"""Rounds within which a broken server has to be found out; most are in the first two."""
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    with InProcessFake("fake:oci", "oci", Settings()) as target:
+        yield target
+
+
+def _stress(target: Target, *, seed: int = 1, seconds: float = 600) -> Stress:
+    return Stress(target, seed, Budget(seconds), lambda line: None)
+
+
+def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
+    require_command("skopeo")
+    figures = crash.run(_stress(target), rounds=ROUNDS, parent=tmp_path)
+    assert figures.findings == []
+    numbers = figures.numbers
+    assert numbers["rounds"] == ROUNDS
+    assert numbers["kills"] == ROUNDS + numbers["kills in a start"] > ROUNDS
+    assert numbers["acknowledged"] > 5 * ROUNDS
+    assert numbers["checks"] > numbers["acknowledged"]
+    assert numbers["faults"] == crash.WRITERS * ROUNDS
+    assert numbers["faults in a write"] > ROUNDS / 2
+    assert numbers["sessions kept"] > numbers["sessions finished"] > 0
+    assert numbers["sessions lost"] == 0
+    assert numbers["tags read by skopeo"] >= 2 * numbers["folders"] == 6
+    assert list(tmp_path.iterdir()) == []
+
+
+def _broken(target: Target, kind: str, folder: Path) -> Figures:
+    command = [sys.executable, str(Path(damaging_server.__file__)), kind, "{folder}"]
+    return crash.run(_stress(target), rounds=ENOUGH, command=command, parent=folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("blob-cut", "other bytes than were pushed"),
+        ("index-of-yesterday", "but acknowledged was"),
+        ("tag-lost", "is nothing, but acknowledged was"),
+        ("stray-file", "a stray is left over"),
+        ("deleted-blobs-back", "but acknowledged was nothing"),
+        ("upload-cut", "were acknowledged, and at most"),
+        ("index-written-later", "but acknowledged was"),
+        ("files-written-in-place", "is nothing, but acknowledged was"),
+        ("tags-set-afterwards", "was done by half"),
+        ("partial-files-left", "a stray is left over"),
+        ("deletions-forgotten", "but acknowledged was nothing"),
+        ("start-in-place", "is nothing, but acknowledged was"),
+        ("answers-with-errors", "is answered 500, not 202"),
+        ("does-not-start", "does not start"),
+    ],
+)
+def test_a_broken_server_is_found_out(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, text: str
+) -> None:
+    monkeypatch.setattr(crash, "MOST_FINDINGS", 1)
+    monkeypatch.setattr(crash, "START_KILLS", 1.0 if kind == "start-in-place" else 0.0)
+    figures = _broken(target, kind, tmp_path)
+    assert any(text in finding.text for finding in figures.findings), [finding.text for finding in figures.findings]
+    (kept,) = tmp_path.iterdir()
+    assert f"Folder: {kept / 'folder'}" in figures.findings[0].evidence
