@@ -21,7 +21,7 @@ from conformance.stress.rules import World
 BATCH = 200
 """Programs between two looks at the clock; each batch has a seed of its own."""
 
-_SETTINGS = settings(
+SETTINGS = settings(
     max_examples=BATCH,
     database=None,
     deadline=None,
@@ -131,7 +131,7 @@ def search(stage: Stage, number: int, figures: Figures) -> Failure | None:
             figures.numbers.update(programs=1, steps=machine.steps, requests=len(machine.log), known=machine.known)
 
     with suppress(Mismatch, HypothesisException):
-        seed(number)(_SETTINGS(given(programs())(play)))()
+        seed(number)(SETTINGS(given(programs())(play)))()
     return last[0] if last else None
 
 
