@@ -7,6 +7,7 @@ key belongs to one writer, so nobody else changes it; blobs that all writers pus
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conformance.content import digest_of
@@ -57,12 +58,16 @@ class Book:
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[Key, Known] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
+    deleted: set[Key] = field(default_factory=set)
+    """Keys of which a deletion was sent at some time."""
+
     story: defaultdict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What happened to each key, for whoever reads a finding."""
 
     def begin(self, change: dict[Key, Value], what: str) -> None:
         """A request is about to be sent that makes this of some keys."""
         self.changing = change
+        self.deleted |= {key for key, value in change.items() if value is None}
         for key in change:
             self.story[key].append(f"{what} was sent")
 
@@ -72,7 +77,7 @@ class Book:
             self.story[key].append("and was acknowledged")
         self.settle(self.changing)
 
-    def settle(self, found: dict[Key, Value]) -> None:
+    def settle(self, found: Mapping[Key, Value]) -> None:
         """This is how things are; nothing is under way any more."""
         self.held |= found
         self.changing = {}

@@ -104,17 +104,22 @@ class Check:
             raise Wrong(f"{_called(key)} has another digest in its header than its bytes have", exchange)
 
     def _manifests_are_whole(self) -> None:
-        """What a manifest names is there, unless it was deleted; a tag points to a manifest that is there."""
+        """What a manifest names is there, unless somebody deleted it; a tag points to a manifest that is there."""
         for book in self._books:
             for key in book.there("manifest"):
                 for named in book.manifests[key].names:
                     self.numbers["checks"] += 1
-                    if named not in book.held:
-                        self._wrong(f"{_called(key)} is served, and {_called(named)}, which it names, is not")
+                    if not book.held.get(named) and named not in book.deleted:
+                        text = f"{_called(key)} is served, and {_called(named)}, which it names, is not"
+                        self._wrong(text, *self._seen(key), story=book.story[named])
             for key in book.there("tag"):
                 manifest = ("manifest", key[1], str(book.held[key]))
                 if not book.held.get(manifest):
-                    self._wrong(f"{_called(key)} points to {manifest[2]}, which is not there", self._read[key])
+                    self._wrong(f"{_called(key)} points to {manifest[2]}, which is not there", *self._seen(key))
+
+    def _seen(self, key: Key) -> list[Exchange]:
+        """The exchange that read a key, if its answer was of use."""
+        return [self._read[key]] if key in self._read else []
 
     # Lists.
 

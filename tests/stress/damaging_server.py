@@ -72,18 +72,6 @@ def stray_file(folder: Path) -> None:
 
 
 @kind
-def deleted_blobs_back(folder: Path) -> None:
-    kept = folder.parent / "kept"
-    for place in (folder, kept):
-        other = kept if place == folder else folder
-        for path in place.glob("repositories/*/*/*/*"):
-            target = other / path.relative_to(place)
-            if path.parts[-3] in {"blobs", "pushed"} and not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(path, target)
-
-
-@kind
 def upload_cut(folder: Path) -> None:
     files = [path for path in folder.glob("uploads/*") if path.suffix != ".json"]
     for path in files:
@@ -107,17 +95,6 @@ def index_written_later(folder: Path) -> None:
 
 
 @kind
-def files_written_in_place(folder: Path) -> None:
-    def write(path: Path, data: bytes) -> None:
-        with path.open("wb", buffering=0) as file:
-            file.write(data[: len(data) // 2])
-            time.sleep(0.002)
-            file.write(data[len(data) // 2 :])
-
-    layout.write = write
-
-
-@kind
 def tags_set_afterwards(folder: Path) -> None:
     put = IndexedStorage.put_manifests
 
@@ -128,18 +105,6 @@ def tags_set_afterwards(folder: Path) -> None:
         put(self, name, manifests)
 
     IndexedStorage.put_manifests = in_two_steps  # type: ignore[method-assign]
-
-
-@kind
-def partial_files_left(folder: Path) -> None:
-    def write(path: Path, data: bytes) -> None:
-        partial = path.with_name(path.name + layout.PARTIAL)
-        partial.write_bytes(data)
-        time.sleep(0.002)
-        partial.replace(path)
-
-    layout.write = write
-    layout._remove_strays = lambda place, repository: None  # type: ignore[assignment]
 
 
 @kind

@@ -60,12 +60,9 @@ def _broken(target: Target, kind: str, folder: Path) -> Figures:
         ("index-of-yesterday", "but acknowledged was"),
         ("tag-lost", "is nothing, but acknowledged was"),
         ("stray-file", "a stray is left over"),
-        ("deleted-blobs-back", "but acknowledged was nothing"),
         ("upload-cut", "were acknowledged, and at most"),
         ("index-written-later", "but acknowledged was"),
-        ("files-written-in-place", "is nothing, but acknowledged was"),
         ("tags-set-afterwards", "was done by half"),
-        ("partial-files-left", "a stray is left over"),
         ("deletions-forgotten", "but acknowledged was nothing"),
         ("start-in-place", "is nothing, but acknowledged was"),
         ("answers-with-errors", "is answered 500, not 202"),
@@ -81,3 +78,13 @@ def test_a_broken_server_is_found_out(
     assert any(text in finding.text for finding in figures.findings), [finding.text for finding in figures.findings]
     (kept,) = tmp_path.iterdir()
     assert f"Folder: {kept / 'folder'}" in figures.findings[0].evidence
+
+
+def test_a_budget_that_is_spent_starts_nothing_and_a_missing_skopeo_is_told(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said: list[str] = []
+    figures = crash.run(Stress(target, 1, Budget(0), said.append), parent=tmp_path)
+    assert figures == Figures("crash")
+    assert said == ["crash: there is no command skopeo, so nobody else reads the folders"]
