@@ -74,11 +74,12 @@ def parse(content: bytes, media_type: str | None, digest: Digest) -> Manifest:
     """Parse `content`, pushed with the Content-Type `media_type` (without parameters); raise MANIFEST_INVALID."""
     document = _load(content)
     media_type = _media_type(document, media_type)
-    if media_type.startswith(_SCHEMA_1) or (media_type in IMAGES | INDEXES and document.get("schemaVersion") != 2):
+    kind = media_type.lower()  # case does not count (RFC 9110, section 8.3.1)
+    if kind.startswith(_SCHEMA_1) or (kind in IMAGES | INDEXES and document.get("schemaVersion") != 2):
         _refuse("Only schema version 2 is supported")
-    if media_type in IMAGES:
+    if kind in IMAGES:
         return _image(document, Manifest(content, media_type, digest))
-    if media_type in INDEXES:
+    if kind in INDEXES:
         return _index(document, Manifest(content, media_type, digest))
     return Manifest(content, media_type, digest)
 
@@ -105,7 +106,7 @@ def _media_type(document: Mapping[str, Any], header: str | None) -> str:
     field = document.get("mediaType")
     if field is not None and not isinstance(field, str):
         _refuse("mediaType is not a string")
-    if header and field and header != field:
+    if header and field and header.lower() != field.lower():
         _refuse(f"Content-Type {header} differs from the manifest's mediaType")
     media_type = header or field or (OCI_INDEX if "manifests" in document else OCI_IMAGE)
     if not _MEDIA_TYPE.fullmatch(media_type):

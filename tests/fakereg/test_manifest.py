@@ -69,6 +69,11 @@ def test_the_media_type_is_the_header_or_the_field_or_the_shape(
     assert parse(document, header).media_type == expected
 
 
+def test_the_case_of_a_media_type_does_not_count() -> None:
+    parsed = parse(image(SOME) | {"mediaType": OCI_IMAGE}, OCI_IMAGE.upper())
+    assert (parsed.media_type, len(parsed.blobs)) == (OCI_IMAGE.upper(), 1)
+
+
 def without(field: str) -> dict[str, Any]:
     return {key: value for key, value in image(SOME, OTHER).items() if key != field}
 
