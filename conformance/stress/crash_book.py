@@ -51,8 +51,12 @@ class Known:
 
 @dataclass(slots=True)
 class Book:
-    """The keys of one writer. `changing` is what the request under way makes of some of them, all at once or not."""
+    """The keys of one writer. `changing` is what the request under way makes of some of them, all at once or not.
 
+    The blobs with a digest among `common` belong to all writers: who has not pushed one does not know of it.
+    """
+
+    common: frozenset[str] = frozenset()
     held: dict[Key, Value] = field(default_factory=dict)
     changing: dict[Key, Value] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -80,6 +84,8 @@ class Book:
     def settle(self, found: Mapping[Key, Value]) -> None:
         """This is how things are; nothing is under way any more."""
         self.held |= found
+        for key in [key for key, value in found.items() if value is None and key[2] in self.common]:
+            del self.held[key]
         self.changing = {}
 
     def expected(self) -> dict[Key, Value]:

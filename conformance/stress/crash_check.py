@@ -35,8 +35,8 @@ class Check:
             self._keys(book)
         self._manifests_are_whole()
         for repository in self._repositories:
-            self._tags(repository)
-            self._referrers(repository)
+            self._noting(lambda repository=repository: self._tags(repository))
+            self._noting(lambda repository=repository: self._referrers(repository))
         for book in self._books:
             for session in list(book.sessions):
                 self._noting(lambda book=book, session=session: self._session(book, session, sessions_end))

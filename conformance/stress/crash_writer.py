@@ -77,7 +77,7 @@ class Writer:
         self._random = Random(f"{seed}:{label}")
         self._content = Content(seed=seed, label=label)
         self._nowhere = Content(seed=seed, label="nowhere").missing_descriptor()
-        self.book = Book()
+        self.book = Book(frozenset(blob.digest for blob in common))
         self.numbers: Counter[str] = Counter()
         self.findings: list[Finding] = []
 
@@ -216,8 +216,7 @@ class Writer:
             self._write("POST ?mount=", {key: digest}, lambda: self._client.mount(key[1], digest, source=source), 201)
 
     def _delete_blob(self) -> None:
-        common = {blob.digest for blob in self._common}
-        own = [key for key in self.book.there("blob") if key[2] not in common]
+        own = [key for key in self.book.there("blob") if key[2] not in self.book.common]
         if own and (len(own) > MOST_BLOBS or self._random.random() < 0.3):
             key = self._random.choice(own)
             self._write("DELETE", {key: None}, lambda: self._client.delete_blob(key[1], key[2]), 202)

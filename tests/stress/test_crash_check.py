@@ -73,6 +73,7 @@ def scene() -> Iterator[Scene]:
         writers = [Writer(number, REPOSITORIES, common, 1, f"writer {number}") for number in range(2)]
         for writer in writers:
             writer.work(Client(target.transport()), After(400))
+            writer.book.blobs[common[0].digest] = common[0].data
             assert writer.findings == []
         yield Scene(target.transport(), writers)
 
@@ -171,6 +172,19 @@ def test_a_write_under_way_is_done_or_not_but_never_by_half(scene: Scene) -> Non
     (found,) = scene.check().findings
     assert "was done by half" in found.text
     assert "DELETE of the manifest was sent" in found.evidence
+
+
+def test_a_common_blob_that_one_writer_did_not_get_through_may_come_from_another(scene: Scene) -> None:
+    one, other = (writer.book for writer in scene.writers)
+    (digest,) = one.common
+    key = ("blob", "team/new", digest)
+    for book in (one, other):
+        book.begin({key: digest}, "PUT")
+    scene.check()
+    assert key not in one.expected()
+    Client(scene.transport).post_blob("team/new", digest, one.blobs[digest])
+    other.settle({key: digest})
+    assert scene.check().findings == []
 
 
 def test_an_answer_cut_short_is_none() -> None:
