@@ -84,7 +84,7 @@ class Siege:
         self._command = command
         self._folder, self._log = place / "folder", place / "log"
         self._folder.mkdir()
-        self._random = stress.random(f"crash {number}")
+        self._random, self._plan = (stress.random(f"crash {number} {use}") for use in ("moments", "starts"))
         self._repositories = [stress.repository(f"crash-{number}-{each}") for each in range(REPOSITORIES)]
         self._writers = [self._writer(number, each) for each in range(WRITERS)]
         self._books = [writer.book for writer in self._writers]
@@ -119,7 +119,7 @@ class Siege:
 
     def _round(self) -> None:
         """Start, look, write, kill."""
-        if self._happened and self._random.random() < START_KILLS:
+        if self._happened and self._plan.random() < START_KILLS:
             self._kill_in_start()
         with Server(self._command, self._folder, self._log) as server:
             url = self._started(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,6 @@ from conformance.settings import Settings
 from conformance.stress import crash
 from conformance.stress.base import Budget, Figures, Stress
 from conformance.targets import Target
-from tests.e2e.clients import require_command
 from tests.stress import damaging_server
 
 ROUNDS = 20
@@ -32,7 +32,6 @@ def _stress(target: Target, *, seed: int = 1, seconds: float = 600) -> Stress:
 
 
 def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
-    require_command("skopeo")
     figures = crash.run(_stress(target), rounds=ROUNDS, parent=tmp_path)
     assert figures.findings == []
     numbers = figures.numbers
@@ -44,7 +43,9 @@ def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
     assert numbers["faults in a write"] > ROUNDS / 2
     assert numbers["sessions kept"] > numbers["sessions finished"] > 0
     assert numbers["sessions lost"] == 0
-    assert numbers["tags read by skopeo"] >= 2 * numbers["folders"] == 6
+    assert numbers["folders"] == 3
+    if shutil.which("skopeo"):  # test_crash_folder.py fails where it has to be there and is not
+        assert numbers["tags read by skopeo"] >= 6
     assert list(tmp_path.iterdir()) == []
 
 

@@ -72,7 +72,7 @@ def scene() -> Iterator[Scene]:
         common = [Blob(b"common to all")]
         writers = [Writer(number, REPOSITORIES, common, 1, f"writer {number}") for number in range(2)]
         for writer in writers:
-            writer.work(Client(target.transport()), After(400))
+            writer.work(Client(target.transport()), After(250))
             writer.book.blobs[common[0].digest] = common[0].data
             assert writer.findings == []
         yield Scene(target.transport(), writers)
