@@ -9,6 +9,7 @@ import pytest
 
 from conformance import target_file
 from conformance.__main__ import run_parser
+from conformance.stress import command as stress
 from fakereg import cli, config, dialects
 from fakereg.accounts import Accounts
 from fakereg.sample import SAMPLE_TOKENS, sample
@@ -83,6 +84,8 @@ def test_the_command_lines_parse(line: str) -> None:
             run_parser().parse_args(words[3:])
         elif words[:2] == ["conformance", "compare"]:
             assert all(word.endswith(".json") for word in words[2:])
+        elif words[:2] == ["conformance", "stress"]:
+            stress.parser().parse_args(words[2:])
         elif words[0] == "conformance":
             run_parser().parse_args(words[1:])
         elif words[0] == "fakereg":

@@ -68,7 +68,7 @@ class Job:
 def main(arguments: Sequence[str]) -> int:
     """Run the command and give its exit code."""
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed = parser().parse_args(arguments)
         given = options_given(parsed)
         settings = settings_from(given)
         report = settings.report or Path(REPORT)
@@ -85,7 +85,8 @@ def main(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _parser() -> Parser:
+def parser() -> Parser:
+    """The command line of a stress run."""
     made = Parser(prog="conformance stress", description="Look with generated traffic for what a registry gets wrong.")
     made.add_argument("--seconds", type=float, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
     made.add_argument("--parts", metavar="PARTS", default="", help=f"by commas: {', '.join(PARTS)} (default: "
