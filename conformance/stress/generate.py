@@ -19,7 +19,7 @@ from conformance.stress.program import BLOB_SIZES, MISSING, STANDARD, Program, R
 
 REPOSITORIES = 3
 TAGS = ("a", "b", "B", "a.1", "0")
-STEPS = 100
+STEPS = 200
 """Most steps of a program."""
 
 BLOBS = range(len(BLOB_SIZES))
