@@ -55,7 +55,7 @@ def _rounds(race: Race, stress: Stress, figures: Figures) -> None:
     for number in count():
         if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS or not race.round(number):
             break
-        stress.say(f"concurrency: {figures.numbers['operations']} operations, {len(figures.findings)} findings")
+        stress.say(f"{figures.numbers['operations']} operations, {len(figures.findings)} findings")
 
 
 def _client(stress: Stress, stack: ExitStack) -> Client:

@@ -94,7 +94,7 @@ class Machine:
             raise Mismatch(expected.requirement, f"{call} got no answer: {error!r}") from error
         self.log.append((who, call, exchange))
         if problem := right(expected, exchange):
-            self._excuse(expected.requirement, problem, exchange)
+            self._excuse(expected.requirement, f"{call.method}: {problem}", exchange)
         else:
             expected.effects[exchange.status]()
         return exchange

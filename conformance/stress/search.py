@@ -82,7 +82,7 @@ def run(stress: Stress) -> Figures:
             # The search goes on for what else is wrong.
             line = KnownFailure(failure.mismatch.requirement, "found already")
             stage.rules = replace(stage.rules, known=(*stage.rules.known, line))
-        stress.say(f"machine: {figures.numbers['steps']} steps, {len(figures.findings)} findings")
+        stress.say(f"{figures.numbers['steps']} steps, {len(figures.findings)} findings")
     return figures
 
 
