@@ -50,7 +50,7 @@ def run(
     """
     figures = Figures("crash")
     if not shutil.which("skopeo"):
-        stress.say("crash: there is no command skopeo, so nobody else reads the folders")
+        stress.say("there is no command skopeo, so nobody else reads the folders")
     for number in count():
         left = None if rounds is None else rounds - figures.numbers["rounds"]
         if stress.budget.spent or left == 0 or len(figures.findings) >= MOST_FINDINGS:
@@ -68,7 +68,7 @@ def _one_folder(
     if len(figures.findings) == before:
         shutil.rmtree(place)
     else:
-        stress.say(f"crash: the folder is kept in {place}")
+        stress.say(f"the folder is kept in {place}")
 
 
 class Faulty(Exception):
@@ -103,7 +103,7 @@ class Siege:
         numbers = self._figures.numbers
         for writer in self._writers:
             numbers.update(writer.numbers)
-        self._stress.say(f"crash: {numbers['rounds']} rounds, {numbers['acknowledged']} writes acknowledged")
+        self._stress.say(f"{numbers['rounds']} rounds, {numbers['acknowledged']} writes acknowledged")
 
     def _rounds(self, rounds: int) -> None:
         try:
