@@ -22,6 +22,8 @@ NAME = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 DIGEST = re.compile(r"(sha256):[a-f0-9]{64}|(sha512):[a-f0-9]{128}")
 LONGEST_NAME = 255
+LARGEST_PAGE = 1000
+"""More tags than that need not be asked for at once."""
 
 REFUSED = (401, 403, 404)
 """What somebody without the right gets; 404 hides what there is."""
@@ -152,7 +154,7 @@ class Model:
         return Expected("OCI-R023", {200: nothing}, judgement.length(data, digest))
 
     def _no_blob(self, name: str, digest: str, requirement: str) -> Expected:
-        valid = NAME.fullmatch(name) and DIGEST.fullmatch(digest)
+        valid = self._name(name) and DIGEST.fullmatch(digest)
         return refused(requirement, UNKNOWN if valid else INVALID)
 
     def delete_blob(self, name: str, digest: str) -> Expected:
@@ -297,7 +299,7 @@ class Model:
         digest = reference if is_digest else repository.tags.get(reference, "")
         held = repository.manifests.get(digest) if self._references(is_digest) else None
         if held is None:
-            valid = NAME.fullmatch(name) and (DIGEST if is_digest else TAG).fullmatch(reference)
+            valid = self._name(name) and (DIGEST if is_digest else TAG).fullmatch(reference)
             return refused(missing, UNKNOWN if valid else INVALID)
         return Expected(found, {200: nothing}, check(held.data, held.media_type, digest))
 
@@ -366,7 +368,7 @@ class Model:
             return refused("OCI-R095", UNSUPPORTED)
         elif reference in repository.manifests:
             return Expected("OCI-R093", {202: lambda: self._delete(repository, reference)})
-        valid = NAME.fullmatch(name) and (DIGEST if ":" in reference else TAG).fullmatch(reference)
+        valid = self._name(name) and (DIGEST if ":" in reference else TAG).fullmatch(reference)
         return refused("OCI-R093", UNKNOWN if valid else INVALID)
 
     def _delete(self, repository: Repository, digest: str) -> None:
@@ -378,9 +380,10 @@ class Model:
     def list_tags(self, name: str, *, n: int | str | None = None, last: str | None = None) -> Expected:
         """The tags in order, all or a page of them."""
         repository = self.repositories.get(name)
-        odd = () if n is None or judgement.is_number(n) else (400,)
+        usual = (n is None or (judgement.is_number(n) and int(n) <= LARGEST_PAGE)) and (not last or TAG.fullmatch(last))
+        odd = () if usual else (400,)
         if repository is None or not (repository.manifests or repository.tags):
-            unknown = (200, 404, *odd) if NAME.fullmatch(name) else INVALID
+            unknown = (200, 404, *odd) if self._name(name) else INVALID
             return Expected("OCI-R060", dict.fromkeys(unknown, nothing), judgement.tags(name, {}, n, last))
         check = judgement.tags(name, repository.tags, n, last)
         return Expected("OCI-R066", dict.fromkeys((200, *odd), nothing), check)
