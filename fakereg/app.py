@@ -19,7 +19,7 @@ from fakereg.api.api_lists import error_body
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.instance import Instance
-from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query
+from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
 from fakereg.names import Name
 from fakereg.permissions import DELETE, PUSH
 from fakereg.routes import Endpoint, Resource
@@ -53,7 +53,7 @@ class Registry(Instance):
         status = response.status_code
         path, query = request.path, redact_query(request.query_string.decode("latin-1"))
         kept = path[:PATH_LIMIT], query[:PATH_LIMIT]
-        entry = Entry(request.method, *kept, redact(request.headers), status, seconds, tuple(notes))
+        entry = Entry(request.method, *kept, redact(sent_headers(environ)), status, seconds, tuple(notes))
         if not routes.is_control(request.path):  # else whoever reads the journal finds that they read it
             self.journal.record(entry)
         if _log.isEnabledFor(logging.INFO):

@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote_plus
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -99,6 +101,20 @@ def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         secret = name.lower() in _SECRET_HEADERS or (name.lower() == "host" and "@" in value)
         kept[name] = REDACTED if secret else value
     return kept
+
+
+def sent_headers(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The headers of a request with the names that they usually have: werkzeug's are the same, and slower to list."""
+    for key, value in environ.items():
+        if name := _header_name(key):
+            yield name, value
+
+
+@lru_cache(maxsize=512)
+def _header_name(key: str) -> str:
+    """The header that a variable of PEP 3333 is of; empty if it is of none."""
+    text = key.removeprefix("HTTP_") if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"_{key}"
+    return "" if text == key else text.strip("_").replace("_", "-").title()
 
 
 def redact_query(query: str) -> str:

@@ -90,8 +90,8 @@ class Call:
 
         With `?ns=HOST` that is HOST/NAME, if there is such a repository.
         """
-        host = self.request.args.get("ns")
-        if not host or not self.dialect.namespaces:
+        host = self.request.args.get("ns") if self.dialect.namespaces and self.request.query_string else None
+        if not host:
             return name, {}
         scoped = Name(f"{host}/{name}")
         there = self.storage.has_repository(scoped) and PULL in self.rights(scoped)

@@ -104,6 +104,8 @@ class Machine:
         action = ACTIONS.get(call.method)
         if action and not self.model.may(who, action):
             return refused("OCI-R102", (400, *REFUSED, 405))
+        if call.method == "ping" and self.rules.rights is not None and who != "writer":
+            return refused("OCI-R001", (200, 401, 403))  # what it tells of credentials is not said
         first = () if call.upload is None else (call.upload,)
         options = dict(call.options)
         if call.method == "put_manifest":
@@ -155,7 +157,7 @@ class Machine:
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
         """Manifest and tag, here or elsewhere, the list of tags, and the referrers of its subject."""
-        for there in (name, elsewhere) if self.steps % 2 else (name,):
+        for there in (name,) if self.steps % 3 else (name, elsewhere):
             self.perform(Call("get_manifest", (there, call.arguments[1])))
         self._look_at_tags(name, self.steps % 4)
         if subject := self._subject(call):

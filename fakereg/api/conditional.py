@@ -32,12 +32,13 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
 
 def unchanged(call: Call, digest: Digest) -> bool:
     """Whether the client says that it has this content already: the answer is 304."""
-    return call.dialect.etag and call.request.if_none_match.contains_weak(_tag(call, digest))
+    asked = call.dialect.etag and "If-None-Match" in call.request.headers
+    return asked and call.request.if_none_match.contains_weak(_tag(call, digest))
 
 
 def check_match(call: Call, digest: Digest) -> None:
     """Raise 412 if the client asks for other content with If-Match (RFC 9110, section 13.1.1)."""
-    wanted = call.request.if_match
+    wanted = call.request.if_match if "If-Match" in call.request.headers else None
     if call.dialect.etag and wanted and not _matches(call, wanted, digest):
         raise _not_expected()
 
