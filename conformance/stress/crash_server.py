@@ -57,6 +57,15 @@ class Server:
         if self._process.stdout:
             self._process.stdout.close()
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._process.poll()
+
     def logged(self) -> str:
         """The end of what it wrote to its standard error."""
         return self._log.read_bytes()[-LOG_BYTES:].decode(errors="replace")
