@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from random import Random
 
 from conformance.client import Client
@@ -35,11 +36,11 @@ class Check:
             self._keys(book)
         self._manifests_are_whole()
         for repository in self._repositories:
-            self._noting(lambda repository=repository: self._tags(repository))
-            self._noting(lambda repository=repository: self._referrers(repository))
+            self._noting(partial(self._tags, repository))
+            self._noting(partial(self._referrers, repository))
         for book in self._books:
             for session in list(book.sessions):
-                self._noting(lambda book=book, session=session: self._session(book, session, sessions_end))
+                self._noting(partial(self._session, book, session, sessions_end))
 
     def _noting(self, look: Callable[[], object]) -> None:
         try:
@@ -58,12 +59,15 @@ class Check:
 
     # Blobs, manifests and tags.
 
+    def _find(self, book: Book, key: Key, found: dict[Key, Value]) -> None:
+        found[key] = self._value(book, key)
+
     def _keys(self, book: Book) -> None:
         """Every key has the value that was acknowledged; those of a request under way all changed, or none did."""
         expected = book.expected()
         found: dict[Key, Value] = {}
         for key in expected:
-            self._noting(lambda key=key: found.update({key: self._value(book, key)}))
+            self._noting(partial(self._find, book, key, found))
         for key in found:
             if found[key] != expected[key] and key not in book.changing:
                 text = f"{_called(key)} is {_shown(found[key])}, but acknowledged was {_shown(expected[key])}"
@@ -142,7 +146,7 @@ class Check:
                     if book.held.get(key):
                         shown.add((key[2], len(known.data), known.media_type))
         for subject, there in subjects.items():
-            exchange = self._ask(lambda subject=subject: self._client.list_referrers(repository, subject), 200)
+            exchange = self._ask(partial(self._client.list_referrers, repository, subject), 200)
             listed = _descriptors(exchange)
             if listed != there:
                 text = f"the referrers of {subject} in {repository} are {len(listed)}, not the {len(there)} there are"

@@ -276,7 +276,8 @@ class Writer:
         tags = self._random.sample([f"writer{self._number}-{number}" for number in range(TAGS)], 2)
         tags = tags[: self._random.choice((0, 1, 1, 1, 2))]
         reference, beside = (tags[0], []) if len(tags) == 1 else (digest, tags)
-        change: dict[Key, Value] = {key: digest} | {("tag", repository, tag): digest for tag in tags}
+        change: dict[Key, Value] = {key: digest}
+        change.update({("tag", repository, tag): digest for tag in tags})
 
         def send() -> Exchange:
             return self._client.put_manifest(
