@@ -1,0 +1,31 @@
+"""Files around a folder that nobody may write to, so that whatever leaves the folder is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEPTH = 4
+
+
+class Canaries:
+    """Folders in each other below `place`, with a file in each; `folder`, in the innermost, is not there yet."""
+
+    def __init__(self, place: Path) -> None:
+        self._levels = [place, *(place.joinpath(*["inner"] * depth) for depth in range(1, DEPTH + 1))]
+        self.folder = self._levels[-1] / "store"
+        self._levels[-1].mkdir(parents=True)
+        for level in self._levels:
+            (level / "canary").write_bytes(b"canary")
+        self._before = self._around()
+
+    def changed(self) -> list[str]:
+        """The files that came, went or changed since they were last looked at."""
+        now, before = self._around(), self._before
+        self._before = now
+        return sorted(str(path) for path in now.keys() | before.keys() if now.get(path) != before.get(path))
+
+    def _around(self) -> dict[Path, bytes | None]:
+        """What lies in each level but the next one and the folder: the content of files, None for anything else."""
+        known = {*self._levels, self.folder}
+        found = (path for level in self._levels for path in level.iterdir() if path not in known)
+        return {path: path.read_bytes() if path.is_file() else None for path in found}
