@@ -31,16 +31,21 @@ _BLOB_DIGESTS = [f"@blob{number}" for number in BLOBS]
 _SOURCES: tuple[Value, ...] = (0, 1, 2, None)
 _AXES: dict[str, dict[str, list[Value]]] = {
     "ping": {},
-    "push_blob": {"blob": [*BLOBS], "digest": ["", "", "", "@blob0/sha512", "@blob3"]},
+    "push_blob": {"blob": [*BLOBS], "digest": ["", "", "", "@own/sha512", "@blob3"]},
     "post_blob": {"blob": [*BLOBS], "digest": ["", "", "@blob1"]},
     "mount": {"digest": [*_BLOB_DIGESTS], "source": [*_SOURCES]},
     "start_upload": {"algorithm": ["", "", "sha512"]},
-    "patch": {"upload": [0, 1, 2], "blob": [*BLOBS], "size": [7, 100], "content_range": ["", "right", "right"]},
+    "patch": {
+        "upload": [0, 1, 2],
+        "blob": [*BLOBS],
+        "size": [7, 100],
+        "content_range": ["", "right", "right", "late", "early", "first"],
+    },
     "finish_upload": {
         "upload": [0, 1, 2],
         "blob": [*BLOBS],
         "digest": ["", "", "", "@blob1"],
-        "content_range": ["", "right"],
+        "content_range": ["", "right", "late", "first"],
     },
     "upload_status": {"upload": [0, 1, 2]},
     "cancel_upload": {"upload": [0, 1, 2]},
@@ -76,9 +81,10 @@ def alphabet(rule: str) -> Iterator[Step]:
     names = list(axes)
     for values in sorted(product(*(enumerate(axis) for axis in axes.values())), key=_cost):
         arguments = {name: value for name, (_, value) in zip(names, values, strict=True) if value not in ("", None)}
-        for name in ("reference",):
+        own = f"@blob{arguments['blob']}" if "blob" in arguments else f"@{arguments.get('manifest')}"
+        for name in ("reference", "digest"):
             if isinstance(text := arguments.get(name), str):
-                arguments[name] = text.replace("@own", f"@{arguments.get('manifest')}")
+                arguments[name] = text.replace("@own", own)
         yield Step(rule, arguments)
 
 

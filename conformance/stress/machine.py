@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
-from conformance.client import Client
+from conformance.client import Client, location_of
 from conformance.exchange import Exchange
 from conformance.known_failures import KnownFailure
 from conformance.passive import next_link
@@ -82,8 +82,10 @@ class Machine:
                 answer = self.perform(calls.send(answer), step.who)
         except StopIteration:
             pass
-        for _, call, _ in self.log[before:][-1:]:
+        for _, call, exchange in self.log[before:][-1:]:
             self.look_at(call)
+            if exchange.status == 201 and call.method in ACTS and self.steps % 3 == 0:
+                self._follow(call, exchange)
 
     def perform(self, call: Call, who: str = "writer") -> Exchange:
         """Make a call and hold the answer against the model."""
@@ -154,6 +156,17 @@ class Machine:
             self.perform(Call("head_blob", (name, call.arguments[0])))
         elif call.method != "upload_status":
             self.perform(Call("upload_status", upload=call.upload))
+
+    def _follow(self, call: Call, exchange: Exchange) -> None:
+        """The Location of a blob leads to it."""
+        there = self.perform(Call("request", ("HEAD", location_of(exchange) or "")))
+        if call.upload is None:
+            name, digest = call.arguments[:2]
+        else:
+            name, digest = self.model.uploads[call.upload].name, call.arguments[0]
+        size = len(self.model.of(name).blobs[digest])
+        if there.header("Content-Length") != str(size):
+            self._excuse("OCI-R032", f"the Location of a blob of {size} bytes leads elsewhere", there)
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
         """Manifest and tag, here or elsewhere, the list of tags, and the referrers of its subject."""

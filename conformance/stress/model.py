@@ -413,8 +413,8 @@ class Model:
         return refused("OCI-R102", (200, 400, 401, 403, 404, 405))
 
     def request(self, method: str, url: str) -> Expected:
-        """The next page of a list, where a Link led."""
-        return Expected("OCI-R069", {200: nothing})
+        """What is where a Link or a Location led: the next page of a list, or a blob."""
+        return Expected("OCI-R069" if method == "GET" else "OCI-R032", {200: nothing})
 
     def _name(self, name: str) -> bool:
         return bool(NAME.fullmatch(name)) and len(name) <= LONGEST_NAME

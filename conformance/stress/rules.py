@@ -146,7 +146,7 @@ def start_upload(world: World, repository: Value, algorithm: str = "") -> Calls:
 
 
 def patch(world: World, upload: int, blob: int, size: int, content_range: str = "") -> Calls:
-    """The next `size` bytes of a blob; `content_range` is `right`, or stands for itself."""
+    """The next `size` bytes of a blob; `content_range` is `right`, `late`, `early`, `first`, or stands for itself."""
     for number in _session(world, upload):
         held = len(world.uploads[number].data)
         data = world.blob(blob)[held : held + size]
@@ -267,8 +267,8 @@ def _session(world: World, upload: int) -> Iterator[int]:
 
 
 def _ranged(text: str, held: int, data: bytes) -> dict[str, str]:
-    if text == "right":
-        text = f"{held}-{held + len(data) - 1}" if data else ""
+    if text in (places := {"right": held, "late": held + 1, "early": max(held - 1, 0), "first": 0}):
+        text = f"{places[text]}-{places[text] + len(data) - 1}" if data else ""
     return {"content_range": text} if text else {}
 
 
