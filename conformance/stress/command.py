@@ -28,6 +28,8 @@ from conformance.run import make_folder, settings_from
 from conformance.settings import Settings
 from conformance.stress.base import Budget, Figures, Finding, Part, Stress
 from conformance.targets import Target, target_of
+from conformance.transport import TransportError
+from conformance.verdict import Unprepared
 
 FOUND = 1
 REPORT = "stress-report"
@@ -62,7 +64,8 @@ class Job:
     against: str = ""
 
     def __str__(self) -> str:
-        return " on ".join(filter(None, [f"{self.part}: {redact(self.settings.target)}", self.storage]))
+        place = " on ".join(filter(None, [f"{self.part}: {redact(self.settings.target)}", self.storage]))
+        return " against ".join(filter(None, [place, redact(self.against)]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -161,17 +164,23 @@ def work(job: Job) -> Figures:
     """Do one job."""
     with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _Progress(job))
-        if job.against:
-            return _compare(stress, job)
-        part: Part = import_module(PARTS[job.part]).run
-        return part(stress)
+        try:
+            part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
+            return part(stress)
+        except (Unprepared, TransportError) as error:  # not even the first steps work, or nobody is there any more
+            text, _, evidence = str(error).partition("\n")
+            return Figures(job.part, findings=[Finding(text, evidence)])
 
 
-def _compare(stress: Stress, job: Job) -> Figures:
+def _compare(job: Job) -> Part:
+    """The part that compares with another target."""
     from conformance.stress.differential import compare
 
-    with target_of(replace(job.settings, target=job.against)) as other:
-        return compare(stress, other)
+    def run(stress: Stress) -> Figures:
+        with target_of(replace(job.settings, target=job.against)) as other:
+            return compare(stress, other)
+
+    return run
 
 
 def _target(job: Job, folder: str) -> Target:
@@ -197,15 +206,19 @@ def _conclude(report: Path, done: dict[str, Figures]) -> int:
     number = 0
     for label, figures in sorted(done.items()):
         shown = ", ".join(f"{count:,} {name}" for name, count in figures.numbers.items() if count)
-        sys.stdout.write(f"{label}: {shown}; {len(figures.findings)} findings\n")
+        sys.stdout.write(f"{label}: {shown or 'nothing done'}; {_counted(len(figures.findings))}\n")
         for finding in figures.findings:
             number += 1
             sys.stdout.write(_written(report, number, label, finding) + "\n")
     facts = {label: {"numbers": figures.numbers, "findings": [asdict(finding) for finding in figures.findings]}
              for label, figures in done.items()}  # fmt: skip
     (report / "figures.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    sys.stdout.write(f"{number} findings, in {report}\n")
+    sys.stdout.write(f"{_counted(number)}, in {report}\n")
     return FOUND if number else 0
+
+
+def _counted(findings: int) -> str:
+    return "1 finding" if findings == 1 else f"{findings} findings"
 
 
 def _written(report: Path, number: int, label: str, finding: Finding) -> str:
