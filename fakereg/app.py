@@ -47,6 +47,7 @@ class Registry(Instance):
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
+        request.method = environ["REQUEST_METHOD"]  # werkzeug takes `get` for GET; RFC 9110, section 9.1, does not
         notes: list[str] = []
         response = self._answer(request, notes)
         seconds = time.perf_counter() - started

@@ -55,6 +55,11 @@ def test_other_methods_are_405_with_allow(client: RegistryClient, path: str, all
         assert codes(response) == ["UNSUPPORTED"]
 
 
+@pytest.mark.parametrize("method", ["get", "Get", "delete"])
+def test_the_case_of_a_method_counts(client: RegistryClient, method: str) -> None:
+    assert client.open("/v2/", method="GET", environ_overrides={"REQUEST_METHOD": method}).status_code == 405
+
+
 @pytest.mark.parametrize("name", ["A", "a/B", "a//b", "a/../b", "..", "a/", "a" * 256, "a%2e%2e", "é", "a b", "-a"])
 @pytest.mark.parametrize(
     ("method", "suffix"),
