@@ -169,19 +169,20 @@ class Assault:
             self._found(f"{shape.name}: {text}", talk, evidence)
         self._guarded(shape.name, self._cancel)
         if f"/manifests/{TAG} ".encode() in sent:
-            self._guarded(shape.name, self._tag_stays)
+            self._guarded(shape.name, lambda: self._tag_stays(shape.name))
 
     def _talk(self, shape: Shape) -> Talk:
         """One connection; what is sent on it is kept to be shown."""
         numbers = self._figures.numbers
         numbers["connections"] += 1
         numbers["requests"] += 1
-        self._sent = b""
+        before, self._sent = self._sent, b""
         try:
             with Wire(self._address, self._deadline) as wire:
                 talk = wire.converse(self._filled(shape.pieces()), shape.ending)
         except (OSError, TransportError) as error:
-            self._found(f"{shape.name}: no connection, or no upload session: {error}")
+            self._sent = self._sent or before  # what may have led to it
+            self._found(f"{shape.name}: no connection, or no upload session: {error}", evidence=self._state())
             raise Stop from error
         numbers["bytes sent"] += talk.sent
         return talk
@@ -213,12 +214,15 @@ class Assault:
     def _ping(self, after: str) -> None:
         """See that the server answers on a fresh connection; Stop when it does not."""
         before = self._sent
-        talk = self._talk(Shape("ping", b"GET /v2/ HTTP/1.1\r\n{head}\r\n"))
+        talk = self._talk(Shape(f"after {after}", b"GET /v2/ HTTP/1.1\r\n{head}\r\n"))
         self._sent = before
         if not talk.statuses or not 200 <= talk.statuses[0] < 500:
-            ended = [f"{text}\n{log}" for text, log in self._watched.faults()] if self._watched else []
-            self._found(f"{after}: afterwards the server does not answer GET /v2/", talk, "\n".join(ended))
+            self._found(f"after {after}: the server does not answer GET /v2/", talk, self._state())
             raise Stop
+
+    def _state(self) -> str:
+        """What is wrong with the process of a server of our own."""
+        return "\n".join(f"{text}\n{log}" for text, log in self._watched.faults()) if self._watched else ""
 
     def _warm_up(self) -> None:
         """Make what the shapes speak of, and let the server get its memory."""
@@ -233,12 +237,14 @@ class Assault:
 
         self._guarded("warm-up", make)
 
-    def _tag_stays(self) -> None:
+    def _tag_stays(self, shape: str) -> None:
         """See that no hidden request has deleted the tag."""
         answer = self._client.head_manifest(self._repository, TAG)
         if self._tag_there and answer.status == 404:
             self._tag_there = False
-            self._figures.findings.append(self._finding("a request that was hidden deleted a tag", answer.describe()))
+            self._figures.findings.append(
+                self._finding(f"{shape}: a request that was hidden deleted a tag", answer.describe())
+            )
 
     def _guarded(self, name: str, action: Callable[[], object]) -> None:
         """Do what needs answers; Stop when none comes."""
