@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import string
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -46,6 +48,8 @@ class Registry(Instance):
 
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
+        if not environ.get("QUERY_STRING", "").isascii():  # werkzeug reads bytes that are not escaped as UTF-8 or fails
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
         request = Request(environ)
         request.method = environ["REQUEST_METHOD"]  # werkzeug takes `get` for GET; RFC 9110, section 9.1, does not
         notes: list[str] = []

@@ -60,6 +60,14 @@ def test_the_case_of_a_method_counts(client: RegistryClient, method: str) -> Non
     assert client.open("/v2/", method="GET", environ_overrides={"REQUEST_METHOD": method}).status_code == 405
 
 
+@pytest.mark.parametrize("query", ["\xe9", "n=\xff", "last=\xe9&n=1", "mount=\xed\xa0\x80"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v2/a/tags/list"), ("POST", "/v2/a/blobs/uploads/")])
+def test_bytes_in_a_query_that_are_not_escaped_are_no_failure(
+    client: RegistryClient, method: str, path: str, query: str
+) -> None:
+    assert client.open(path, method=method, environ_overrides={"QUERY_STRING": query}).status_code < 500
+
+
 @pytest.mark.parametrize("name", ["A", "a/B", "a//b", "a/../b", "..", "a/", "a" * 256, "a%2e%2e", "é", "a b", "-a"])
 @pytest.mark.parametrize(
     ("method", "suffix"),
