@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import given, seed
-from hypothesis.errors import Unsatisfiable
+from hypothesis.errors import Flaky, HypothesisException
 
 from conformance.client import Client
 from conformance.exchange import Exchange
@@ -34,7 +34,7 @@ from conformance.targets import Target
 DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
 Answer = Mapping[str, str]
-"""An answer as far as it is compared: `status`, headers by name, and `body`."""
+"""An answer as far as it is compared: `status` (with the codes of the errors), headers by name, and `body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Known:
     """A difference that is known. Each field is a regular expression that has to match the whole of what it is about.
 
     `call` is the method of the client with its arguments, `field` what differs, `here` and `there` are its values.
+    With `ends` the two targets may hold different things from there on, and the program ends; such a line on a status is
+    about answers that are alike as well.
     """
 
     reason: str
@@ -49,6 +51,7 @@ class Known:
     field: str = ".*"
     here: str = ".*"
     there: str = ".*"
+    ends: bool = False
 
     def explains(self, call: str, field: str, here: str, there: str) -> bool:
         """Whether the line is about a difference."""
@@ -64,18 +67,38 @@ class Comparison:
     refusal_headers: tuple[str, ...]
     replaced: tuple[tuple[str, str], ...]
     sort: tuple[str, ...]
+    ignored: tuple[tuple[str, str], ...] = ()
     known: tuple[Known, ...] = ()
 
     def normalised(self, exchange: Exchange) -> Answer:
         """An answer without what differs in any case: addresses, ids of sessions, texts for people, order."""
-        found = {"status": str(exchange.status)}
-        for name in self.headers if exchange.status < 400 else self.refusal_headers:
-            found[name] = self._replaced(exchange.header(name) or "")
-        return found | {"body": self._body(exchange)}
+        if exchange.status < 400:
+            found = {"status": str(exchange.status)} | self._headers(exchange, self.headers)
+            return found | {"body": self._body(exchange)}
+        return {"status": f"{exchange.status} {_codes(exchange)}".strip()} | self._headers(
+            exchange, self.refusal_headers
+        )
+
+    def differing(self, call: str, here: Answer, there: Answer) -> list[str]:
+        """What differs and is compared for such a call. A status explains all that comes with it."""
+        if here["status"] != there["status"]:
+            return ["status"]
+        ignored = [field for pattern, field in self.ignored if re.fullmatch(pattern, call, re.DOTALL)]
+        return [
+            name
+            for name in here
+            if here[name] != there[name] and not any(re.fullmatch(pattern, name) for pattern in ignored)
+        ]
 
     def with_known(self, line: Known) -> Comparison:
         """The same with one more difference that is known."""
         return replace(self, known=(*self.known, line))
+
+    def _headers(self, exchange: Exchange, names: tuple[str, ...]) -> dict[str, str]:
+        return {name: self._ordered(name, self._replaced(exchange.header(name) or "")) for name in names}
+
+    def _ordered(self, name: str, value: str) -> str:
+        return ", ".join(sorted(re.split(r"\s*,\s*", value))) if name in self.sort else value
 
     def _replaced(self, text: str) -> str:
         for pattern, instead in self.replaced:
@@ -84,15 +107,18 @@ class Comparison:
 
     def _body(self, exchange: Exchange) -> str:
         document = exchange.json()
-        if exchange.status >= 400:
-            errors = document.get("errors") if isinstance(document, dict) else None
-            return " ".join(sorted({str(error.get("code")) for error in errors})) if errors else ""
-        if isinstance(document, dict):
-            for name in self.sort:
-                if isinstance(document.get(name), list):
-                    document[name] = sorted(document[name])
-            return json.dumps(document, sort_keys=True)
-        return exchange.body.decode("latin-1")
+        if not isinstance(document, dict):
+            return exchange.body.decode("latin-1")
+        for name in self.sort:
+            if isinstance(document.get(name), list):
+                document[name] = sorted(document[name])
+        return json.dumps(document, sort_keys=True)
+
+
+def _codes(exchange: Exchange) -> str:
+    document = exchange.json()
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return " ".join(sorted({str(error.get("code")) for error in errors})) if errors else ""
 
 
 class Difference(AssertionError):
@@ -100,7 +126,8 @@ class Difference(AssertionError):
 
     def __init__(self, call: Call, name: str, here: str, there: str, evidence: str = "") -> None:
         super().__init__(f"{call}: {name} is {here!r} here and {there!r} there\n{evidence}")
-        self.line = Known("found already", f"{call.method}.*", *map(re.escape, (name, here, there)))
+        values = map(re.escape, (here, there)) if name == "status" else (".*", ".*")
+        self.line = Known("found already", f"{call.method}[(].*", re.escape(name), *values)
 
 
 class Parted(Exception):
@@ -156,22 +183,23 @@ class Pair:
             call, other = _sent(here, first), _sent(there, second)
 
     def compare(self, call: Call, first: Exchange, second: Exchange) -> None:
-        """Hold one answer against the other."""
+        """Hold one answer against the other; Difference, or Parted where a line says that the program ends here."""
+        text = str(call).removeprefix("client.")
         here, there = self.comparison.normalised(first), self.comparison.normalised(second)
-        differing = [name for name in here if here[name] != there.get(name)]
-        # A status explains what comes with it.
-        for name in differing[:1] if "status" in differing else differing:
-            self._explain(call, name, here[name], there[name], f"{first.describe()}\n\n{second.describe()}")
+        lines = []
+        for name in self.comparison.differing(text, here, there):
+            known = (line for line in self.comparison.known if line.explains(text, name, here[name], there[name]))
+            if not (line := next(known, None)):
+                evidence = f"{first.describe()}\n\n{second.describe()}"
+                raise Difference(call, name, here[name], there[name], evidence)
+            lines.append(line)
+        ends = [line for line in self.comparison.known if line.ends and line not in lines]
+        lines += [line for line in ends if line.explains(text, "status", here["status"], there["status"])]
+        self.explained.update(line.reason for line in lines)
         succeeded = {exchange.status < 400 for exchange in (first, second)}
-        if len(succeeded) == 2 and first.request.method not in {"GET", "HEAD"}:
+        written = first.request.method not in {"GET", "HEAD"}
+        if any(line.ends for line in lines) or (len(succeeded) == 2 and written):
             raise Parted
-
-    def _explain(self, call: Call, name: str, here: str, there: str, evidence: str) -> None:
-        for line in self.comparison.known:
-            if line.explains(str(call).removeprefix("client."), name, here, there):
-                self.explained[line.reason] += 1
-                return
-        raise Difference(call, name, here, there, evidence)
 
 
 def _sent(calls: Any, answer: Exchange) -> Call | None:
@@ -191,6 +219,7 @@ def comparison() -> Comparison:
         refusal_headers=tuple(document["refusal_headers"]),
         replaced=tuple((line["pattern"], line["by"]) for line in document["replace"]),
         sort=tuple(document["sort"]),
+        ignored=tuple((line["call"], line["field"]) for line in document["ignored"]),
         known=tuple(Known(**line) for line in document.get("known", [])),
     )
 
@@ -208,10 +237,18 @@ class Hunt:
     _names: count[int] = field(default_factory=count)
 
     def batch(self, number: int) -> Failure | None:
-        """Play a batch of programs, and give the shortest one that shows an unknown difference."""
+        """Play a batch of programs, and give the shortest one that shows an unknown difference.
+
+        A difference that did not come again is a finding too, and says so.
+        """
         self.found = self.grace = None
-        with suppress(Difference, Unsatisfiable):
+        try:
             seed(number)(SETTINGS(given(programs())(lambda program: self.play(program))))()
+        except Flaky:
+            if self.found and self.grace and not self.grace.spent:
+                self.found = replace(self.found, came_again=False)
+        except (Difference, HypothesisException):
+            pass
         return self.found
 
     def play(self, program: Program) -> None:
@@ -225,7 +262,8 @@ class Hunt:
         try:
             pair.play(program)
         except Difference as difference:
-            self.found = Failure(program, pair, difference)
+            if self.found is None or len(program.steps) <= len(self.found.program.steps):
+                self.found = Failure(program, pair, difference)
             self.grace = self.grace or Budget(GRACE)
             raise
         finally:
@@ -235,17 +273,17 @@ class Hunt:
 
 @dataclass(frozen=True)
 class Failure:
-    """A program that shows a difference, and how it was played."""
+    """A program that shows a difference, how it was played, and whether the difference came again when played again."""
 
     program: Program
     pair: Pair
     difference: Difference
+    came_again: bool = True
 
 
 def compare(stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
     """Play programs on both targets until the budget is spent; what differs and is not known is found."""
-    there = Stress(other, stress.seed, stress.budget, stress.say, stress.id)
-    hunt = Hunt((stress, there), comparing or comparison(), Figures("differential"))
+    hunt = _hunt(stress, other, comparing)
     findings = hunt.figures.findings
     for number in count(stress.seed):
         if stress.budget.spent or len(findings) >= MOST_FINDINGS:
@@ -255,6 +293,21 @@ def compare(stress: Stress, other: Target, comparing: Comparison | None = None) 
             hunt.comparing = hunt.comparing.with_known(failure.difference.line)
         stress.say(f"{hunt.figures.numbers['steps']} steps, {len(findings)} findings")
     return hunt.figures
+
+
+def replay(program: Program, stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
+    """Play one program again on both targets."""
+    hunt = _hunt(stress, other, comparing)
+    with suppress(Difference):
+        hunt.play(program)
+    if hunt.found:
+        hunt.figures.findings.append(_finding(hunt.found, stress.seed))
+    return hunt.figures
+
+
+def _hunt(stress: Stress, other: Target, comparing: Comparison | None) -> Hunt:
+    there = Stress(other, stress.seed, stress.budget, stress.say, stress.id)
+    return Hunt((stress, there), comparing or comparison(), Figures("differential"))
 
 
 def _world(stress: Stress, part: str, program: Program) -> World:
@@ -268,5 +321,6 @@ def _finding(failure: Failure, number: int) -> Finding:
              for who, call, first, second in log]  # fmt: skip
     curls = [first.curl() for _, _, first, _ in log]
     told = str(failure.difference)
+    text = told.partition("\n")[0] + ("" if failure.came_again else " (once: it did not come again)")
     evidence = "\n".join([f"seed {number}; the program:", str(failure.program), "", *calls, "", *curls, "", told])
-    return Finding(told.partition("\n")[0], evidence, program=failure.program.to_json())
+    return Finding(text, evidence, program=failure.program.to_json())
