@@ -1,13 +1,13 @@
 """The part `fuzz`: requests as a WSGI server may hand them on, drawn by Hypothesis, into a fake in process.
 
-Batches of cases go to the fake on each of its storages in turn. A case that reaches lines of the application that no
-case had reached is kept, and later batches draw changes of such cases as well as new ones.
+Batches of cases go to the fake in each dialect, on each of its storages, in turn. A case that reaches lines of the
+application that no case had reached is kept, and later batches draw changes of such cases as well as new ones.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import count, cycle
@@ -18,11 +18,16 @@ from hypothesis.errors import HypothesisException
 
 from conformance.exchange import Exchange
 from conformance.fakes import InProcessFake
+from conformance.findings import kind_of
 from conformance.stress.base import Budget, Figures, Finding, Stress
 from conformance.stress.canaries import Canaries
 from conformance.stress.fuzz_inputs import Case, cases
 from conformance.stress.fuzz_stage import Fault, Stage
 
+DIALECTS = ("oci", "github-docker", "github-container")
+"""What is fuzzed beside the target itself."""
+
+STORAGES = ("memory", "directory")
 BATCH = 100
 """Cases between two looks at what was learned; each batch has a seed of its own."""
 
@@ -41,42 +46,63 @@ SETTINGS = settings(
 )
 
 
-def run(stress: Stress, *, guided: bool = True) -> Figures:
+def run(stress: Stress, *, guided: bool = True, dialects: Sequence[str] = DIALECTS) -> Figures:
     """Fuzz until the budget is spent or there are too many findings. A target that is no fake in process is left alone.
 
     Unless `guided`, every case is a new one.
     """
     figures = Figures("fuzz")
+    answers: set[Answer] = set()
     if not isinstance(stress.target, InProcessFake):
         stress.say("fuzz: only a fake in process has a WSGI entry")
         return figures
     known: set[str] = set()
     with ExitStack() as stack:
-        stages = [stack.enter_context(_stage(stress, storage)) for storage in ("memory", "directory")]
+        fakes = [stress.target, *_others(stress.target, dialects)]
+        stages = [stack.enter_context(_stage(stress, fake, storage)) for fake in fakes for storage in STORAGES]
         for number, stage in zip(count(stress.seed), cycle(stages)):
             if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS:
                 break
-            figures.findings += _batch(stress, stage, number, figures, known, guided=guided)
-            figures.numbers["lines"] = len({*stages[0].guide.lines, *stages[1].guide.lines})
+            figures.findings += _batch(stress, stage, number, figures, known, answers, guided=guided)
+            figures.numbers["lines"] = len(set().union(*(stage.guide.lines for stage in stages)))
+            figures.numbers["distinct answers"] = len(answers)
             stress.say(f"{figures.numbers['requests']} requests, {figures.numbers['lines']} lines reached")
         figures.numbers["kept cases"] = sum(len(stage.guide.corpus) for stage in stages)
     return figures
 
 
+Answer = tuple[str, str, str, int, str]
+"""The dialect, the method, the kind of path, the status and the error code of an answer."""
+
+
+def _answer(stage: Stage, exchange: Exchange) -> Answer:
+    document = exchange.json() if exchange.status >= 400 else None
+    errors = document.get("errors") if isinstance(document, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = str(first.get("code", "")) if isinstance(first, dict) else ""
+    return stage.name, exchange.request.method[:8], kind_of(exchange), exchange.status, code
+
+
+def _others(target: InProcessFake, dialects: Sequence[str]) -> list[InProcessFake]:
+    """The fake in those dialects that the target has not; they are not entered."""
+    names = [name for name in dialects if f"fake:{name}" != target.name]
+    return [InProcessFake(f"fake:{name}", name, target.settings) for name in names]
+
+
 @contextmanager
-def _stage(stress: Stress, storage: str) -> Iterator[Stage]:
-    """The fake with another storage; the files of a folder are in a place of their own."""
+def _stage(stress: Stress, fake: InProcessFake, storage: str) -> Iterator[Stage]:
+    """A fake with another storage; the files of a folder are in a place of their own."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="stress-fuzz-"))
         canaries = Canaries(Path(place)) if storage == "directory" else None
-        made = stress.target.variant(storage=f"directory:{canaries.folder}" if canaries else storage)
+        made = fake.variant(storage=f"directory:{canaries.folder}" if canaries else storage)
         target = stack.enter_context(made)
         assert isinstance(target, InProcessFake)
         yield Stage(replace(stress, target=target), target, canaries)
 
 
 def _batch(
-    stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], *, guided: bool
+    stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], answers: set[Answer], *, guided: bool
 ) -> list[Finding]:
     """Play one batch of cases; gives what the shortest failing one found, if one fails with what is not `known`."""
     last: list[Finding] = []
@@ -92,15 +118,17 @@ def _batch(
             if fault.key in known:
                 figures.numbers["known faults"] += 1
                 return
-            last[:] = [_finding(stress, case, exchanges, fault, number)]
+            last[:] = [_finding(stress, stage, case, exchanges, fault, number)]
             grace[:] = grace or [Budget(GRACE)]
             keys[:] = [fault.key]
             raise
         finally:
             stage.guide.keep(case)
             figures.numbers.update(cases=1, requests=len(exchanges))
+            answers.update(_answer(stage, exchange) for exchange in exchanges)
 
     keys: list[str] = []
+    stage.renew()
     strategy = cases(stage.words, tuple(stage.guide.corpus) if guided else ())
     with suppress(Fault, HypothesisException):
         seed(number)(SETTINGS(given(strategy)(play)))()
@@ -108,10 +136,15 @@ def _batch(
     return last
 
 
-def _finding(stress: Stress, case: Case, exchanges: list[Exchange], fault: Fault, number: int) -> Finding:
+def _finding(stress: Stress, stage: Stage, case: Case, exchanges: list[Exchange], fault: Fault, number: int) -> Finding:
     """A failing case with its exchanges, and what was wrong."""
     first, _, rest = str(fault).partition("\n")
-    parts = [f"seed {number}; the case:", *map(repr, case), rest, *(exchange.describe() for exchange in exchanges)]
+    parts = [
+        f"{stage.name}, seed {number}; the case:",
+        *map(repr, case),
+        rest,
+        *(exchange.describe() for exchange in exchanges),
+    ]
     curls = [exchange.curl() for exchange in exchanges]
     again = f"conformance stress {stress.target.name} --parts fuzz --seed {stress.seed}"
-    return Finding(first, "\n\n".join([*filter(None, parts), *curls]), again)
+    return Finding(f"{stage.name}: {first}", "\n\n".join([*filter(None, parts), *curls]), again)

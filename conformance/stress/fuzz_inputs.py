@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.client import DOCKER_IMAGE, IMAGE, INDEX
-from conformance.content import ALGORITHMS, DOCKER_CONFIG, DOCKER_LAYER, Blob, digest_of
+from conformance.content import ALGORITHMS, digest_of
 from conformance.exchange import Header
 from conformance.stress import strategies
+from conformance.stress.fuzz_parts import (
+    BODIES,
+    DIGESTED,
+    FORMS,
+    LENGTHS,
+    MANIFESTS,
+    METHODS,
+    ODD,
+    ROUTES,
+    WEB_ROUTES,
+    WORDS,
+)
 from conformance.stress.odd_json import ODD_JSON
 
-MOST_INPUTS = 5
+AUTHORIZATION = "{authorization}"
+"""Stands for the Authorization that a push to the first repository needs."""
+
+MOST_INPUTS = 12
 """Requests of a case."""
 
 QUIRKS = ("", "no-uri", "no-length", "unterminated", "cut", "stalled", "old", "no-address", "no-host", "https")
@@ -53,106 +67,41 @@ class Words:
     web: bool
 
 
-SMALL_BLOBS = (Blob(b"{}", DOCKER_CONFIG), Blob(b"hello", DOCKER_LAYER))
-"""What is in the first repository when a case begins, so that manifests of it can be pushed."""
-
-_CONFIG, _LAYER = (blob.descriptor for blob in SMALL_BLOBS)
-_CHILD = {"schemaVersion": 2, "mediaType": IMAGE, "config": _CONFIG, "layers": [_LAYER]}
-_SUBJECT = {"mediaType": IMAGE, "digest": digest_of(json.dumps(_CHILD).encode()), "size": len(json.dumps(_CHILD))}
-_DOCUMENTS = (
-    _CHILD,
-    _CHILD | {"mediaType": DOCKER_IMAGE},
-    _CHILD | {"subject": _SUBJECT, "artifactType": "application/x", "annotations": {"a": "b"}},
-    _CHILD | {"layers": [_LAYER | {"urls": ["https://layers.example/"], "size": -1}]},
-    {"schemaVersion": 2, "mediaType": INDEX, "manifests": [_SUBJECT | {"platform": {"os": "linux"}}]},
-    {"schemaVersion": 2, "mediaType": INDEX, "manifests": [], "subject": _SUBJECT, "annotations": {"a": "\ud83d"}},
-    {"schemaVersion": 2, "mediaType": INDEX, "manifests": [None, {}, {"digest": 1}]},
-    {"schemaVersion": 1, "name": "a", "tag": "b", "fsLayers": [], "history": [], "signatures": []},
-)
-MANIFESTS = tuple(json.dumps(document).encode() for document in _DOCUMENTS)
-_TYPES = (IMAGE, DOCKER_IMAGE, INDEX)
-_FORMS = (
-    b"grant_type=password&service=registry.test&client_id=a&username=a&password=b&scope=repository:a/b:pull",
-    b"grant_type=refresh_token&service=a&client_id=a&refresh_token=a.b.c&access_type=offline",
-    b"grant_type=%ff&scope=%00&scope",
-    b"&&&=&=&;",
-)
-_BODIES = (b"", *(blob.data for blob in SMALL_BLOBS), bytes(range(256)), b"x" * 70_000, b"\xff\xfe", *_FORMS)
-_DIGESTED = (*MANIFESTS, *(blob.data for blob in SMALL_BLOBS), b"")
-
-_ROUTES = (
-    *(("POST", "/v2/{name}/blobs/uploads/", query) for query in (
-        "", "digest={digest}", "mount={digest}&from={name}", "mount={digest}", "digest-algorithm={word}")),
-    *(("PATCH", "{session}", ""), ("PATCH", "{session}", ""), ("PUT", "{session}", "digest={digest}")),
-    *(("PUT", "{session}", "digest={digest}"), ("GET", "{session}", ""), ("DELETE", "{session}", "")),
-    *(("PUT", "/v2/{name}/manifests/{reference}", query) for query in ("", "", "tag={tag}", "tag={tag}&tag={tag}")),
-    *((method, "/v2/{name}/manifests/{reference}", query) for method in ("GET", "HEAD", "DELETE")
-      for query in ("", "ns={word}")),
-    *((method, "/v2/{name}/blobs/{digest}", "") for method in ("GET", "GET", "HEAD", "DELETE")),
-    *(("GET", "/v2/{name}/tags/list", query) for query in ("", "n={number}", "last={tag}", "n={number}&last={tag}")),
-    *(("GET", "/v2/{name}/referrers/{digest}", query) for query in ("", "artifactType={type}", "n=1&last={digest}")),
-    *(("GET", "/v2/_catalog", query) for query in ("", "n={number}&last={name}")),
-    *(("GET", "/v2/", ""), ("GET", "/v2", ""), ("GET", "/", ""), ("GET", "/{word}", "")),
-    *(("GET", "/token", query) for query in (
-        "service=registry.test&scope=repository:{name}:pull,push", "scope={word}&scope={word}&offline_token=true")),
-    ("POST", "/token", ""),
-    *((method, f"/_fakereg/{path}", "") for method in ("GET", "PATCH", "POST", "DELETE")
-      for path in ("settings", "accounts", "journal", "tokens/{word}", "packages/container/{name}", "{word}")),
-)  # fmt: skip
-_PACKAGE = "/api/v3/{kind}/{owner}/packages/{type of package}/{name as part}"
-_WEB_ROUTES = (
-    ("GET", "/api/v3/{kind}/{owner}/packages", "package_type={type of package}&page={number}&per_page={number}"),
-    ("GET", "/api/v3/{kind}/{owner}/packages", "visibility={word}"),
-    ("GET", "/api/v3/{kind}/{owner}/docker/conflicts", ""),
-    ("GET", "/api/v3/user/packages", "package_type={type of package}"),
-    *((method, _PACKAGE, "") for method in ("GET", "DELETE")),
-    *((method, f"{_PACKAGE}/versions/{{number}}", "") for method in ("GET", "DELETE")),
-    ("GET", f"{_PACKAGE}/versions", "state={word}&page={number}"),
-    ("POST", f"{_PACKAGE}/restore", ""),
-    ("POST", f"{_PACKAGE}/versions/{{number}}/restore", ""),
-    ("GET", "/{kind}/{owner}/packages", "visibility={word}&q={word}&page={number}"),
-    ("GET", "/{kind}/{owner}/packages/container/package/{name as part}", "tag={tag}"),
-    ("GET", "/{owner}/{word}/packages", ""),
-    ("GET", "/{owner}/{word}/packages/{number}", "version={number}"),
-)
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get", "PROPFIND", "A" * 99)
-
-_ODD = (
-    *("%00", "%0a", "%0d%0aX:%20y", "%2e%2e%2f", "%2F", "/", "//", "/../", "..", "%252e", "%5c", "\\", "%", "%zz", "%ff"),
-    *("%c0%ae%c0%ae%c0%af", "%ed%a0%80", "%e2%98%83", "\u00e9", "+", " ", "&", "=", ";", "a" * 300, "a/" * 130, ":", "@"),
-    *("sha256:", "sha512:", "{}", "[", '"', "'", "<b>", "*", "$", "0", "-1", "1" * 40, "\u00bd", "_", "~", ",", "|", "\t"),
-)
-_WORDS = ("", "a", "sha256", "sha512", "md5", "latest", "true", "public", "repository:a/b:pull", "packages", "..", "-1")
-_LENGTHS = ("", "0", "1", "-1", "+1", "5", "1e3", "0x5", " 5", "5, 5", "five", "9" * 30, "1" * 5000, "\u00b2", "5.0")
+Choice = SearchStrategy[SearchStrategy[str]]
+"""Draws what is drawn from; `one_of` would take each strategy as often as any other, however often it is there."""
 
 
-def _values(words: Words) -> dict[str, SearchStrategy[str]]:
+def _mostly(right: SearchStrategy[str], *odd: SearchStrategy[str], often: int = 6) -> Choice:
+    return st.sampled_from((*[right] * often, *odd))
+
+
+def _values(words: Words) -> dict[str, Choice]:
     """What stands in each place of a path or a query, right ones more often than not."""
-    names = st.sampled_from(words.names)
+    names = st.sampled_from((words.names[0], *words.names))
     bad_names = strategies.bad_names().map(lambda pattern: pattern.replace("{}", words.names[0]))
-    tags = st.sampled_from(("latest", "a", "b"))
-    digests = strategies.digests(_DIGESTED, algorithms=ALGORITHMS)
-    odd_digests = st.one_of(strategies.bad_digests(), strategies.unknown_digests())
-    numbers = strategies.page_sizes().map(str)
-    right = st.sampled_from(("1", "2", "3"))
+    tags = st.sampled_from(("a", "a", "latest", "b"))
+    odd_tags = (strategies.tags(), strategies.bad_tags())
+    digests = strategies.digests(DIGESTED, algorithms=ALGORITHMS)
+    odd_digests = (strategies.bad_digests(), strategies.unknown_digests())
+    word = st.sampled_from(WORDS + ODD)
     return {
-        "name": st.one_of(names, names, names, bad_names),
-        "name as part": names.map(lambda name: name.rpartition("/")[2]),
-        "digest": st.one_of(digests, digests, digests, odd_digests),
-        "tag": st.one_of(tags, tags, tags, strategies.tags(), strategies.bad_tags()),
-        "reference": st.one_of(tags, digests, digests, strategies.tags(), strategies.bad_tags(), odd_digests),
-        "number": st.one_of(right, numbers),
-        "type": st.one_of(strategies.media_types(), strategies.bad_media_types()),
-        "word": st.sampled_from(_WORDS + _ODD),
-        "owner": st.sampled_from((words.owner, words.owner, words.owner, "nobody", "A")),
-        "kind": st.sampled_from(("orgs", "orgs", "users")),
-        "type of package": st.sampled_from(("docker", "container", "npm", "")),
+        "name": _mostly(names, bad_names, often=12),
+        "name as part": _mostly(names.map(lambda name: name.rpartition("/")[2]), word),
+        "digest": _mostly(digests, *odd_digests, often=10),
+        "tag": _mostly(tags, *odd_tags),
+        "reference": _mostly(st.one_of(tags, digests), *odd_tags, *odd_digests, often=12),
+        "number": _mostly(st.sampled_from(("1", "2", "3")), strategies.page_sizes().map(str), often=1),
+        "type": _mostly(strategies.media_types(), strategies.bad_media_types(), often=2),
+        "word": _mostly(word),
+        "owner": _mostly(st.just(words.owner), st.sampled_from(("nobody", "A", "%00"))),
+        "kind": _mostly(st.just("orgs"), st.just("users"), often=3),
+        "type of package": _mostly(st.sampled_from(("docker", "container")), word),
     }
 
 
 def _known_headers(words: Words) -> SearchStrategy[Header]:
     """One header that a registry looks at, with a value that is right, odd or garbage."""
-    digest = strategies.digests(_DIGESTED)
+    digest = strategies.digests(DIGESTED)
     tag = st.one_of(digest.map(lambda text: f'"{text}"'), digest.map(lambda text: f'W/"{text}", *'),
                     st.sampled_from(("*", '"', "W/", '"a", "b', "\xff")))  # fmt: skip
     media = st.one_of(strategies.media_types(), strategies.bad_media_types(),
@@ -167,12 +116,12 @@ def _known_headers(words: Words) -> SearchStrategy[Header]:
         "If-None-Match": tag,
         "If-Range": tag,
         "Authorization": _authorizations(words.credentials),
-        "Content-Length": st.sampled_from(_LENGTHS),
+        "Content-Length": st.sampled_from(LENGTHS),
         "Host": st.sampled_from((*words.hosts, "", "a b", "\xe9", "[::1", "[::1]:99999", "a:b:c", "../a", "a" * 300)),
     }
     odd = ("If-Modified-Since", "If-Unmodified-Since", "Transfer-Encoding", "Expect", "X-Forwarded-Host", "Forwarded",
            "X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Prefix", "Cookie", "Accept-Encoding", "User-Agent",
-           "Accept-Language", "Origin", "Content-Encoding", "X-Http-Method-Override", "Docker-Upload-Uuid", "Te")  # fmt: skip
+           "Accept-Language", "Origin", "Content-Encoding", "X-Http-Method-Override", "Te")  # fmt: skip
     one = [st.tuples(st.just(name), value) for name, value in values.items()]
     return st.one_of(*one, st.tuples(st.sampled_from(odd), text))
 
@@ -180,36 +129,73 @@ def _known_headers(words: Words) -> SearchStrategy[Header]:
 def _authorizations(credentials: Sequence[str]) -> SearchStrategy[str]:
     pairs = ("", ":", "a", "a:", ":b", "a:b:c", "\u00e9:\u2603", "a\0:b", "a:" + "b" * 5000)
     encoded = [base64.b64encode(pair).decode() for pair in (*(pair.encode() for pair in pairs), b"\xff:\xfe")]
-    odd = ("", "=", "====", "a", "\xff", "YTpi YTpi", "YTpi=", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "a" * 5000, "-._~+/=")
+    odd = (
+        "",
+        "=",
+        "====",
+        "a",
+        "\xff",
+        "YTpi YTpi",
+        "YTpi=",
+        "a.b.c",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "a" * 5000,
+        "-._~+/=",
+    )
     garbage = [f"{scheme} {rest}" for scheme in ("Basic", "Bearer", "basic", "Digest", "") for rest in (*odd, *encoded)]
     right = [st.sampled_from(credentials)] * 2 if credentials else []
     return st.one_of(*right, st.sampled_from((*garbage, "Basic", "Bearer", "", "\xff")))
 
 
-def _bodies() -> SearchStrategy[bytes]:
-    spoiled = st.tuples(st.sampled_from(MANIFESTS), st.sampled_from(tuple(ODD_JSON.values()))).map(
-        lambda pair: pair[1](pair[0])
+def _bodies() -> dict[str, SearchStrategy[bytes]]:
+    """Bodies by what a path is about: mostly such as belong there."""
+    spoiled = st.builds(
+        lambda document, spoil: spoil(document), *map(st.sampled_from, (MANIFESTS, tuple(ODD_JSON.values())))
     )
-    return st.one_of(st.sampled_from(MANIFESTS), st.sampled_from(_BODIES), spoiled, st.binary(max_size=50))
+    garbage = st.binary(max_size=50)
+    return {
+        "/manifests/": st.one_of(st.sampled_from(MANIFESTS[:3]), st.sampled_from(MANIFESTS), spoiled),
+        "/token": st.one_of(st.sampled_from(FORMS), garbage),
+        "": st.one_of(st.sampled_from(BODIES), garbage),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What requests are drawn from."""
+
+    words: Words
+    values: dict[str, Choice]
+    headers: SearchStrategy[list[Header]]
+    bodies: dict[str, SearchStrategy[bytes]]
 
 
 @st.composite
-def _one(draw: DrawFn, words: Words, values: dict[str, SearchStrategy[str]], headers: SearchStrategy[Header],
-         bodies: SearchStrategy[bytes]) -> Input:  # fmt: skip
-    web = words.web and draw(st.integers(0, 4)) == 4
-    method, path, query = draw(st.sampled_from(_WEB_ROUTES if web else _ROUTES))
-    for place, value in values.items():
-        for _ in range((path + query).count("{" + place + "}")):
-            text = draw(value)
-            path, query = _filled(path, query, "{" + place + "}", text)
-    found = [] if not words.credentials or draw(st.integers(0, 5)) == 5 else [("Authorization", words.credentials[0])]
-    found += draw(st.lists(headers, max_size=2))
+def _one(draw: DrawFn, grammar: Grammar) -> Input:
+    """One request along a route."""
+    web = grammar.words.web and draw(st.integers(0, 4)) == 4
+    method, path, query = draw(st.sampled_from(WEB_ROUTES if web else ROUTES))
     body = b""
     if method in {"PUT", "POST", "PATCH"}:
-        body = draw(bodies)
-        found += [("Content-Type", draw(st.sampled_from(_TYPES)))] if body in MANIFESTS else []
-    made = Input(method, path, query, tuple(dict(found).items()), body, web=web)
+        body = draw(next(bodies for part, bodies in grammar.bodies.items() if part in path))
+    own = (
+        digest_of(body, draw(st.sampled_from(("sha256", "sha256", "sha512")))) if "{own digest}" in path + query else ""
+    )
+    path, query = path.replace("{own digest}", own), query.replace("{own digest}", own)
+    for place, value in grammar.values.items():
+        for _ in range((path + query).count("{" + place + "}")):
+            path, query = _filled(path, query, "{" + place + "}", draw(draw(value)))
+    headers = [*_usual(grammar.words, body, web=web), *draw(grammar.headers)]
+    made = Input(method, path, query, tuple(dict(headers).items()), body, web=web)
     return _spoiled(draw, made)
+
+
+def _usual(words: Words, body: bytes, *, web: bool) -> Iterator[Header]:
+    """The headers that a good client sends."""
+    if words.credentials:
+        yield "Authorization", words.credentials[0] if web else AUTHORIZATION
+    if body in MANIFESTS:
+        yield "Content-Type", json.loads(body).get("mediaType", "application/json")
 
 
 def _filled(path: str, query: str, place: str, text: str) -> tuple[str, str]:
@@ -220,7 +206,7 @@ def _spoiled(draw: DrawFn, made: Input) -> Input:
     """Most stay as they are; others get another method, something odd in path or query, or a quirk."""
     match draw(st.integers(0, 11)):
         case 8:
-            return replace(made, method=draw(st.sampled_from(_METHODS)))
+            return replace(made, method=draw(st.sampled_from(METHODS)))
         case 9:
             return replace(made, path=_with_odd(draw, made.path))
         case 10:
@@ -232,12 +218,13 @@ def _spoiled(draw: DrawFn, made: Input) -> Input:
 
 def _with_odd(draw: DrawFn, text: str) -> str:
     at = draw(st.integers(0, len(text)))
-    return text[:at] + draw(st.sampled_from(_ODD)) + text[at:]
+    return text[:at] + draw(st.sampled_from(ODD)) + text[at:]
 
 
 def cases(words: Words, corpus: Sequence[Case] = ()) -> SearchStrategy[Case]:
-    """Up to five requests, one after the other; half of the time a change of one of the `corpus`, if there is one."""
-    one = _one(words, _values(words), _known_headers(words), _bodies())
+    """Up to twelve requests, one after the other; half of the time a change of one of the `corpus`, if there is one."""
+    headers = st.lists(_known_headers(words), max_size=2)
+    one = _one(Grammar(words, _values(words), headers, _bodies()))
     fresh = st.lists(one, min_size=1, max_size=MOST_INPUTS).map(tuple)
     if not corpus:
         return fresh
@@ -259,4 +246,4 @@ def _changed(draw: DrawFn, corpus: Sequence[Case], one: SearchStrategy[Input]) -
         (*case[:at], replace(old, query=new.query), *case[at + 1 :]),
         (*case[:at], _spoiled(draw, old), *case[at + 1 :]),
     )
-    return draw(st.sampled_from(changes))[: 2 * MOST_INPUTS]
+    return draw(st.sampled_from(changes))[:MOST_INPUTS]

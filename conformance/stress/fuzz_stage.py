@@ -1,12 +1,10 @@
-"""Where the part `fuzz` plays: a fake in process, the requests as WSGI gets them, and what has to be true afterwards."""
+"""Where the part `fuzz` plays: a fake in process, requests as WSGI gets them, and what has to be true afterwards."""
 
 from __future__ import annotations
 
 import io
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -20,7 +18,8 @@ from conformance.steps import Steps
 from conformance.stress.base import Stress
 from conformance.stress.canaries import Canaries
 from conformance.stress.fuzz_guide import Guide
-from conformance.stress.fuzz_inputs import MANIFESTS, SMALL_BLOBS, Case, Input, Words
+from conformance.stress.fuzz_inputs import AUTHORIZATION, Case, Input, Words
+from conformance.stress.fuzz_parts import MANIFESTS, SMALL_BLOBS
 from conformance.transport import WsgiTransport
 
 if TYPE_CHECKING:
@@ -39,6 +38,9 @@ CHECKS = (
 """What holds for every answer, whatever was asked."""
 
 KEPT = "kept"
+CASE = "{case}"
+"""In names of repositories: the number of the case, so that each has repositories of its own."""
+
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "?#")
 
 
@@ -110,17 +112,11 @@ class _Broken(io.RawIOBase):
         return count
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """The exchanges of a case, as far as it came."""
-
-    exchanges: list[Exchange]
-
-
 class Stage:
     """A fake that is entered, with content that nothing may change. `canaries` lie around its folder, if it has one."""
 
     def __init__(self, stress: Stress, target: InProcessFake, canaries: Canaries | None) -> None:
+        self.name = f"{target.name} on {'directory' if canaries else 'memory'}"
         self._target = target
         self._canaries = canaries
         self._entry = Entry(target.application(target.running))
@@ -129,15 +125,15 @@ class Stage:
         web = urlsplit(described.hosts.web).hostname or ""
         self._web = described.hosts.web
         self._transport = WsgiTransport(self._entry, base_url=plain.base_url, hostname=web)
-        self._steps = Steps(stress.client(transport=plain))
+        self._steps = Steps(stress.client(transport=plain, on_exchange=self._learn))
+        self._authorization = self._session = ""
         self._content = lambda: Content(seed=stress.seed, label="fuzz kept")
         self._kept_name = stress.repository(KEPT)
-        names = tuple(stress.repository(f"fuzz-{letter}") for letter in "ab")
+        names = tuple(stress.repository(f"fuzz-{CASE}-{letter}") for letter in "ab")
         hosts = tuple(url.partition("://")[2] for url in (plain.base_url, described.hosts.docker, web) if url)
         self.words = Words(names, names[0].partition("/")[0], self._credentials(stress), hosts, bool(web))
-        self._untouched = False
-        self._kept: list[Exchange] = []
-        self.prepare()
+        self._case = 0
+        self.renew()
 
     def _credentials(self, stress: Stress) -> tuple[str, ...]:
         """Values of Authorization, the writer's first; each as Basic and as the bare token."""
@@ -148,68 +144,76 @@ class Stage:
         pairs = [(basic(each.username, each.secret), f"Bearer {each.secret}") for each in known]
         return tuple(value for pair in pairs for value in pair)
 
-    def prepare(self) -> None:
-        """A fresh world, if the last case may have changed it."""
-        if self._untouched:
-            return
+    def renew(self) -> None:
+        """Forget all content but what has to be kept, which is put there again."""
         self._target.reset()
-        image = self._steps.any_image(self._kept_name, self._content(), KEPT)
-        name = self.words.names[0]
-        small = Manifest(MANIFESTS[0], image.media_type, SMALL_BLOBS)
-        if image.media_type in MANIFESTS[1].decode():
-            small = small.with_data(MANIFESTS[1])
-        self._steps.manifest(name, small, "a")
+        self._image = self._steps.any_image(self._kept_name, self._content(), KEPT)
         self._kept = self._read_kept()
-        self._untouched = True
+
+    def _prepare(self) -> None:
+        """Repositories of its own for the next case: in the first there are an image of small blobs and a session."""
+        self._case += 1
+        small = next(data for data in MANIFESTS if self._image.media_type.encode() in data)
+        name = self._named(self.words.names[0])
+        self._steps.manifest(name, Manifest(small, self._image.media_type, SMALL_BLOBS), "a")
+        self._session = location_of(self._steps.session(name)) or ""
+
+    def _learn(self, exchange: Exchange) -> None:
+        """Note what a push is sent with."""
+        if exchange.request.method == "POST":
+            sent = (value for name, value in exchange.request.headers if name == "Authorization")
+            self._authorization = next(sent, "")
+
+    def _named(self, text: str) -> str:
+        return text.replace(CASE, str(self._case))
 
     def play(self, case: Case, exchanges: list[Exchange]) -> None:
         """Send the requests of a case, one after the other; Fault when something is wrong."""
-        self.prepare()
-        session = ""
+        self._prepare()
         for each in case:
-            exchange = self._send(each, session)
+            exchange = self._send(each)
             exchanges.append(exchange)
-            if each.method not in {"GET", "HEAD"}:
-                self._untouched = False
             for fault in _faults(exchange):
                 raise fault
             if "/uploads/" in (found := location_of(exchange) or ""):
-                session = found
+                self._session = found
         self._look_around()
 
-    def _send(self, each: Input, session: str) -> Exchange:
-        request = self._request(each, session)
+    def _send(self, each: Input) -> Exchange:
+        request = self._request(each)
         self._entry.quirk = each.quirk
         try:
             with self.guide.watching():
                 return self._transport.send(request)
         except Exception as error:  # whatever it is, it is a fault of the application
-            self._untouched = False
             where = traceback.extract_tb(error.__traceback__)[-1]
             key = f"{type(error).__name__} at {where.filename}:{where.lineno}"
-            raise Fault(f"{request.method} raised {type(error).__name__}: {error}\n{traceback.format_exc()}", key) from error
+            raise Fault(
+                f"{request.method} raised {type(error).__name__}: {error}\n{traceback.format_exc()}", key
+            ) from error
 
-    def _request(self, each: Input, session: str) -> Request:
+    def _request(self, each: Input) -> Request:
         base = self._web if each.web else self._transport.base_url
         path, query = each.path, each.query
         if "{session}" in path:
-            there = urlsplit(urljoin(base, session or f"/v2/{self.words.names[0]}/blobs/uploads/none"))
+            there = urlsplit(urljoin(base, self._session))
             path, query = path.replace("{session}", there.path), "&".join(filter(None, (there.query, query)))
-        path = path if path.startswith("/") else f"/{path}"
-        url = base + quote(path, safe=_SAFE) + (f"?{_latin(query)}" if query else "")
-        return Request(each.method, url, each.headers, each.body)
+        path = self._named(path if path.startswith("/") else f"/{path}")
+        url = base + quote(path, safe=_SAFE) + (f"?{_latin(self._named(query))}" if query else "")
+        headers = tuple((name, value.replace(AUTHORIZATION, self._authorization)) for name, value in each.headers)
+        return Request(each.method, url, headers, each.body)
 
     def _read_kept(self) -> list[Exchange]:
         client, name = self._steps.client, self._kept_name
         manifest = client.get_manifest(name, KEPT)
-        blobs = [client.get_blob(name, blob.digest) for blob in self._content().image().blobs]
-        return [manifest, *blobs, client.list_tags(name)]
+        blob = client.get_blob(name, self._image.blobs[-1].digest)
+        return [manifest, blob, client.list_tags(name)]
 
     def _look_around(self) -> None:
         if self._canaries and (changed := self._canaries.changed()):
-            raise Fault(f"outside the store there are files that came, went or changed: {', '.join(changed)}", "outside")
-        if self._untouched:
-            return
+            raise Fault(
+                f"outside the store there are files that came, went or changed: {', '.join(changed)}", "outside"
+            )
         for before, now in zip(self._kept, self._read_kept(), strict=True):
             if (before.status, before.body) != (now.status, now.body):
                 raise Fault(f"what nobody named has changed:\n{before.describe()}\nis now\n{now.describe()}", "changed")
@@ -243,7 +247,11 @@ def _wants_errors(exchange: Exchange) -> bool:
 def _has_errors(exchange: Exchange) -> bool:
     document = exchange.json()
     errors = document.get("errors") if isinstance(document, dict) else None
-    return isinstance(errors, list) and bool(errors) and all(
-        isinstance(error, dict) and isinstance(error.get("code"), str) and isinstance(error.get("message"), str)
-        for error in errors
+    return (
+        isinstance(errors, list)
+        and bool(errors)
+        and all(
+            isinstance(error, dict) and isinstance(error.get("code"), str) and isinstance(error.get("message"), str)
+            for error in errors
+        )
     )
