@@ -15,7 +15,8 @@ from conformance.exchange import Exchange
 from conformance.known_failures import KnownFailure
 from conformance.passive import next_link
 from conformance.steps import tags_in
-from conformance.stress.model import REFUSED, Expected, Model, Unclear, nothing, refused, right
+from conformance.stress.holdings import Expected, Unclear, nothing, refused, right
+from conformance.stress.model import REFUSED, Model
 from conformance.stress.program import Program, Step
 from conformance.stress.rules import MAX_PAGES, RULES, Call, World
 
@@ -169,10 +170,12 @@ class Machine:
             self._excuse("OCI-R032", f"the Location of a blob of {size} bytes leads elsewhere", there)
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
-        """Manifest and tag, here or elsewhere, the list of tags, and the referrers of its subject."""
+        """Manifest and tag, here or elsewhere, one that was not deleted, the tags, and the referrers of its subject."""
         for there in (name,) if self.steps % 3 else (name, elsewhere):
             self.perform(Call("get_manifest", (there, call.arguments[1])))
-        self._look_at_tags(name, self.steps % 4)
+        if call.method == "delete_manifest" and (others := list(self.model.of(name).manifests)):
+            self.perform(Call("get_manifest", (name, others[self.steps % len(others)])))
+        self._look_at_tags(name, self.steps % 4 if call.method == "put_manifest" else 0)
         if subject := self._subject(call):
             self.perform(Call("list_referrers", (name, subject)))
 

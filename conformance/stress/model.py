@@ -7,16 +7,27 @@ model goes on as the server has chosen. What a server may lack is in `abilities`
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from conformance.content import ALGORITHMS, digest_of
-from conformance.exchange import Exchange
 from conformance.stress import judgement
-from conformance.stress.judgement import Check, anything
+from conformance.stress.holdings import (
+    Effect,
+    Expected,
+    Manifest,
+    Repository,
+    Upload,
+    drop,
+    is_of,
+    needed_blobs,
+    nothing,
+    parsed,
+    refused,
+    unclear,
+)
+from conformance.stress.judgement import Check
 
 NAME = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
@@ -29,82 +40,6 @@ REFUSED = (401, 403, 404)
 """What somebody without the right gets; 404 hides what there is."""
 
 UNKNOWN, INVALID, UNSUPPORTED = (404,), (400, 404), (400, 403, 404, 405)
-Effect = Callable[[], None]
-
-
-def nothing() -> None:
-    """An answer that changes nothing."""
-
-
-class Unclear(Exception):
-    """Nobody can say what the registry holds now: the program ends."""
-
-
-def unclear() -> None:
-    """An answer after which it is not known what is held."""
-    raise Unclear
-
-
-@dataclass(slots=True)
-class Expected:
-    """Which statuses are right and what each changes; `check` looks at an answer of success.
-
-    A wrong answer violates `requirement`.
-    """
-
-    requirement: str
-    effects: Mapping[int, Effect]
-    check: Check = anything
-
-
-@dataclass(slots=True)
-class Manifest:
-    """A manifest that is held."""
-
-    data: bytes
-    media_type: str
-    document: dict[str, Any]
-
-    @property
-    def subject(self) -> str | None:
-        """The digest of its subject."""
-        if self.media_type not in judgement.FORMATS:
-            return None
-        return (self.document.get("subject") or {}).get("digest")
-
-    @property
-    def artifact_type(self) -> str | None:
-        """What a referrers list says of it."""
-        own: str | None = self.document.get("artifactType") or None
-        return own or (self.document["config"]["mediaType"] if "config" in self.document else None)
-
-
-@dataclass(slots=True)
-class Repository:
-    """What one repository holds."""
-
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    manifests: dict[str, Manifest] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Upload:
-    """An upload session, which may be `closed`.
-
-    It is `unsure` after a PUT with a wrong digest: the specification does not say whether that ends it, nor whether it
-    keeps the bytes that came along. `held` has what it may hold.
-    """
-
-    name: str
-    held: set[bytes] = field(default_factory=lambda: {b""})
-    closed: bool = False
-    unsure: bool = False
-
-    @property
-    def data(self) -> bytes:
-        """What it holds, if that is sure."""
-        return next(iter(self.held))
 
 
 class Model:
@@ -421,42 +356,3 @@ class Model:
 
     def _keep_blob(self, name: str, digest: str, data: bytes) -> None:
         self._made(name).blobs[digest] = data
-
-
-def refused(requirement: str, statuses: Collection[int]) -> Expected:
-    """One of the statuses, and nothing changes."""
-    return Expected(requirement, dict.fromkeys(statuses, nothing))
-
-
-def drop(mapping: dict[str, Any], key: str) -> None:
-    """Take an entry out."""
-    del mapping[key]
-
-
-def is_of(digest: str, data: bytes) -> bool:
-    """Whether a digest is that of the bytes."""
-    algorithm = digest.partition(":")[0]
-    return algorithm in ALGORITHMS and digest == digest_of(data, algorithm)
-
-
-def parsed(data: bytes) -> dict[str, Any]:
-    """What a manifest says; nothing if it is no JSON object."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def needed_blobs(document: Mapping[str, Any]) -> list[str]:
-    """The digests of the blobs that have to be there: not those of layers that live elsewhere."""
-    entries = [document["config"], *document["layers"]] if "config" in document else []
-    return [entry["digest"] for entry in entries if not entry.get("urls")]
-
-
-def right(expected: Expected, exchange: Exchange) -> str:
-    """What is wrong with an answer; empty if nothing is."""
-    if exchange.status not in expected.effects:
-        wanted = " or ".join(map(str, sorted(expected.effects)))
-        return f"{exchange.request.method} answered {exchange.status}, where {wanted} is right"
-    return expected.check(exchange) if 200 <= exchange.status < 300 else ""

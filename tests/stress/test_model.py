@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from conformance.client import DOCKER_IMAGE, IMAGE, INDEX
 from conformance.content import digest_of
 from conformance.exchange import Exchange, Request
+from conformance.stress.holdings import Expected, Unclear, right
 from conformance.stress.judgement import part_of
-from conformance.stress.model import Expected, Model, Unclear, right
+from conformance.stress.model import Model
 from conformance.stress.strategies import ranges
 
 ALL = frozenset({
