@@ -283,14 +283,15 @@ class Assault:
             self._ping(f"{count} silent connections")
 
     def _sessions(self, count: int) -> None:
-        """So many open upload sessions, or as many as the server gives and the budget allows, then cancelled."""
+        """So many open upload sessions, or as many as the server gives in a third of the time; then cancelled."""
+        enough = self._stress.budget.left * 2 / 3
 
         def open_all() -> None:
             for _ in range(count):
                 answer = self._client.start_upload(self._repository)
                 if answer.status >= 500:
                     self._figures.findings.append(self._finding("a session cannot be opened", answer.describe()))
-                if answer.status != 202 or self._stress.budget.spent:
+                if answer.status != 202 or self._stress.budget.left < enough:
                     return
                 self._opened.append(location_of(answer) or "")
                 self._figures.numbers["sessions"] += 1
@@ -322,5 +323,5 @@ class Assault:
         self._figures.findings.append(self._finding(text, "\n\n".join(filter(None, parts))))
 
     def _finding(self, text: str, evidence: str) -> Finding:
-        again = f"conformance stress --parts hostile --conformance-target {self._stress.target.name}"
-        return Finding(text, evidence, f"{again} --conformance-seed {self._stress.seed}")
+        again = f"conformance stress --parts hostile --seed {self._stress.seed} {self._stress.target.name}"
+        return Finding(text, evidence, again)

@@ -17,9 +17,9 @@ from conformance.stress.base import Stress
 Piece = bytes | float
 """Bytes to send, or seconds to wait."""
 
-Ending = Literal["ask", "half", "cut", "reset", "wait"]
+Ending = Literal["ask", "half", "cut", "reset"]
 """What comes after the last piece. `ask`: wait for an answer, then close our side. `half`: close our side at once.
-`cut`: close the connection; `reset`: with a reset. `wait`: say nothing until the server has enough."""
+`cut`: close the connection; `reset`: with a reset."""
 
 QUIET = 2.0
 """Seconds without an answer after which `ask` closes our side."""
@@ -104,8 +104,6 @@ class Wire:
             case "reset":
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._socket.close()
-            case "wait":
-                self._listen(time.monotonic() + self._deadline)
             case "ask":
                 self._listen(time.monotonic() + min(QUIET, self._deadline), for_answer=True)
                 self._close_our_side()
@@ -113,19 +111,6 @@ class Wire:
                 self._close_our_side()
         self.talk.timed_out = ending not in {"cut", "reset"} and not self.talk.closed and not self.talk.statuses
         return self.talk
-
-    def answers(self, count: int) -> Talk:
-        """Take in what comes until there are so many final answers in all, or nothing comes any more."""
-        end = time.monotonic() + self._deadline
-        while len(self.talk.statuses) < count and not self.talk.closed and time.monotonic() < end:
-            self._wait(end - time.monotonic())
-            self._take()
-        self.talk.timed_out = len(self.talk.statuses) < count and not self.talk.closed
-        return self.talk
-
-    def send(self, data: bytes) -> None:
-        """Send all of it, unless the server closes the connection."""
-        self._send(data)
 
     def _close_our_side(self) -> None:
         """Close it beneath TLS, too: a close_notify would end both directions."""

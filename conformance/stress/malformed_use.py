@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from conformance.stress.malformed import EITHER, MIB, REFUSED, SHAPES, Shape
+from conformance.stress.malformed_lines import LINES
 
 PIPELINED = 1000
 MANIFEST_LIMIT = 4 * MIB
@@ -139,6 +140,7 @@ def _traversal() -> Iterator[Shape]:
 def shapes() -> Iterator[Shape]:
     """Every shape there is."""
     yield from SHAPES
+    yield from LINES
     yield from _many()
     yield from _manifests()
     yield from _traversal()
