@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.__main__ import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
 from conformance.exchange import redact
@@ -30,6 +31,9 @@ from conformance.stress.base import Budget, Figures, Finding, Part, Stress
 from conformance.targets import Target, target_of
 from conformance.transport import TransportError
 from conformance.verdict import Unprepared
+
+if TYPE_CHECKING:
+    from conformance.stress.program import Program
 
 FOUND = 1
 REPORT = "stress-report"
@@ -79,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         jobs = list(_jobs(parsed, settings, whole=given["target"] is None))
         _say(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
         if parsed.replay:
-            return _conclude(report, {f"replay: {redact(settings.target)}": _replayed(jobs[0], parsed.replay)})
+            return _conclude(report, {str(replace(jobs[0], part="replay")): _replayed(jobs[0], parsed.replay)})
         return _conclude(report, dict(_done(jobs)))
     except ConfigurationError as error:
         sys.stderr.write(f"ERROR: conformance: {error}\n")
@@ -172,13 +176,15 @@ def work(job: Job) -> Figures:
             return Figures(job.part, findings=[Finding(text, evidence)])
 
 
-def _compare(job: Job) -> Part:
-    """The part that compares with another target."""
-    from conformance.stress.differential import compare
+def _compare(job: Job, program: Program | None = None) -> Part:
+    """The part that compares with another target: programs of its own, or the one that is given."""
+    from conformance.stress import differential
 
     def run(stress: Stress) -> Figures:
         with target_of(replace(job.settings, target=job.against)) as other:
-            return compare(stress, other)
+            if program:
+                return differential.replay(program, stress, other)
+            return differential.compare(stress, other)
 
     return run
 
@@ -198,7 +204,8 @@ def _replayed(job: Job, file: str) -> Figures:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the program {file} cannot be read: {error}") from None
     with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
-        return replay(program, Stress(target, job.seed, Budget(job.seconds), _say))
+        stress = Stress(target, job.seed, Budget(job.seconds), _say)
+        return _compare(job, program)(stress) if job.against else replay(program, stress)
 
 
 def _conclude(report: Path, done: dict[str, Figures]) -> int:
@@ -227,8 +234,9 @@ def _written(report: Path, number: int, label: str, finding: Finding) -> str:
     replay = finding.replay
     if finding.program:
         program.write_text(finding.program, encoding="utf-8")
-        target, _, storage = label.partition(": ")[2].partition(" on ")
-        where = ["--storage", storage] if storage else []
+        place, _, against = label.partition(": ")[2].partition(" against ")
+        target, _, storage = place.partition(" on ")
+        where = (["--storage", storage] if storage else []) + (["--against", against] if against else [])
         replay = shlex.join(["conformance", "stress", target, *where, "--replay", str(program)])
     evidence.write_text(f"{label}\n{finding.text}\n{replay}\n\n{finding.evidence}\n", encoding="utf-8")
     return f"  FINDING {number}: {finding.text}\n    evidence: {evidence}" + (

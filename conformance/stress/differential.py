@@ -42,8 +42,8 @@ class Known:
     """A difference that is known. Each field is a regular expression that has to match the whole of what it is about.
 
     `call` is the method of the client with its arguments, `field` what differs, `here` and `there` are its values.
-    With `ends` the two targets may hold different things from there on, and the program ends; such a line on a status is
-    about answers that are alike as well.
+    With `ends` the two targets may hold different things from there on, and the program ends; such a line on a status
+    is about answers that are alike as well.
     """
 
     reason: str
