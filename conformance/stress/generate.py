@@ -61,7 +61,7 @@ _AXES: dict[str, dict[str, list[Value]]] = {
     "get_manifest": {"reference": [*TAGS, *_DIGESTS, "@blob0"]},
     "head_manifest": {"reference": [*TAGS, *_DIGESTS]},
     "delete_manifest": {"reference": [*TAGS, *_DIGESTS]},
-    "list_tags": {"n": [None, None, 1, 2, 3], "last": [None, *TAGS]},
+    "list_tags": {"n": [None, None, 1, 2, 3, 0], "last": [None, *TAGS]},
     "list_referrers": {
         "digest": [*_DIGESTS[:8], f"@{MISSING}"],
         "artifact_type": ["", "", "application/vnd.example.sbom"],

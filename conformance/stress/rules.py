@@ -52,10 +52,11 @@ Calls = Generator[Call, Exchange, None]
 
 @dataclass(slots=True)
 class Upload:
-    """An upload session as its client knows it: where it goes on, and what has been acknowledged."""
+    """An upload session as its client knows it: where it goes on, what has been acknowledged, whether it has ended."""
 
     location: str
     data: bytes = b""
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ def push_blob(world: World, repository: Value, blob: int, digest: str = "") -> C
     """A session and its closing PUT with all bytes; `digest` is another one than the right one."""
     yield from _opened(world, Call("start_upload", (world.name(repository),)))
     if world.uploads:
-        yield from finish_upload(world, len(world.uploads) - 1, blob, digest)
+        yield from _finish(world, len(world.uploads) - 1, blob, digest)
 
 
 def post_blob(world: World, repository: Value, blob: int, digest: str = "") -> Calls:
@@ -157,10 +158,7 @@ def patch(world: World, upload: int, blob: int, size: int, content_range: str = 
 def finish_upload(world: World, upload: int, blob: int, digest: str = "", content_range: str = "") -> Calls:
     """The rest of a blob; `digest` is another one than that of what the session then holds."""
     for number in _session(world, upload):
-        held = world.uploads[number].data
-        data = world.blob(blob)[len(held) :]
-        given = world.reference(digest) if digest else digest_of(held + data)
-        yield Call("put_upload", (given, data), _ranged(content_range, len(held), data), upload=number)
+        yield from _finish(world, number, blob, digest, content_range)
 
 
 def upload_status(world: World, upload: int) -> Calls:
@@ -171,7 +169,8 @@ def upload_status(world: World, upload: int) -> Calls:
 
 def cancel_upload(world: World, upload: int) -> Calls:
     for number in _session(world, upload):
-        yield Call("cancel_upload", upload=number)
+        answer = yield Call("cancel_upload", upload=number)
+        world.uploads[number].ended = answer.status == 204
 
 
 def get_blob(world: World, repository: Value, digest: str, range: str = "") -> Calls:
@@ -261,9 +260,20 @@ def _opened(world: World, call: Call) -> Calls:
 
 
 def _session(world: World, upload: int) -> Iterator[int]:
-    """The number of a session that there is; none if none has been opened."""
-    if world.uploads:
+    """The number of a session that there is: 0 and 1 are the latest that have not ended; none if none was opened."""
+    running = [number for number, session in enumerate(world.uploads) if not session.ended]
+    if running and upload < 2:
+        yield running[-1 - upload % len(running)]
+    elif world.uploads:
         yield upload % len(world.uploads)
+
+
+def _finish(world: World, number: int, blob: int, digest: str, content_range: str = "") -> Calls:
+    held = world.uploads[number].data
+    data = world.blob(blob)[len(held) :]
+    given = world.reference(digest) if digest else digest_of(held + data)
+    answer = yield Call("put_upload", (given, data), _ranged(content_range, len(held), data), upload=number)
+    world.uploads[number].ended = answer.status == 201
 
 
 def _ranged(text: str, held: int, data: bytes) -> dict[str, str]:
