@@ -35,7 +35,8 @@ DIGESTED = (*MANIFESTS, *(blob.data for blob in SMALL_BLOBS), b"")
 
 ROUTES = (
     *(("POST", "/v2/{name}/blobs/uploads/", query) for query in (
-        "", "digest={own digest}", "digest={own digest}", "mount={digest}&from={name}", "mount={digest}", "digest-algorithm={word}")),
+        "", "digest={own digest}", "digest={own digest}", "mount={digest}&from={name}", "mount={digest}",
+        "digest-algorithm={word}")),
     *(("PATCH", "{session}", ""), ("PATCH", "{session}", ""), ("PUT", "{session}", "digest={own digest}")),
     *(("PUT", "{session}", "digest={own digest}"), ("GET", "{session}", ""), ("DELETE", "{session}", "")),
     *(("PUT", "/v2/{name}/manifests/{reference}", "") for _ in range(3)),

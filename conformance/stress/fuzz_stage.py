@@ -127,7 +127,7 @@ class Stage:
         self._transport = WsgiTransport(self._entry, base_url=plain.base_url, hostname=web)
         self._steps = Steps(stress.client(transport=plain, on_exchange=self._learn))
         self._authorization = self._session = ""
-        self._content = lambda: Content(seed=stress.seed, label="fuzz kept")
+        self._seed = stress.seed
         self._kept_name = stress.repository(KEPT)
         names = tuple(stress.repository(f"fuzz-{CASE}-{letter}") for letter in "ab")
         hosts = tuple(url.partition("://")[2] for url in (plain.base_url, described.hosts.docker, web) if url)
@@ -147,7 +147,7 @@ class Stage:
     def renew(self) -> None:
         """Forget all content but what has to be kept, which is put there again."""
         self._target.reset()
-        self._image = self._steps.any_image(self._kept_name, self._content(), KEPT)
+        self._image = self._steps.any_image(self._kept_name, Content(seed=self._seed, label="fuzz kept"), KEPT)
         self._kept = self._read_kept()
 
     def _prepare(self) -> None:
