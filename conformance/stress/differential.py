@@ -19,8 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, seed
-from hypothesis.errors import Flaky, HypothesisException
+from hypothesis import Phase, given, seed, settings
 
 from conformance.client import Client
 from conformance.exchange import Exchange
@@ -33,6 +32,7 @@ from conformance.targets import Target
 
 DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
+DRAWN = settings(SETTINGS, phases=(Phase.generate,))
 Answer = Mapping[str, str]
 """An answer as far as it is compared: `status` (with the codes of the errors), headers by name, and `body`."""
 
@@ -224,37 +224,30 @@ def comparison() -> Comparison:
     )
 
 
+class Enough(BaseException):
+    """Ends a batch of programs; no Exception, because Hypothesis would take that for a program that fails."""
+
+
 @dataclass
 class Hunt:
-    """Looks for programs to which the two targets answer differently; `found` is the shortest one of a batch."""
+    """Looks for programs to which the two targets answer differently."""
 
     sides: tuple[Stress, Stress]
     comparing: Comparison
     figures: Figures
     found: Failure | None = None
-    grace: Budget | None = None
     _clients: tuple[dict[str, Client], dict[str, Client]] = field(default_factory=lambda: ({}, {}))
     _names: count[int] = field(default_factory=count)
 
     def batch(self, number: int) -> Failure | None:
-        """Play a batch of programs, and give the shortest one that shows an unknown difference.
+        """Play programs until one shows an unknown difference, which is made short, or until there are enough."""
+        self.found = None
+        with suppress(Enough):
+            seed(number)(DRAWN(given(programs())(lambda program: self._next(program))))()
+        return self._shortened(self.found) if self.found else None
 
-        A difference that did not come again is a finding too, and says so.
-        """
-        self.found = self.grace = None
-        try:
-            seed(number)(SETTINGS(given(programs())(lambda program: self.play(program))))()
-        except Flaky:
-            if self.found and self.grace and not self.grace.spent:
-                self.found = replace(self.found, came_again=False)
-        except (Difference, HypothesisException):
-            pass
-        return self.found
-
-    def play(self, program: Program) -> None:
-        """Play one program on both targets, each in a world of its own; raise Difference."""
-        if (self.grace or self.sides[0].budget).spent:
-            return
+    def play(self, program: Program) -> Failure | None:
+        """Play one program on both targets, each in a world of its own; gives how they differ."""
         part = f"pair-{next(self._names)}"
         here, there = (Side(stress, _world(stress, part, program), made)
                        for stress, made in zip(self.sides, self._clients, strict=True))  # fmt: skip
@@ -262,13 +255,41 @@ class Hunt:
         try:
             pair.play(program)
         except Difference as difference:
-            if self.found is None or len(program.steps) <= len(self.found.program.steps):
-                self.found = Failure(program, pair, difference)
-            self.grace = self.grace or Budget(GRACE)
-            raise
+            return Failure(program, pair, difference)
         finally:
             self.figures.numbers.update(programs=1, steps=pair.steps, requests=2 * len(pair.log))
             self.figures.numbers.update({f"explained by: {why}": times for why, times in pair.explained.items()})
+        return None
+
+    def _next(self, program: Program) -> None:
+        if self.sides[0].budget.spent:
+            raise Enough
+        if failure := self.play(program):
+            self.found = failure
+            raise Enough
+
+    def _shortened(self, failure: Failure) -> Failure:
+        """The same difference with as few steps as can be found soon; if it does not come again, it says so.
+
+        A program is data, so that steps are left out, the latest first: half of them, a quarter, ... and single ones.
+        """
+        best, grace = self._again(failure, replace(failure.program, recipes=())) or self._again(failure), Budget(GRACE)
+        if best is None:
+            return replace(failure, came_again=False)
+        size = len(best.program.steps) // 2
+        while size and not grace.spent:
+            for start in range(len(best.program.steps) - size, -1, -size):
+                steps = best.program.steps
+                shorter = replace(best.program, steps=steps[:start] + steps[start + size :])
+                if not grace.spent:
+                    best = self._again(best, shorter) or best
+            size //= 2
+        return best
+
+    def _again(self, failure: Failure, program: Program | None = None) -> Failure | None:
+        """The failure of a program, the same one unless another is given, if that shows the same difference."""
+        again = self.play(program or failure.program)
+        return again if again and again.difference.line == failure.difference.line else None
 
 
 @dataclass(frozen=True)
@@ -298,10 +319,8 @@ def compare(stress: Stress, other: Target, comparing: Comparison | None = None) 
 def replay(program: Program, stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
     """Play one program again on both targets."""
     hunt = _hunt(stress, other, comparing)
-    with suppress(Difference):
-        hunt.play(program)
-    if hunt.found:
-        hunt.figures.findings.append(_finding(hunt.found, stress.seed))
+    if failure := hunt.play(program):
+        hunt.figures.findings.append(_finding(failure, stress.seed))
     return hunt.figures
 
 
