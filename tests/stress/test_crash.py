@@ -88,4 +88,4 @@ def test_a_budget_that_is_spent_starts_nothing_and_a_missing_skopeo_is_told(
     said: list[str] = []
     figures = crash.run(Stress(target, 1, Budget(0), said.append), parent=tmp_path)
     assert figures == Figures("crash")
-    assert said == ["crash: there is no command skopeo, so nobody else reads the folders"]
+    assert said == ["there is no command skopeo, so nobody else reads the folders"]
