@@ -166,7 +166,8 @@ class Wire:
 
 def _statuses(stream: bytes, *, over: bool) -> list[int]:
     """The statuses in a stream; that of an answer without all of its body counts once the stream is `over`."""
-    found, position = [], 0
+    found: list[int] = []
+    position = 0
     while position < len(stream):
         if not stream.startswith(b"HTTP/", position):
             return [*found, 0]

@@ -243,7 +243,7 @@ def _disconnects() -> Iterator[Shape]:
         sent = b"".join(_PUSH[:number])
         for ending in ("cut", "reset", "half"):
             legal = EITHER if number == len(_PUSH) else REFUSED
-            yield Shape(f"{ending} after {place}", sent, legal, ending)  # type: ignore[arg-type]
+            yield Shape(f"{ending} after {place}", sent, legal, ending)
 
 
 SHAPES: tuple[Shape, ...] = (
