@@ -1,0 +1,21 @@
+"""The fake's dialect `distribution` beside a real docker-registry in a container, with the same generated programs."""
+
+import json
+from pathlib import Path
+
+from tests.e2e.clients import Docker, run
+from tests.e2e.test_registry_container import COMMAND, CONFORMANT, containers_of, environment_for
+
+SECONDS = 20
+FEWEST_PROGRAMS = 15
+
+
+def test_every_difference_is_a_known_one(first_engine: Docker, registry_image: str, tmp_path: Path) -> None:
+    against = f"server:registry-2={registry_image}"
+    asked = ("fake:distribution", "--against", against, "--seconds", str(SECONDS), "--report", str(tmp_path))
+    outcome = run((*COMMAND, "stress", *asked), ok=None, environment=environment_for(first_engine.host))
+    assert outcome.code == CONFORMANT, outcome.text
+    (done,) = json.loads((tmp_path / "figures.json").read_text()).values()
+    assert done["numbers"]["programs"] >= FEWEST_PROGRAMS
+    assert any(name.startswith("explained by") for name in done["numbers"])
+    assert containers_of(first_engine, registry_image) == []
