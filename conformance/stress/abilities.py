@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 
 from conformance.capabilities import PROBES, Answer, Capabilities, Probe, judge
@@ -10,6 +11,7 @@ from conformance.client import location_of
 from conformance.content import Content
 from conformance.steps import Steps
 from conformance.stress.base import Stress
+from conformance.verdict import Unprepared
 
 SURE = frozenset({"oci", "oci_indexes", "digests", "manifest_head"})
 """What every registry of the specification can."""
@@ -47,9 +49,17 @@ def abilities_of(stress: Stress) -> frozenset[str]:
     names = (stress.repository(f"ability-{number}") for number in count())
     client = stress.client()
     asked = Capabilities(client, content, new_name=lambda label: next(names), absent=described.absent)
-    found = {name for name in PROBES if asked.ask(name).present}
+    found = {name for name in PROBES if _is_present(partial(asked.ask, name))}
     probe = Probe(client, content, names)
-    return SURE | found | {name for name, ask in _FURTHER.items() if ask(probe).present}
+    return SURE | found | {name for name, ask in _FURTHER.items() if _is_present(partial(ask, probe))}
+
+
+def _is_present(ask: Callable[[], Answer]) -> bool:
+    """Whether an ability is there; where it cannot be found out the target is broken, which the machine will see."""
+    try:
+        return ask().present
+    except Unprepared:
+        return False
 
 
 def _docker(probe: Probe) -> Answer:

@@ -132,7 +132,32 @@ def search(stage: Stage, number: int, figures: Figures) -> Failure | None:
 
     with suppress(Mismatch, HypothesisException):
         seed(number)(SETTINGS(given(programs())(play)))()
-    return last[0] if last else None
+    return without_needless_steps(stage, last[0], Budget(GRACE)) if last else None
+
+
+def without_needless_steps(stage: Stage, failure: Failure, grace: Budget) -> Failure:
+    """The same failure with steps left out that it does without, many at once first."""
+    size = len(failure.program.steps)
+    while size and not grace.spent:
+        start = 0
+        while start < len(failure.program.steps) and not grace.spent:
+            steps = failure.program.steps
+            program = replace(failure.program, steps=steps[:start] + steps[start + size :])
+            if again := _same_failure(stage, program, failure.mismatch.requirement):
+                failure = again
+            else:
+                start += size
+        size //= 2
+    return failure
+
+
+def _same_failure(stage: Stage, program: Program, requirement: str) -> Failure | None:
+    machine = Machine(stage.client, stage.rules, stage.world(program))
+    try:
+        machine.play(program)
+    except Mismatch as mismatch:
+        return Failure(program, machine, mismatch) if mismatch.requirement == requirement else None
+    return None
 
 
 def report(failure: Failure, number: int) -> Finding:
