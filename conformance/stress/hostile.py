@@ -127,6 +127,8 @@ class Assault:
             files = self._watched.files() if self._watched else 0
             numbers["memory_before_kib"] = self._watched.memory() if self._watched else 0
             for shape in shapes:
+                if self._stress.budget.spent:
+                    break
                 self._go_on()
                 self._shape(shape)
                 numbers["shapes"] += 1
@@ -291,7 +293,7 @@ class Assault:
                 answer = self._client.start_upload(self._repository)
                 if answer.status >= 500:
                     self._figures.findings.append(self._finding("a session cannot be opened", answer.describe()))
-                if answer.status != 202 or self._stress.budget.left < enough:
+                if answer.status != 202 or self._stress.budget.left <= enough:
                     return
                 self._opened.append(location_of(answer) or "")
                 self._figures.numbers["sessions"] += 1

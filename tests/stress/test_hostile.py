@@ -8,7 +8,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import trustme
 
+import fakereg
 from conformance.fakes import InProcessFake, SocketFake
 from conformance.settings import Settings
 from conformance.stress import hostile
@@ -16,7 +18,7 @@ from conformance.stress.base import Budget, Figures, Stress
 from conformance.stress.hostile_mutation import mutated
 from conformance.stress.malformed import EITHER, SHAPES, Shape
 from conformance.stress.malformed_use import shapes
-from conformance.targets import Target
+from conformance.targets import Target, UrlTarget
 from tests.stress import bad_server
 
 MUTATIONS = 300
@@ -60,9 +62,23 @@ def test_a_target_with_accounts_is_spoken_to_as_its_writer() -> None:
     assert "memory_after_kib" not in +figures.numbers
 
 
-def test_a_spent_budget_ends_the_mutations(target: Target) -> None:
-    figures = hostile.run(_stress(target, seconds=0.0), shapes=[], sessions=5)
-    assert (figures.findings, figures.numbers["mutations"]) == ([], 0)
+def test_a_spent_budget_ends_it(target: Target) -> None:
+    figures = hostile.run(_stress(target, seconds=0.0), shapes=[TRIGGER], sessions=5)
+    assert figures.findings == []
+    assert [figures.numbers[name] for name in ("shapes", "sessions", "mutations")] == [0, 0, 0]
+
+
+def test_a_server_with_tls_bears_it(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "key.pem"))
+    with fakereg.serve(tls_cert=str(tmp_path / "key.pem")) as server:
+        settings = Settings(ca=tmp_path / "authority.pem")
+        with UrlTarget(server.url, server.url, settings) as target:
+            figures = hostile.run(_stress(target), shapes=SHAPES[::10], sessions=2000, mutations=20)
+    assert figures.findings == []
+    assert figures.numbers["shapes"] == len(SHAPES[::10])
+    assert figures.numbers["sessions"] == hostile.SHARED_SESSIONS  # others may use a target at a URL
 
 
 def test_mutations_are_a_matter_of_the_seed() -> None:
