@@ -37,15 +37,15 @@ _AXES: dict[str, dict[str, list[Value]]] = {
     "start_upload": {"algorithm": ["", "", "sha512"]},
     "patch": {
         "upload": [0, 1, 2],
-        "blob": [*BLOBS],
-        "size": [7, 100],
+        "blob": [0, 2, 2, 4],
+        "size": [7, 7, 100],
         "content_range": ["", "right", "right", "late", "early", "first"],
     },
     "finish_upload": {
         "upload": [0, 1, 2],
         "blob": [*BLOBS],
         "digest": ["", "", "", "@blob1"],
-        "content_range": ["", "right", "late", "first"],
+        "content_range": ["", "", "right", "right", "late", "first"],
     },
     "upload_status": {"upload": [0, 1, 2]},
     "cancel_upload": {"upload": [0, 1, 2]},
@@ -70,7 +70,7 @@ _AXES: dict[str, dict[str, list[Value]]] = {
 }
 """The usual values of each argument beside the repository; doubled ones come more often."""
 
-_WEIGHTS = {"push_manifest": 4, "push_blob": 2, "put_manifest": 2, "delete_manifest": 2, "patch": 2, "finish_upload": 2,
+_WEIGHTS = {"push_manifest": 4, "push_blob": 2, "put_manifest": 2, "delete_manifest": 2, "patch": 4, "finish_upload": 2,
             "list_referrers": 2}  # fmt: skip
 _WITHOUT_REPOSITORY = {"ping", "catalog", "patch", "finish_upload", "upload_status", "cancel_upload"}
 

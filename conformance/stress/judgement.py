@@ -153,6 +153,8 @@ def _page(found: list[str], targets: Collection[str], n: int | str | None, last:
     size = int(n) if n is not None and is_number(n) else None
     if size is not None and len(found) > size:
         return f"{len(found)} tags are listed, where n is {size}"
+    if size == 0 and more:
+        return "a Link leads on, where n is 0"
     if last and last not in targets:  # where the list goes on then is not said
         return ""
     wanted = [[tag for tag in sorted(targets, key=key) if not last or key(tag) > key(last)] for key in ORDERS]
