@@ -47,7 +47,7 @@ def without_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("storage", ["memory", "directory"])
 @pytest.mark.parametrize("dialect", ["oci", "github-docker", "github-container", ASKING])
 def test_the_machine_finds_nothing_in_the_fakes(dialect: str, storage: str, tmp_path: Path) -> None:
-    number = 40 if storage == "memory" else 15
+    number = 30 if storage == "memory" else 12
     with fake(dialect, storage=storage if storage == "memory" else f"directory:{tmp_path}") as target:
         figures = search.run(stress_of(target, number))
     assert [finding.evidence for finding in figures.findings] == []
