@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conformance import description, target_file
 from conformance.description import WRITER, Description, Identity
-from conformance.options import ConfigurationError
+from conformance.options import OPTIONS, ConfigurationError
 from conformance.requirements import VERSIONS, catalogue
 
 LEVELS = ("must", "should")
@@ -59,21 +59,16 @@ def resolve(
     The mappings of command line and ini file have the short names of the options as keys, `environ` those of
     variables. A target that is a file (`*.toml`) answers for what is said nowhere else.
     """
-    official = official_names(environ)
-    from_file: Mapping[str, str] = {}
+    sources = [command_line, own_names(environ), official_names(environ), ini]
 
     def value(name: str) -> str | None:
-        variable = environ.get(f"CONFORMANCE_{name.upper().replace('-', '_')}")
-        for candidate in (command_line.get(name), variable, official.get(name), from_file.get(name), ini.get(name)):
-            if candidate:
-                return candidate
-        return None
+        return next((found for source in sources if (found := source.get(name))), None)
 
     target, described = value("target") or "fake", Description()
     if target.endswith(".toml"):
         file = target_file.read(Path(target), environ=environ)
-        from_file, described = file.options, file.description
-        target = from_file["target"]
+        sources.insert(-1, file.options)
+        target, described = file.options["target"], file.description
     report, ca, seed, known = value("report"), value("ca"), value("seed"), value("known")
     if known:
         described = replace(described, known=described.known + target_file.read_known(Path(known)))
@@ -133,6 +128,11 @@ def _addresses(text: str) -> dict[str, str]:
             raise ConfigurationError(f"{entry!r} does not resolve anything: write HOST:PORT:ADDRESS")
         found[f"{host.lower()}:{port}"] = address.strip("[]")
     return found
+
+
+def own_names(environ: Mapping[str, str]) -> dict[str, str]:
+    """What our own variables say, by the short names of the options."""
+    return {option.name: environ[option.variable] for option in OPTIONS if option.variable in environ}
 
 
 def official_names(environ: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
+_UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+"""The headers whose variables have no HTTP_ before them (PEP 3333)."""
+
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _SECRET_PARAMETER = re.compile(
     r"(?:(?:access|refresh|id|bearer|client|control)_)?(?:token|secret)"
@@ -106,15 +109,16 @@ def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 def sent_headers(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The headers of a request with the names that they usually have: werkzeug's are the same, and slower to list."""
     for key, value in environ.items():
-        if name := _header_name(key):
+        if (name := _header_name(key)) and (value or key not in _UNPREFIXED):
             yield name, value
 
 
 @lru_cache(maxsize=512)
 def _header_name(key: str) -> str:
     """The header that a variable of PEP 3333 is of; empty if it is of none."""
-    text = key.removeprefix("HTTP_") if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"_{key}"
-    return "" if text == key else text.strip("_").replace("_", "-").title()
+    if key not in _UNPREFIXED and (not key.startswith("HTTP_") or key.removeprefix("HTTP_") in _UNPREFIXED):
+        return ""
+    return key.removeprefix("HTTP_").replace("_", "-").title()
 
 
 def redact_query(query: str) -> str:

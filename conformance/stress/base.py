@@ -92,4 +92,19 @@ class Stress:
         )
 
 
+class Clients:
+    """Clients of a target by who they are, one each; the writer's for whom the target does not know."""
+
+    def __init__(self, stress: Stress) -> None:
+        self._stress = stress
+        self._made: dict[str, Client] = {}
+
+    def __call__(self, who: str) -> Client:
+        """Somebody's client."""
+        if who not in self._made:
+            known = self._stress.target.description.identity(who)
+            self._made[who] = self._stress.client(who if known else WRITER)
+        return self._made[who]
+
+
 Part = Callable[[Stress], Figures]

@@ -8,21 +8,22 @@ DEPTH = 4
 
 
 class Canaries:
-    """Folders in each other below `place`, with a file in each; `folder`, in the innermost, is not there yet."""
+    """Folders in each other below `place`, with a file `name` in each; `folder`, in the innermost, is not there yet."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, name: str = "canary", content: bytes = b"canary") -> None:
         self._levels = [place, *(place.joinpath(*["inner"] * depth) for depth in range(1, DEPTH + 1))]
         self.folder = self._levels[-1] / "store"
         self._levels[-1].mkdir(parents=True)
         for level in self._levels:
-            (level / "canary").write_bytes(b"canary")
+            (level / name).write_bytes(content)
         self._before = self._around()
 
     def changed(self) -> list[str]:
-        """The files that came, went or changed since they were last looked at."""
+        """The files that came, went or changed since they were last looked at, relative to `place`."""
         now, before = self._around(), self._before
         self._before = now
-        return sorted(str(path) for path in now.keys() | before.keys() if now.get(path) != before.get(path))
+        changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
+        return sorted(str(path.relative_to(self._levels[0])) for path in changed)
 
     def _around(self) -> dict[Path, bytes | None]:
         """What lies in each level but the next one and the folder: the content of files, None for anything else."""

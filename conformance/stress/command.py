@@ -13,8 +13,8 @@ import shlex
 import sys
 import tempfile
 import time
-from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
@@ -52,15 +52,22 @@ PARTS = {
 ON_ANY = ("machine", "concurrency")
 """What is done to a target unless other parts are asked for."""
 
+OF_THE_FAKE = ("fuzz", "crash")
+"""What cannot be done to a server that somebody else runs."""
+
+WHOLE = "fake"
+"""The target that is not one, but the fake in its main dialects on both storages."""
+
 DIALECTS = ("oci", "github-docker", "github-container")
 STORAGES = ("memory", "directory")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One part against one target. `storage` is that of a fake in process: memory, or directory."""
+    """One part against one target, as it was named. `storage` is that of a fake in process: memory, or directory."""
 
     part: str
+    target: str
     settings: Settings
     seconds: float
     seed: int
@@ -68,8 +75,15 @@ class Job:
     against: str = ""
 
     def __str__(self) -> str:
-        place = " on ".join(filter(None, [f"{self.part}: {redact(self.settings.target)}", self.storage]))
+        place = " on ".join(filter(None, [f"{self.part}: {redact(self.target)}", self.storage]))
         return " against ".join(filter(None, [place, redact(self.against)]))
+
+    @property
+    def words(self) -> list[str]:
+        """The command line that has the same target; passwords are taken from variables."""
+        where = ["--storage", self.storage] if self.storage else []
+        against = ["--against", redact(self.against)] if self.against else []
+        return ["conformance", "stress", redact(self.target), *where, *against]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -78,13 +92,13 @@ def main(arguments: Sequence[str]) -> int:
         parsed = parser().parse_args(arguments)
         given = options_given(parsed)
         settings = settings_from(given)
+        jobs = list(_jobs(parsed, settings, given["target"] or settings.target))
+        if parsed.replay:
+            return _shown_again(_replayed(jobs[0], parsed.replay))
         report = settings.report or Path(REPORT)
         make_folder(report)
-        jobs = list(_jobs(parsed, settings, whole=given["target"] is None))
         _say(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
-        if parsed.replay:
-            return _conclude(report, {str(replace(jobs[0], part="replay")): _replayed(jobs[0], parsed.replay)})
-        return _conclude(report, dict(_done(jobs)))
+        return _run(jobs, report)
     except ConfigurationError as error:
         sys.stderr.write(f"ERROR: conformance: {error}\n")
         return USAGE_ERROR
@@ -92,10 +106,22 @@ def main(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
+def _run(jobs: Sequence[Job], report: Path) -> int:
+    """Do the jobs and write what they found; what was done before an interruption is not lost."""
+    done: dict[Job, Figures] = {}
+    try:
+        done.update(_done(jobs))
+    except KeyboardInterrupt:
+        _say("stress: interrupted; what had not ended is left out")
+        _conclude(report, done)
+        return INTERRUPTED
+    return FOUND if _conclude(report, done) else 0
+
+
 def parser() -> Parser:
     """The command line of a stress run."""
     made = Parser(prog="conformance stress", description="Look with generated traffic for what a registry gets wrong.")
-    made.add_argument("--seconds", type=float, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
+    made.add_argument("--seconds", type=_seconds, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
     made.add_argument("--parts", metavar="PARTS", default="", help=f"by commas: {', '.join(PARTS)} (default: "
                       f"{', '.join(ON_ANY)}; without a target everything but differential)")  # fmt: skip
     made.add_argument("--storage", choices=STORAGES, default="", help="storage of a fake in process")
@@ -105,15 +131,27 @@ def parser() -> Parser:
     return made
 
 
-def _jobs(parsed: Namespace, settings: Settings, *, whole: bool) -> Iterator[Job]:
-    """What is to be done, each with its share of the time."""
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise ArgumentTypeError(f"{text} is not a number of seconds above zero")
+    return seconds
+
+
+def _jobs(parsed: Namespace, settings: Settings, target: str) -> Iterator[Job]:
+    """What is to be done, each with its share of the time; `target` is as it was named, be it by a file."""
+    whole = target == WHOLE
     chosen = _parts(parsed.parts, whole=whole, against=bool(parsed.against))
-    found = [(part, *place) for part in chosen for place in _places(part, settings, parsed.storage, whole=whole)]
+    for part in chosen:
+        if part in OF_THE_FAKE and not _is_fake(settings):
+            raise ConfigurationError(f"the part {part} stresses the fake alone, not {redact(settings.target)}")
+    found = [(part, *place) for part in chosen for place in _places(part, target, parsed.storage, whole=whole)]
     waves = -(-len(found) // _at_a_time(settings))
-    for number, (part, target, storage) in enumerate(found):
+    for number, (part, named, storage) in enumerate(found):
         yield Job(
             part,
-            replace(settings, target=target),
+            named,
+            replace(settings, target=named) if whole else settings,
             parsed.seconds / waves,
             settings.seed + 1000 * number,
             storage,
@@ -134,30 +172,34 @@ def _parts(text: str, *, whole: bool, against: bool) -> list[str]:
     return [part for part in PARTS if part != "differential"] if whole else list(ON_ANY)
 
 
-def _places(part: str, settings: Settings, storage: str, *, whole: bool) -> list[tuple[str, str]]:
+def _places(part: str, target: str, storage: str, *, whole: bool) -> list[tuple[str, str]]:
     """The targets of a part with their storages; those parts that have servers of their own get one."""
     if not whole:
-        return [(settings.target, storage)]
+        return [(target, storage)]
     if part in ON_ANY:
         return [(f"fake:{dialect}", storage) for dialect in DIALECTS for storage in STORAGES]
     return [("fake:oci", "")]
 
 
+def _is_fake(settings: Settings) -> bool:
+    return settings.target.partition(":")[0] == "fake"
+
+
 def _at_a_time(settings: Settings) -> int:
-    """How many jobs run at a time: servers that are not this project's get one after the other."""
-    return os.cpu_count() or 1 if settings.target.partition(":")[0] == "fake" else 1
+    """How many jobs run at a time: servers that are not in this process get one after the other."""
+    return os.cpu_count() or 1 if _is_fake(settings) else 1
 
 
-def _done(jobs: Sequence[Job]) -> Iterator[tuple[str, Figures]]:
+def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
     """Do the jobs and give their figures as they come."""
     if len(jobs) == 1 or _at_a_time(jobs[0].settings) == 1:
-        yield from ((str(job), work(job)) for job in jobs)
+        yield from ((job, work(job)) for job in jobs)
         return
     with ProcessPoolExecutor(_at_a_time(jobs[0].settings), mp_context=get_context("spawn")) as pool:
         running = {pool.submit(work, job): job for job in jobs}
         try:
             for future in as_completed(running):
-                yield str(running[future]), future.result()
+                yield running[future], future.result()
         except BaseException:
             for process in active_children():
                 process.terminate()
@@ -208,40 +250,46 @@ def _replayed(job: Job, file: str) -> Figures:
         return _compare(job, program)(stress) if job.against else replay(program, stress)
 
 
-def _conclude(report: Path, done: dict[str, Figures]) -> int:
-    """Print figures and findings, write what belongs to them, and give the exit code."""
+def _shown_again(figures: Figures) -> int:
+    """Print what a program showed that was played again."""
+    for finding in figures.findings:
+        sys.stdout.write(f"{finding.text}\n\n{finding.evidence}\n\n")
+    sys.stdout.write(f"{_counted(len(figures.findings))}\n")
+    return FOUND if figures.findings else 0
+
+
+def _conclude(report: Path, done: Mapping[Job, Figures]) -> int:
+    """Print figures and findings, and write what belongs to them in the place of those of an earlier run."""
+    for old in (*report.glob("finding-*.txt"), *report.glob("finding-*.json")):
+        old.unlink()
     number = 0
-    for label, figures in sorted(done.items()):
+    for job, figures in sorted(done.items(), key=lambda pair: str(pair[0])):
         shown = ", ".join(f"{count:,} {name}" for name, count in figures.numbers.items() if count)
-        sys.stdout.write(f"{label}: {shown or 'nothing done'}; {_counted(len(figures.findings))}\n")
+        sys.stdout.write(f"{job}: {shown or 'nothing done'}; {_counted(len(figures.findings))}\n")
         for finding in figures.findings:
             number += 1
-            sys.stdout.write(_written(report, number, label, finding) + "\n")
-    facts = {label: {"numbers": figures.numbers, "findings": [asdict(finding) for finding in figures.findings]}
-             for label, figures in done.items()}  # fmt: skip
+            sys.stdout.write(_written(report, number, job, finding) + "\n")
+    facts = {str(job): {"numbers": figures.numbers, "findings": [asdict(finding) for finding in figures.findings]}
+             for job, figures in done.items()}  # fmt: skip
     (report / "figures.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
     sys.stdout.write(f"{_counted(number)}, in {report}\n")
-    return FOUND if number else 0
+    return number
 
 
 def _counted(findings: int) -> str:
     return "1 finding" if findings == 1 else f"{findings} findings"
 
 
-def _written(report: Path, number: int, label: str, finding: Finding) -> str:
+def _written(report: Path, number: int, job: Job, finding: Finding) -> str:
     """A finding for the terminal; its evidence and its program are files."""
     evidence, program = report / f"finding-{number}.txt", report / f"finding-{number}.json"
-    replay = finding.replay
+    again = finding.replay
     if finding.program:
         program.write_text(finding.program, encoding="utf-8")
-        place, _, against = label.partition(": ")[2].partition(" against ")
-        target, _, storage = place.partition(" on ")
-        where = (["--storage", storage] if storage else []) + (["--against", against] if against else [])
-        replay = shlex.join(["conformance", "stress", target, *where, "--replay", str(program)])
-    evidence.write_text(f"{label}\n{finding.text}\n{replay}\n\n{finding.evidence}\n", encoding="utf-8")
-    return f"  FINDING {number}: {finding.text}\n    evidence: {evidence}" + (
-        f"\n    again: {replay}" if replay else ""
-    )
+        again = shlex.join([*job.words, "--replay", str(program)])
+    evidence.write_text(f"{job}\n{finding.text}\n{again}\n\n{finding.evidence}\n", encoding="utf-8")
+    shown = [f"FINDING {number}: {finding.text}", f"  evidence: {evidence}", *([f"  again: {again}"] if again else [])]
+    return "\n".join(f"  {line}" for line in shown)
 
 
 class _Progress:

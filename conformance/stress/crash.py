@@ -8,7 +8,6 @@ run is not touched, since nobody may kill it.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,12 +21,9 @@ from conformance.content import Blob, Content
 from conformance.stress.base import Figures, Finding, Stress
 from conformance.stress.crash_check import Check
 from conformance.stress.crash_folder import faults_of, read_by_skopeo
-from conformance.stress.crash_server import Moment, NotStarted, Server, wait_in_start
 from conformance.stress.crash_writer import Unanswered, Writer
+from conformance.stress.server_process import COMMAND, Moment, NotStarted, Server, wait_in_start
 from conformance.transport import HttpTransport
-
-COMMAND = (sys.executable, "-m", "fakereg", "serve", "--port", "0", "--quiet", "--storage", "directory:{folder}")
-"""Serves what is in `{folder}`, to anybody; it has to delete, list referrers and take tag parameters."""
 
 WRITERS = 3
 REPOSITORIES = 3

@@ -14,7 +14,7 @@ from conformance.content import Blob, Content, digest_of
 from conformance.exchange import Exchange
 from conformance.stress.base import Finding
 from conformance.stress.crash_book import Book, Key, Known, Session, Value
-from conformance.stress.crash_server import Moment
+from conformance.stress.server_process import Moment
 from conformance.transport import TransportError
 
 SIZES = (10, 300, 5_000, 5_000, 70_000, 300_000, 1_500_000)

@@ -14,25 +14,25 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from hypothesis import Phase, given, seed, settings
-
-from conformance.client import Client
 from conformance.exchange import Exchange
-from conformance.stress.base import Budget, Figures, Finding, Stress
-from conformance.stress.generate import REPOSITORIES, programs
+from conformance.stress import batches
+from conformance.stress.base import Budget, Clients, Figures, Finding, Stress
+from conformance.stress.failures import shortened, told
+from conformance.stress.generate import programs
 from conformance.stress.program import Program, Step
 from conformance.stress.rules import RULES, Call, World
-from conformance.stress.search import GRACE, SETTINGS
 from conformance.targets import Target
 
 DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
-DRAWN = settings(SETTINGS, phases=(Phase.generate,))
+GRACE = 30.0
+"""Seconds for making a program short that shows a difference, be the budget spent or not."""
+
 Answer = Mapping[str, str]
 """An answer as far as it is compared: `status` (with the codes of the errors), headers by name, and `body`."""
 
@@ -138,16 +138,8 @@ class Parted(Exception):
 class Side:
     """One of the two targets: clients, and the world that a program has there."""
 
-    stress: Stress
+    clients: Clients
     world: World
-    clients: dict[str, Client]
-
-    def client(self, who: str) -> Client:
-        """Somebody's client; the writer's, where the target does not know them."""
-        if who not in self.clients:
-            described = self.stress.target.description
-            self.clients[who] = self.stress.client(who if described.identity(who) else "writer")
-        return self.clients[who]
 
 
 @dataclass(slots=True)
@@ -175,8 +167,8 @@ class Pair:
         call, other = next(here, None), next(there, None)
         while call is not None and other is not None:
             first, second = (
-                call.make(self.here.client(step.who), self.here.world),
-                other.make(self.there.client(step.who), self.there.world),
+                call.make(self.here.clients(step.who), self.here.world),
+                other.make(self.there.clients(step.who), self.there.world),
             )
             self.log.append((step.who, call, first, second))
             self.compare(call, first, second)
@@ -224,10 +216,6 @@ def comparison() -> Comparison:
     )
 
 
-class Enough(BaseException):
-    """Ends a batch of programs; no Exception, because Hypothesis would take that for a program that fails."""
-
-
 @dataclass
 class Hunt:
     """Looks for programs to which the two targets answer differently."""
@@ -236,21 +224,22 @@ class Hunt:
     comparing: Comparison
     figures: Figures
     found: Failure | None = None
-    _clients: tuple[dict[str, Client], dict[str, Client]] = field(default_factory=lambda: ({}, {}))
     _names: count[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self._clients = [Clients(stress) for stress in self.sides]
 
     def batch(self, number: int) -> Failure | None:
         """Play programs until one shows an unknown difference, which is made short, or until there are enough."""
         self.found = None
-        with suppress(Enough):
-            seed(number)(DRAWN(given(programs())(lambda program: self._next(program))))()
+        batches.play(number, programs(), self._next, how=batches.DRAWN)
         return self._shortened(self.found) if self.found else None
 
     def play(self, program: Program) -> Failure | None:
         """Play one program on both targets, each in a world of its own; gives how they differ."""
         part = f"pair-{next(self._names)}"
-        here, there = (Side(stress, _world(stress, part, program), made)
-                       for stress, made in zip(self.sides, self._clients, strict=True))  # fmt: skip
+        here, there = (Side(clients, World.of(stress, part, program.recipes))
+                       for stress, clients in zip(self.sides, self._clients, strict=True))  # fmt: skip
         pair = Pair(here, there, self.comparing)
         try:
             pair.play(program)
@@ -263,33 +252,22 @@ class Hunt:
 
     def _next(self, program: Program) -> None:
         if self.sides[0].budget.spent:
-            raise Enough
+            raise batches.Enough
         if failure := self.play(program):
             self.found = failure
-            raise Enough
+            raise batches.Enough
 
     def _shortened(self, failure: Failure) -> Failure:
-        """The same difference with as few steps as can be found soon; if it does not come again, it says so.
-
-        A program is data, so that steps are left out, the latest first: half of them, a quarter, ... and single ones.
-        """
-        best, grace = self._again(failure, replace(failure.program, recipes=())) or self._again(failure), Budget(GRACE)
+        """The same difference with few steps; if it does not come again, that is said."""
+        best = self._again(failure, replace(failure.program, recipes=())) or self._again(failure, failure.program)
         if best is None:
             return replace(failure, came_again=False)
-        size = len(best.program.steps) // 2
-        while size and not grace.spent:
-            for start in range(len(best.program.steps) - size, -1, -size):
-                steps = best.program.steps
-                shorter = replace(best.program, steps=steps[:start] + steps[start + size :])
-                if not grace.spent:
-                    best = self._again(best, shorter) or best
-            size //= 2
-        return best
+        return shortened(best, partial(self._again, best), Budget(GRACE))
 
-    def _again(self, failure: Failure, program: Program | None = None) -> Failure | None:
-        """The failure of a program, the same one unless another is given, if that shows the same difference."""
-        again = self.play(program or failure.program)
-        return again if again and again.difference.line == failure.difference.line else None
+    def _again(self, first: Failure, program: Program) -> Failure | None:
+        """The failure of a program, if it shows the same difference as the first."""
+        again = self.play(program)
+        return again if again and again.difference.line == first.difference.line else None
 
 
 @dataclass(frozen=True)
@@ -329,17 +307,8 @@ def _hunt(stress: Stress, other: Target, comparing: Comparison | None) -> Hunt:
     return Hunt((stress, there), comparing or comparison(), Figures("differential"))
 
 
-def _world(stress: Stress, part: str, program: Program) -> World:
-    names = tuple(stress.repository(f"{part}{letter}") for letter in "xyz"[:REPOSITORIES])
-    return World(names, stress.repository(f"{part}/{{}}"), f"{stress.id} {part}", recipes=program.recipes)
-
-
 def _finding(failure: Failure, number: int) -> Finding:
-    log = failure.pair.log
-    calls = [f"{call}{'' if who == 'writer' else f'  # as {who}'}  -> {first.status}, {second.status}"
-             for who, call, first, second in log]  # fmt: skip
-    curls = [first.curl() for _, _, first, _ in log]
-    told = str(failure.difference)
-    text = told.partition("\n")[0] + ("" if failure.came_again else " (once: it did not come again)")
-    evidence = "\n".join([f"seed {number}; the program:", str(failure.program), "", *calls, "", *curls, "", told])
-    return Finding(text, evidence, program=failure.program.to_json())
+    problem = str(failure.difference)
+    text = problem.partition("\n")[0] + ("" if failure.came_again else " (once: it did not come again)")
+    log = ((who, call, exchanges) for who, call, *exchanges in failure.pair.log)
+    return told(text, problem, failure.program, log, number)

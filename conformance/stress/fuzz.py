@@ -1,73 +1,58 @@
 """The part `fuzz`: requests as a WSGI server may hand them on, drawn by Hypothesis, into a fake in process.
 
-Batches of cases go to the fake in each dialect, on each of its storages, in turn. A case that reaches lines of the
-application that no case had reached is kept, and later batches draw changes of such cases as well as new ones.
+Batches of cases go to the fake in each dialect, on each of its storages, in turn.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import count, cycle
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.errors import HypothesisException
+from hypothesis import settings
 
 from conformance.exchange import Exchange
 from conformance.fakes import InProcessFake
 from conformance.findings import kind_of
+from conformance.stress import batches
 from conformance.stress.base import Budget, Figures, Finding, Stress
 from conformance.stress.canaries import Canaries
 from conformance.stress.fuzz_inputs import Case, cases
 from conformance.stress.fuzz_stage import Fault, Stage
+from conformance.targets import UnusableTarget
 
 DIALECTS = ("oci", "github-docker", "github-container")
 """What is fuzzed beside the target itself."""
 
 STORAGES = ("memory", "directory")
 BATCH = 100
-"""Cases between two looks at what was learned; each batch has a seed of its own."""
+"""Cases that go to one place before the next one's turn; each batch has a seed of its own."""
 
 MOST_FINDINGS = 10
 GRACE = 20.0
 """Seconds that making a failing case short may take, be the budget spent or not."""
 
-SETTINGS = settings(
-    max_examples=BATCH,
-    database=None,
-    deadline=None,
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.generate, Phase.shrink),
-    verbosity=Verbosity.quiet,
-)
+SETTINGS = settings(batches.SETTINGS, max_examples=BATCH)
 
 
-def run(stress: Stress, *, guided: bool = True, dialects: Sequence[str] = DIALECTS) -> Figures:
-    """Fuzz until the budget is spent or there are too many findings. A target that is no fake in process is left alone.
-
-    Unless `guided`, every case is a new one.
-    """
-    figures = Figures("fuzz")
-    answers: set[Answer] = set()
+def run(stress: Stress, *, dialects: Sequence[str] = DIALECTS) -> Figures:
+    """Fuzz until the budget is spent or there are too many findings; UnusableTarget if it is no fake in process."""
     if not isinstance(stress.target, InProcessFake):
-        stress.say("fuzz: only a fake in process has a WSGI entry")
-        return figures
-    known: set[str] = set()
+        raise UnusableTarget(f"only a fake in process has a WSGI entry to fuzz, {stress.target.name} has none")
+    figures, known = Figures("fuzz"), set[str]()
+    answers: set[Answer] = set()
     with ExitStack() as stack:
         fakes = [stress.target, *_others(stress.target, dialects)]
         stages = [stack.enter_context(_stage(stress, fake, storage)) for fake in fakes for storage in STORAGES]
         for number, stage in zip(count(stress.seed), cycle(stages)):
             if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS:
                 break
-            figures.findings += _batch(stress, stage, number, figures, known, answers, guided=guided)
-            figures.numbers["lines"] = len(set().union(*(stage.guide.lines for stage in stages)))
+            figures.findings += _batch(stress, stage, number, figures, known, answers)
             figures.numbers["distinct answers"] = len(answers)
-            stress.say(f"{figures.numbers['requests']} requests, {figures.numbers['lines']} lines reached")
-        figures.numbers["kept cases"] = sum(len(stage.guide.corpus) for stage in stages)
+            stress.say(f"{figures.numbers['requests']} requests, {len(answers)} distinct answers")
     return figures
 
 
@@ -102,15 +87,15 @@ def _stage(stress: Stress, fake: InProcessFake, storage: str) -> Iterator[Stage]
 
 
 def _batch(
-    stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], answers: set[Answer], *, guided: bool
+    stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], answers: set[Answer]
 ) -> list[Finding]:
     """Play one batch of cases; gives what the shortest failing one found, if one fails with what is not `known`."""
     last: list[Finding] = []
     grace: list[Budget] = []
 
     def play(case: Case) -> None:
-        if grace[0].spent if grace else stress.budget.spent:
-            return
+        if (grace[0] if grace else stress.budget).spent:
+            raise batches.Enough
         exchanges: list[Exchange] = []
         try:
             stage.play(case, exchanges)
@@ -123,15 +108,12 @@ def _batch(
             keys[:] = [fault.key]
             raise
         finally:
-            stage.guide.keep(case)
             figures.numbers.update(cases=1, requests=len(exchanges))
             answers.update(_answer(stage, exchange) for exchange in exchanges)
 
     keys: list[str] = []
     stage.renew()
-    strategy = cases(stage.words, tuple(stage.guide.corpus) if guided else ())
-    with suppress(Fault, HypothesisException):
-        seed(number)(SETTINGS(given(strategy)(play)))()
+    batches.play(number, cases(stage.words), play, Fault, how=SETTINGS)
     known.update(keys)
     return last
 

@@ -221,29 +221,8 @@ def _with_odd(draw: DrawFn, text: str) -> str:
     return text[:at] + draw(st.sampled_from(ODD)) + text[at:]
 
 
-def cases(words: Words, corpus: Sequence[Case] = ()) -> SearchStrategy[Case]:
-    """Up to twelve requests, one after the other; half of the time a change of one of the `corpus`, if there is one."""
+def cases(words: Words) -> SearchStrategy[Case]:
+    """Up to twelve requests, one after the other."""
     headers = st.lists(_known_headers(words), max_size=2)
     one = _one(Grammar(words, _values(words), headers, _bodies()))
-    fresh = st.lists(one, min_size=1, max_size=MOST_INPUTS).map(tuple)
-    if not corpus:
-        return fresh
-    return st.one_of(fresh, _changed(corpus, one))
-
-
-@st.composite
-def _changed(draw: DrawFn, corpus: Sequence[Case], one: SearchStrategy[Input]) -> Case:
-    """A known case with a request more, another one in the place of one, or one of them changed in one field."""
-    case = draw(st.sampled_from(corpus))
-    at, new = draw(st.integers(0, len(case) - 1)), draw(one)
-    old = case[at]
-    changes = (
-        (*case[:at], new, *case[at:]),
-        (*case[:at], old, new, *case[at + 1 :]),
-        (*case[:at], new, *case[at + 1 :]),
-        (*case[:at], replace(old, headers=tuple(dict((*old.headers, *new.headers)).items())), *case[at + 1 :]),
-        (*case[:at], replace(old, body=new.body), *case[at + 1 :]),
-        (*case[:at], replace(old, query=new.query), *case[at + 1 :]),
-        (*case[:at], _spoiled(draw, old), *case[at + 1 :]),
-    )
-    return draw(st.sampled_from(changes))[:MOST_INPUTS]
+    return st.lists(one, min_size=1, max_size=MOST_INPUTS).map(tuple)

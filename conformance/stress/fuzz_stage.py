@@ -17,7 +17,6 @@ from conformance.passive_content import content_that_was_asked, digest_matches_b
 from conformance.steps import Steps
 from conformance.stress.base import Stress
 from conformance.stress.canaries import Canaries
-from conformance.stress.fuzz_guide import Guide
 from conformance.stress.fuzz_inputs import AUTHORIZATION, Case, Input, Words
 from conformance.stress.fuzz_parts import MANIFESTS, SMALL_BLOBS
 from conformance.transport import WsgiTransport
@@ -120,7 +119,6 @@ class Stage:
         self._target = target
         self._canaries = canaries
         self._entry = Entry(target.application(target.running))
-        self.guide = Guide.of(target.running)
         described, plain = target.description, target.transport()
         web = urlsplit(described.hosts.web).hostname or ""
         self._web = described.hosts.web
@@ -183,8 +181,7 @@ class Stage:
         request = self._request(each)
         self._entry.quirk = each.quirk
         try:
-            with self.guide.watching():
-                return self._transport.send(request)
+            return self._transport.send(request)
         except Exception as error:  # whatever it is, it is a fault of the application
             where = traceback.extract_tb(error.__traceback__)[-1]
             key = f"{type(error).__name__} at {where.filename}:{where.lineno}"

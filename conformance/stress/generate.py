@@ -15,9 +15,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.client import IMAGE, INDEX
 from conformance.stress import strategies
 from conformance.stress.odd_json import ODD_JSON
-from conformance.stress.program import BLOB_SIZES, MISSING, STANDARD, Program, Recipe, Step, Value
+from conformance.stress.program import BLOB_SIZES, MISSING, REPOSITORIES, STANDARD, Program, Recipe, Step, Value
 
-REPOSITORIES = 3
 TAGS = ("a", "b", "B", "a.1", "0")
 STEPS = 200
 """Most steps of a program."""
@@ -144,7 +143,6 @@ ODD: list[SearchStrategy[Step]] = [
 """Steps with odd values: names, tags, digests, ranges of every form."""
 
 _blobs = st.lists(st.sampled_from(BLOBS), min_size=1, max_size=4).map(tuple)
-_own = len(STANDARD)
 RECIPES = st.builds(
     Recipe,
     st.sampled_from(("image", "docker", "index", "other")),

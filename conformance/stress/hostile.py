@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -21,16 +20,15 @@ from conformance.client import INDEX, location_of
 from conformance.content import digest_of
 from conformance.exchange import Exchange
 from conformance.stress.base import Figures, Finding, Stress
-from conformance.stress.crash_server import NotStarted
 from conformance.stress.hostile_judge import faults_of, opened_by, shown
 from conformance.stress.hostile_mutation import mutated
 from conformance.stress.hostile_server import FILES, MEMORY_KIB, Watched
 from conformance.stress.hostile_wire import Address, Piece, Talk, Wire
 from conformance.stress.malformed import Shape
 from conformance.stress.malformed_use import shapes as all_shapes
+from conformance.stress.server_process import COMMAND, NotStarted
 from conformance.transport import HttpTransport, Transport, TransportError
 
-COMMAND = (sys.executable, "-m", "fakereg", "serve", "--port", "0", "--quiet", "--storage", "directory:{folder}/store")
 DEADLINE = 10.0
 """Seconds within which every connection is answered or closed."""
 
@@ -132,7 +130,7 @@ class Assault:
                 self._go_on()
                 self._shape(shape)
                 numbers["shapes"] += 1
-            self._stress.say(f"hostile: {numbers['shapes']} shapes, {len(self._figures.findings)} findings")
+            self._stress.say(f"{numbers['shapes']} shapes, {len(self._figures.findings)} findings")
             self._silence(SHARED_IDLE if self._stress.target.shared else IDLE)
             self._sessions(min(sessions, SHARED_SESSIONS) if self._stress.target.shared else sessions)
             self._mutate(mutations)
@@ -143,7 +141,7 @@ class Assault:
 
     def _go_on(self) -> None:
         if len(self._figures.findings) >= MOST_FINDINGS:
-            self._stress.say("hostile: there is too much wrong to go on")
+            self._stress.say("there is too much wrong to go on")
             raise Stop
 
     def _mutate(self, most: int | None) -> None:
@@ -156,7 +154,7 @@ class Assault:
             self._shape(Shape(f"mutation {number}", mutated(random, self._fill), _SPOILED, "half", answers=100))
             self._figures.numbers["mutations"] += 1
             if number % 2000 == 1999:
-                self._stress.say(f"hostile: {number + 1} mutations, {len(self._figures.findings)} findings")
+                self._stress.say(f"{number + 1} mutations, {len(self._figures.findings)} findings")
 
     def _shape(self, shape: Shape) -> None:
         """Send one shape and judge what came; then the server has to answer somebody else."""

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from conformance.stress.crash_server import Server
+from conformance.stress.canaries import Canaries
+from conformance.stress.server_process import Server
 
 MEMORY_KIB = 100 * 1024
 """By how much the memory of the server may grow."""
@@ -16,28 +17,17 @@ FILES = 8
 """By how many the open files of the server may grow."""
 
 _SETTLE_SECONDS = 10.0
-_DEPTH = 5
 _TRACE = "Traceback (most recent call last)"
 
 
 class Watched:
-    """A server whose command may hold `{folder}`, in which `store` is its own. Canaries lie at each level above that.
-
-    `names` is how the canaries are called.
-    """
+    """A server whose command may hold `{folder}`: the folder of its store, with canaries called `names` around it."""
 
     def __init__(self, command: Sequence[str], place: Path, names: str) -> None:
-        self.folder = place / "/".join(["inner"] * _DEPTH)
-        self.folder.mkdir(parents=True)
-        self._place = place
-        self._log = place / "log"
         self.secret = f"canary of {names}".encode()
-        for level in (self.folder, *self.folder.parents):
-            if level == place.parent:
-                break
-            (level / names).write_bytes(self.secret)
-        self._files = self._outside()
-        self._server = Server(command, self.folder, self._log)
+        self._log = place / "log"
+        self._canaries = Canaries(place / "around", name=names, content=self.secret)
+        self._server = Server(command, self._canaries.folder, self._log)
         self._seen = 0
 
     def __enter__(self) -> Watched:
@@ -77,11 +67,8 @@ class Watched:
             yield f"the server process ended with {status}", self._server.logged()
         if found := self._logged():
             yield "the server logged a traceback", found
-        now = self._outside()
-        if now != self._files:
-            changed = sorted(str(path.relative_to(self._place)) for path, _ in now ^ self._files)
+        if changed := self._canaries.changed():
             yield f"files outside the store changed: {', '.join(changed[:5])}", ""
-            self._files = now
 
     def _logged(self) -> str:
         """What it logged since the last time, if there is a traceback in it."""
@@ -91,9 +78,3 @@ class Watched:
         self._seen += len(data)
         text = data.decode(errors="replace")
         return text[text.index(_TRACE) :][:4000] if _TRACE in text else ""
-
-    def _outside(self) -> set[tuple[Path, bytes]]:
-        """Every file above the store with its content; the levels hold little but the canaries."""
-        levels = [self.folder, *self.folder.parents[:_DEPTH]]
-        paths = [path for level in levels for path in level.iterdir() if path not in {*levels, self._log}]
-        return {(path, path.read_bytes() if path.is_file() else b"") for path in paths if path.name != "store"}

@@ -49,8 +49,10 @@ def length(data: bytes, digest: str) -> Check:
 
 def manifest(data: bytes, media_type: str, digest: str) -> Check:
     """A manifest as it was pushed."""
-    same = body(data, digest)
+    return _typed(media_type, body(data, digest))
 
+
+def _typed(media_type: str, same: Check) -> Check:
     def check(exchange: Exchange) -> str:
         if exchange.media_type != media_type.lower():
             return f"Content-Type is {exchange.media_type}, where {media_type} was pushed"
@@ -60,8 +62,8 @@ def manifest(data: bytes, media_type: str, digest: str) -> Check:
 
 
 def manifest_length(data: bytes, media_type: str, digest: str) -> Check:
-    """How long a manifest is."""
-    return length(data, digest)
+    """How long a manifest is, and of which type."""
+    return _typed(media_type, length(data, digest))
 
 
 def part_of(data: bytes, wanted: str) -> tuple[Collection[int], tuple[int, int] | None]:

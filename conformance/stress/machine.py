@@ -1,7 +1,8 @@
 """The state machine: plays a program on a target, asks the model about each answer, and looks at the registry after it.
 
-After every step what the step touched is read again, also from a repository that it did not name; at the end everything
-is. A wrong answer is a `Mismatch`, whose text is a bug report.
+After a step that may change something what it touched is read again, in turn also from a repository that it did not
+name; at the end everything is. After a read, which is its own check, only each third time something is. A wrong answer
+is a `Mismatch`, whose text is a bug report.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ are, and of repositories that must not come about.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from conformance.stress.malformed import EITHER, MIB, REFUSED, SHAPES, Shape
 from conformance.stress.malformed_lines import LINES
@@ -31,6 +32,11 @@ def _many() -> Iterator[Shape]:
 def _put(tag: str, body: bytes, media_type: bytes = _INDEX) -> bytes:
     head = b"PUT /v2/{name}/manifests/%b HTTP/1.1\r\n{head}Content-Type: %b\r\nContent-Length: %d\r\n\r\n"
     return head % (tag.encode(), media_type, len(body)) + body
+
+
+def _pushed(make: Callable[[], bytes]) -> list[bytes]:
+    """A push of a document that is not made before it is sent."""
+    return [_put("odd", make())]
 
 
 def _index(annotations: bytes) -> bytes:
@@ -71,7 +77,7 @@ def _manifests() -> Iterator[Shape]:
         ("half of it", lambda: _index(b"")[:40], REFUSED),
     )
     for name, make, legal in documents:
-        yield Shape(f"manifest: {name}", lambda make=make: [_put("odd", make())], legal)  # type: ignore[misc]
+        yield Shape(f"manifest: {name}", partial(_pushed, make), legal)
 
 
 ODD_PARTS = (

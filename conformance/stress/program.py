@@ -22,6 +22,9 @@ MISSING = -1
 
 OTHER = "application/vnd.example.other+json"
 MEDIA_TYPES = {"image": IMAGE, "index": INDEX, "docker": DOCKER_IMAGE, "list": DOCKER_LIST, "other": OTHER}
+REPOSITORIES = 3
+"""How many repositories a program speaks of by number."""
+
 BLOB_SIZES = (40, 1, 300, 0, 90)
 """Sizes in bytes of the blobs that programs speak of, by number."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any
 from urllib.parse import urljoin
 
@@ -15,8 +16,9 @@ from conformance.client import Client, location_of
 from conformance.content import digest_of
 from conformance.exchange import Exchange
 from conformance.passive import next_link
+from conformance.stress.base import Stress
 from conformance.stress.odd_json import ODD_VALIDITY
-from conformance.stress.program import MISSING, STANDARD, Made, Recipe, Value, blob, manifest
+from conformance.stress.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest
 
 MAX_PAGES = 20
 
@@ -75,6 +77,12 @@ class World:
     uploads: list[Upload] = field(default_factory=list)
     pushed: set[tuple[str, str]] = field(default_factory=set)
     """Repository and digest of what has been pushed as a part of something, and not deleted, as the client knows it."""
+
+    @classmethod
+    def of(cls, stress: Stress, part: str, recipes: tuple[Recipe, ...], *, single_post: bool = False) -> World:
+        """A world whose repositories have `part` in their names, in the default place of the run's target."""
+        names = tuple(stress.repository(f"{part}{letter}") for letter in ascii_lowercase[:REPOSITORIES])
+        return cls(names, stress.repository(f"{part}/{{}}"), f"{stress.id} {part}", single_post, recipes)
 
     def name(self, repository: Value) -> str:
         """The name of a repository."""

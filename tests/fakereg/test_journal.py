@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.datastructures import EnvironHeaders
 
-from fakereg.journal import Entry, Journal, redact, redact_query
+from fakereg.journal import Entry, Journal, redact, redact_query, sent_headers
 
 
 def entry(method: str = "GET", path: str = "/v2/", status: int = 200) -> Entry:
@@ -53,3 +56,14 @@ def test_secrets_and_floods_stay_out() -> None:
 def test_a_query_of_any_length_is_read_once() -> None:
     long = "a" * 2_000_000  # for which trying again at each character takes hours
     assert redact_query(f"{long}&token=secret") == f"{long}&token=[redacted]"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(("HTTP_ACCEPT", "HTTP_X_ODD_ONE", "HTTP__A", "HTTP_CONTENT_TYPE", "CONTENT_TYPE",
+                         "CONTENT_LENGTH", "PATH_INFO", "wsgi.input", "HTTPS")),
+        st.sampled_from(("", "a", "b; c")),
+    )
+)  # fmt: skip
+def test_the_headers_are_those_that_werkzeug_lists(environ: dict[str, str]) -> None:
+    assert list(sent_headers(environ)) == list(EnvironHeaders(environ))

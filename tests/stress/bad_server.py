@@ -32,14 +32,14 @@ def _turn_deaf(folder: Path) -> Answer:
 
 
 def _write_outside(folder: Path) -> Answer:
-    (folder / "store").mkdir()
-    (folder / "store" / "inside").touch()  # this it may do
+    folder.mkdir()
+    (folder / "inside").touch()  # this it may do
     (folder.parent / "escaped").touch()
     return 200, b""
 
 
 def _change_canary(folder: Path) -> Answer:
-    for path in folder.iterdir():
+    for path in folder.parent.iterdir():
         path.write_bytes(b"changed")
     return 200, b""
 

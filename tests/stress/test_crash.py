@@ -4,35 +4,23 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from conformance.fakes import InProcessFake
-from conformance.settings import Settings
 from conformance.stress import crash
 from conformance.stress.base import Budget, Figures, Stress
 from conformance.targets import Target
 from tests.stress import damaging_server
+from tests.stress.conftest import stress_of
 
 ROUNDS = 20
 ENOUGH = 24
 """Rounds within which a broken server has to be found out; most are in the first two."""
 
 
-@pytest.fixture
-def target() -> Iterator[Target]:
-    with InProcessFake("fake:oci", "oci", Settings()) as target:
-        yield target
-
-
-def _stress(target: Target, *, seed: int = 1, seconds: float = 600) -> Stress:
-    return Stress(target, seed, Budget(seconds), lambda line: None)
-
-
 def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
-    figures = crash.run(_stress(target), rounds=ROUNDS, parent=tmp_path)
+    figures = crash.run(stress_of(target), rounds=ROUNDS, parent=tmp_path)
     assert figures.findings == []
     numbers = figures.numbers
     assert numbers["rounds"] == ROUNDS
@@ -51,7 +39,7 @@ def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
 
 def _broken(target: Target, kind: str, folder: Path) -> Figures:
     command = [sys.executable, str(Path(damaging_server.__file__)), kind, "{folder}"]
-    return crash.run(_stress(target), rounds=ENOUGH, command=command, parent=folder)
+    return crash.run(stress_of(target), rounds=ENOUGH, command=command, parent=folder)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from conformance.fakes import InProcessFake
 from conformance.settings import Settings
 from conformance.stress.crash_book import Session
 from conformance.stress.crash_check import Check
-from conformance.stress.crash_server import Moment
 from conformance.stress.crash_writer import Unanswered, Writer, ask
+from conformance.stress.server_process import Moment
 from conformance.transport import Transport, TransportError
 
 REPOSITORIES = ["team/a", "team/b"]

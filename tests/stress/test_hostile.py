@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -11,15 +10,16 @@ import pytest
 import trustme
 
 import fakereg
-from conformance.fakes import InProcessFake, SocketFake
+from conformance.fakes import SocketFake
 from conformance.settings import Settings
 from conformance.stress import hostile
-from conformance.stress.base import Budget, Figures, Stress
+from conformance.stress.base import Figures
 from conformance.stress.hostile_mutation import mutated
 from conformance.stress.malformed import EITHER, SHAPES, Shape
 from conformance.stress.malformed_use import shapes
 from conformance.targets import Target, UrlTarget
 from tests.stress import bad_server
+from tests.stress.conftest import stress_of
 
 MUTATIONS = 300
 TRIGGER = Shape("trigger", b"GET /v2/trigger HTTP/1.1\r\n{head}\r\n", EITHER)
@@ -28,18 +28,8 @@ SIZED = b"GET /v2/trigger HTTP/1.1\r\n{head}Content-Length: %d\r\n\r\n" % len(HI
 BODY = Shape("body", SIZED + HIDDEN, EITHER)
 
 
-@pytest.fixture
-def target() -> Iterator[Target]:
-    with InProcessFake("fake:oci", "oci", Settings()) as target:
-        yield target
-
-
-def _stress(target: Target, *, seed: int = 1, seconds: float = 600) -> Stress:
-    return Stress(target, seed, Budget(seconds), lambda line: None)
-
-
 def test_the_fake_bears_all_of_it(target: Target, tmp_path: Path) -> None:
-    figures = hostile.run(_stress(target), sessions=2000, mutations=MUTATIONS, parent=tmp_path)
+    figures = hostile.run(stress_of(target), sessions=2000, mutations=MUTATIONS, parent=tmp_path)
     assert figures.findings == []
     numbers = figures.numbers
     assert numbers["shapes"] == len(list(shapes())) > 600
@@ -56,14 +46,14 @@ def test_the_fake_bears_all_of_it(target: Target, tmp_path: Path) -> None:
 
 def test_a_target_with_accounts_is_spoken_to_as_its_writer() -> None:
     with SocketFake("socket:github-docker", "github-docker", Settings()) as target:
-        figures = hostile.run(_stress(target), shapes=SHAPES[:60], sessions=50, mutations=50)
+        figures = hostile.run(stress_of(target), shapes=SHAPES[:60], sessions=50, mutations=50)
     assert figures.findings == []
     assert (figures.numbers["shapes"], figures.numbers["sessions"]) == (60, 50)
     assert "memory_after_kib" not in +figures.numbers
 
 
 def test_a_spent_budget_ends_it(target: Target) -> None:
-    figures = hostile.run(_stress(target, seconds=0.0), shapes=[TRIGGER], sessions=5)
+    figures = hostile.run(stress_of(target, seconds=0.0), shapes=[TRIGGER], sessions=5)
     assert figures.findings == []
     assert [figures.numbers[name] for name in ("shapes", "sessions", "mutations")] == [0, 0, 0]
 
@@ -75,7 +65,7 @@ def test_a_server_with_tls_bears_it(tmp_path: Path) -> None:
     with fakereg.serve(tls_cert=str(tmp_path / "key.pem")) as server:
         settings = Settings(ca=tmp_path / "authority.pem")
         with UrlTarget(server.url, server.url, settings) as target:
-            figures = hostile.run(_stress(target), shapes=SHAPES[::10], sessions=2000, mutations=20)
+            figures = hostile.run(stress_of(target), shapes=SHAPES[::10], sessions=2000, mutations=20)
     assert figures.findings == []
     assert figures.numbers["shapes"] == len(SHAPES[::10])
     assert figures.numbers["sessions"] == hostile.SHARED_SESSIONS  # others may use a target at a URL
@@ -96,7 +86,7 @@ def test_what_writes_is_spoiled_behind_its_target_only() -> None:
 
 def _broken(target: Target, kind: str, folder: Path, shape: Shape = TRIGGER, deadline: float = 5.0) -> Figures:
     command = [sys.executable, str(Path(bad_server.__file__)), kind, "{folder}"]
-    return hostile.run(_stress(target), command=command, shapes=[shape], sessions=3, mutations=0, deadline=deadline,
+    return hostile.run(stress_of(target), command=command, shapes=[shape], sessions=3, mutations=0, deadline=deadline,
                        parent=folder)  # fmt: skip
 
 
@@ -112,7 +102,7 @@ def test_a_server_that_only_looks_like_a_registry_is_good_enough(target: Target,
         ("says-no-HTTP", "trigger: answer 1 is no HTTP, which is not legal"),
         ("dies", "after trigger: "),
         ("writes-outside", "trigger: files outside the store changed: inner/inner/inner/inner/escaped"),
-        ("changes-canary", "trigger: files outside the store changed: inner/inner/inner/inner/inner/stress-"),
+        ("changes-canary", "trigger: files outside the store changed: inner/inner/inner/inner/stress-"),
         ("gives-away", "trigger: the answer gives away a file that lies outside the store"),
         ("logs", "trigger: the server logged a traceback"),
         ("fails-in-cancel", "a session cannot be cancelled"),
@@ -160,6 +150,6 @@ def test_a_tag_that_a_hidden_request_deletes_is_missed(target: Target, tmp_path:
 
 def test_a_server_that_does_not_start_is_a_finding(target: Target, tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no')"]
-    (found,) = hostile.run(_stress(target), command=command, parent=tmp_path).findings
+    (found,) = hostile.run(stress_of(target), command=command, parent=tmp_path).findings
     assert (found.text, found.evidence) == ("the server does not start", "no\n")
     assert list(tmp_path.iterdir()) == []

@@ -8,19 +8,18 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
-from hypothesis import Phase, settings
 
 import tests.mutants
 from conformance.fakes import InProcessFake
 from conformance.settings import Settings
-from conformance.stress import search
-from conformance.stress.base import Budget, Figures, Stress
+from conformance.stress import batches, search
+from conformance.stress.base import Budget, Stress
 from tests.mutants.harness import MUTANTS, Mutant, broken
 
 for _module in pkgutil.iter_modules(tests.mutants.__path__):
     importlib.import_module(f"tests.mutants.{_module.name}")
 
-SEED, PROGRAMS = 1, 60
+SEED, PROGRAMS = 1, 200
 SELECTED = """
 OCI-R032: the Location of a completed upload is that of the session
 OCI-R035: a single POST keeps nothing
@@ -67,8 +66,7 @@ class Lasting(InProcessFake):
 
 def said_by_the_machine(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the machine finds in a broken fake within so many programs, as one line; empty if it finds nothing."""
-    without_shrinking = settings(search.SETTINGS, phases=(Phase.generate,))
-    monkeypatch.setattr(search, "SETTINGS", without_shrinking)
+    monkeypatch.setattr(batches, "SETTINGS", batches.DRAWN)
     if mutant.patch:
         mutant.patch(monkeypatch)
     dialect, tamper = mutant.target.partition(":")[2] or "oci", mutant.tamper
@@ -76,7 +74,7 @@ def said_by_the_machine(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> str:
     with Lasting(mutant.target, dialect, Settings(), wrap=wrap) as target:
         # The budget looks at this clock before each program.
         stress = Stress(target, SEED, Budget(PROGRAMS, clock=count().__next__), lambda line: None, id="mutant")
-        failure = search.search(search.Stage.of(stress), SEED, Figures("machine"))
+        failure = search.Stage.of(stress).search(SEED)
     return str(failure.mismatch).partition("\n")[0] if failure else ""
 
 

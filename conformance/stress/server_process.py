@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import select
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ START_SECONDS = 60.0
 """Within which a server has to say its URL."""
 
 LOG_BYTES = 4000
+
+COMMAND = (sys.executable, "-m", "fakereg", "serve", "--port", "0", "--quiet", "--storage", "directory:{folder}")
+"""Serves what is in `{folder}`, to anybody; it has to delete, list referrers and take tag parameters."""
 
 
 class NotStarted(Exception):
