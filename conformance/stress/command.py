@@ -264,8 +264,10 @@ def _conclude(report: Path, done: Mapping[Job, Figures]) -> int:
         old.unlink()
     number = 0
     for job, figures in sorted(done.items(), key=lambda pair: str(pair[0])):
-        shown = ", ".join(f"{count:,} {name}" for name, count in figures.numbers.items() if count)
+        counts = {name: f"{count:,} {name}" for name, count in figures.numbers.items() if count}
+        shown = ", ".join(text for name, text in counts.items() if ": " not in name)
         sys.stdout.write(f"{job}: {shown or 'nothing done'}; {_counted(len(figures.findings))}\n")
+        sys.stdout.writelines(f"  {text}\n" for name, text in counts.items() if ": " in name)
         for finding in figures.findings:
             number += 1
             sys.stdout.write(_written(report, number, job, finding) + "\n")

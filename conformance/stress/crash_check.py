@@ -80,7 +80,7 @@ class Check:
         is_before = all(found[key] == before[key] for key in changing)
         is_after = all(found[key] == after for key, after in changing.items())
         if changing:
-            self.numbers["under way, done" if is_after else "under way, not done"] += 1
+            self.numbers["done under way" if is_after else "not done under way"] += 1
         if not (is_before or is_after):
             states = [f"{_called(key)} is {_shown(found[key])}" for key in changing]
             stories = [line for key in changing for line in book.story[key]]

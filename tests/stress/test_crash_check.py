@@ -165,7 +165,7 @@ def test_a_write_under_way_is_done_or_not_but_never_by_half(scene: Scene) -> Non
     tag = book.there("tag")[0]
     manifest = ("manifest", tag[1], str(book.held[tag]))
     book.begin({manifest: None, tag: None}, "DELETE of the manifest")
-    assert scene.check().numbers["under way, not done"] == 1
+    assert scene.check().numbers["not done under way"] == 1
     client = Client(scene.transport)
     client.delete_manifest(*tag[1:])
     book.begin({manifest: None, tag: None}, "DELETE of the manifest")
