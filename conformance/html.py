@@ -7,7 +7,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from conformance.reading import NOTHING, is_optional, visible
+from conformance.reports.reading import NOTHING, is_optional, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -48,7 +48,7 @@ def _environment() -> Environment:
     """Made at the first page: jinja2 takes long to import."""
     import jinja2
 
-    loader = jinja2.PackageLoader("conformance")
+    loader = jinja2.PackageLoader("conformance.reports")
     environment = jinja2.Environment(
         loader=loader,
         autoescape=True,

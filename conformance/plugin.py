@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.options import OPTIONS, ConfigurationError
+from conformance.config.options import OPTIONS, ConfigurationError
 
 if TYPE_CHECKING:
-    from conformance.run import Run
+    from conformance.run.run import Run
 
 SCENARIOS = "conformance.scenarios"
 MARKER = "requirement"
@@ -60,7 +60,7 @@ def is_requested(config: pytest.Config) -> bool:
 def current_run(config: pytest.Config) -> Run:
     """The conformance run of this process, begun when first asked for; a UsageError ends pytest with exit code 4."""
     if RUN not in config.stash:
-        from conformance.run import Run
+        from conformance.run.run import Run
 
         try:
             config.stash[RUN] = Run(config)

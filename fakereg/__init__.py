@@ -10,23 +10,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fakereg.accounts import Accounts
     from fakereg.app import Registry
+    from fakereg.auth.accounts import Accounts
     from fakereg.clock import ManualClock
-    from fakereg.dialects import Dialect
-    from fakereg.server import serve
+    from fakereg.dialect.fields import Dialect
+    from fakereg.server.listener import serve
     from fakereg.storage.base import Storage, StorageError
 
 __all__ = ["Accounts", "Dialect", "ManualClock", "Registry", "Storage", "StorageError", "__version__", "serve"]
 
 _HOME = {
-    "Accounts": "fakereg.accounts",
-    "Dialect": "fakereg.dialects",
+    "Accounts": "fakereg.auth.accounts",
+    "Dialect": "fakereg.dialect.fields",
     "ManualClock": "fakereg.clock",
     "Registry": "fakereg.app",
     "Storage": "fakereg.storage.base",
     "StorageError": "fakereg.storage.base",
-    "serve": "fakereg.server",
+    "serve": "fakereg.server.listener",
 }
 
 

@@ -1,5 +1,5 @@
 """`python -m fakereg`."""
 
-from fakereg.cli import main
+from fakereg.command.cli import main
 
 raise SystemExit(main())

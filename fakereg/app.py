@@ -15,18 +15,19 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request, Response
 
-from fakereg import auth, routes
-from fakereg.api import html
-from fakereg.api.api_lists import error_body
-from fakereg.dialects import Dialect
-from fakereg.errors import Code, RegistryError
-from fakereg.instance import Instance
+from fakereg import routes
+from fakereg.dialect.fields import Dialect
+from fakereg.github.rights import DELETE, PUSH
+from fakereg.github.web import html
+from fakereg.github.web.lists import error_body
+from fakereg.http import authorization
+from fakereg.http.call import Call
+from fakereg.http.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
-from fakereg.names import Name
-from fakereg.permissions import DELETE, PUSH
 from fakereg.routes import Endpoint, Resource
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
 from fakereg.storage.base import StorageError
-from fakereg.wsgi import Call
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -82,8 +83,8 @@ class Registry(Instance):
             if face.registry and routes.is_registry(request.path):
                 self.rates.check(request.remote_addr or "", dialect.rate_limit)
                 if dialect.auth != "none":
-                    call = replace(call, caller=auth.identify(call))
-                    auth.require_credentials(call, ping=routes.is_ping(request.path))
+                    call = replace(call, caller=authorization.identify(call))
+                    authorization.require_credentials(call, ping=routes.is_ping(request.path))
             resource, arguments = routes.find(request, face)
             response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
@@ -105,7 +106,7 @@ def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Respo
     if name and (home := call.instance.home(call.site, name)) is not call.home:
         call = replace(call, home=home)
     if endpoint.action:
-        auth.authorize(call, endpoint.action, name)
+        authorization.authorize(call, endpoint.action, name)
     if name and endpoint.action in (PUSH, DELETE):
         call.instance.packages.check_settled(name)
     return endpoint.handler(call, *arguments)

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
 
-from fakereg import auth, web_routes
 from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
-from fakereg.auth import LOGIN
-from fakereg.dialects import Dialect
-from fakereg.errors import Code, RegistryError
-from fakereg.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
-from fakereg.permissions import DELETE, PULL, PUSH
-from fakereg.sites import Face
-from fakereg.wsgi import Handler, path_segments
+from fakereg.dialect.fields import Dialect
+from fakereg.github import routes
+from fakereg.github.rights import DELETE, PULL, PUSH
+from fakereg.http import authorization
+from fakereg.http.authorization import LOGIN
+from fakereg.http.call import Handler, path_segments
+from fakereg.http.hosts import Face
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ PING: Resource = {
     "GET": Endpoint(ping.get, LOGIN),
     **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.get, LOGIN, "ping_any_method")),
 }
-CATALOG: Resource = {"GET": Endpoint(catalog.get, auth.CATALOG, head="list_head")}
+CATALOG: Resource = {"GET": Endpoint(catalog.get, authorization.CATALOG, head="list_head")}
 TAGS: Resource = {"GET": Endpoint(tags.get, PULL, head="list_head")}
 REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
 BLOB: Resource = {"GET": Endpoint(blobs.get, PULL), "DELETE": Endpoint(blobs.delete, DELETE, "blob_deletion")}
@@ -109,7 +110,7 @@ def find(request: Request, face: Face) -> tuple[Resource, tuple[str, ...]]:
         return _in_registry(path, dialect)
     if face.tokens and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
-    if face.web and (found := web_routes.find(path_segments(request))):
+    if face.web and (found := routes.find(path_segments(request))):
         handlers, arguments = found
         return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
     raise _nothing(dialect)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from conformance import target_file
-from conformance.__main__ import run_parser
-from conformance.stress import command as stress
-from fakereg import cli, config, dialects
-from fakereg.accounts import Accounts
-from fakereg.sample import SAMPLE_TOKENS, sample
+from conformance.command import stress
+from conformance.command.main import run_parser
+from conformance.config import target_file
+from fakereg.auth.accounts import Accounts
+from fakereg.auth.sample import SAMPLE_TOKENS, sample
+from fakereg.command import cli, config
+from fakereg.dialect import fields
 
 pytest_plugins = ["pytester"]
 
@@ -101,7 +102,7 @@ def test_the_configuration_file_is_read(tmp_path: Path) -> None:
     config.add_accounts(accounts, document)
     assert accounts.authenticate("hubot", "ghp_forTestsOnly")
     assert accounts.authenticate("anybody", "ghs_forTestsOnly")
-    assert dialects.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9
+    assert fields.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9
 
 
 def test_the_file_of_a_target_is_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import conformance.scenarios
 import tests.mutants
-from conformance.requirements import catalogue
+from conformance.catalogue.requirements import catalogue
 from tests.mutants.harness import MUTANTS, Mutant, killers
 
 AHEAD = 8

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from fakereg.clock import Clock, ManualClock
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
-from fakereg.storage.contract_steps import A, B, image, index, push, pushed_image, read, start, stored
+from fakereg.storage.contract.steps import A, B, image, index, push, pushed_image, read, start, stored
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
 
@@ -296,7 +296,7 @@ def test_files_that_somebody_removed_are_not_there(folder: Path) -> None:
 def test_a_forked_child_hashes_too() -> None:
     script = """
 import os
-from fakereg.storage.contract import A, push
+from fakereg.storage.contract.steps import A, push
 from fakereg.storage.memory import MemoryStorage
 push(MemoryStorage(), A, b"x" * 1_000_000)
 if os.fork() == 0:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
-from fakereg.storage.contract_steps import A, image, index, push, pushed_image, read, stored
+from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored
 from tests.test_storage import opened
 
 

@@ -1,3 +1,3 @@
 """Makes the fixtures of the suite known to its scenarios, and to nobody else."""
 
-from conformance.fixtures import *  # noqa: F403
+from conformance.run.fixtures import *  # noqa: F403

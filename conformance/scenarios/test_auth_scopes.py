@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content, Manifest
-from conformance.packages import name_of, packages_of
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.trials import REFUSED, Trials
-from conformance.world import Clients, Places, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.checks.trials import REFUSED, Trials
+from conformance.client.client import Client
+from conformance.client.content import Content, Manifest
+from conformance.client.packages import name_of, packages_of
+from conformance.client.steps import Steps
+from conformance.run.actors import Clients, Places, unsupported
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client, location_of
-from conformance.content import Content
-from conformance.exchange import Exchange
-from conformance.references import given_image
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.targets import Target
-from conformance.verdict import Case
-from conformance.world import Places, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.checks.verdict import Case
+from conformance.client.client import Client, location_of
+from conformance.client.content import Content
+from conformance.client.exchange import Exchange
+from conformance.client.references import given_image
+from conformance.client.steps import Steps
+from conformance.run.actors import Places, unsupported
+from conformance.targets.base import Target
 
 Asked = Iterator[tuple[Exchange, tuple[int, ...]]]
 """Answers of endpoints, each with the statuses of its success (section "Endpoints")."""

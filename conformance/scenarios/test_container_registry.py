@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks, first_error
-from conformance.client import DOCKER_IMAGE, IMAGE, Client, location_of
-from conformance.content import Content, Manifest
-from conformance.passive import next_link
-from conformance.requirements import requirement
-from conformance.steps import Steps, tags_in
-from conformance.targets import Target
-from conformance.world import Clients, Places, Variant
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks, first_error
+from conformance.checks.passive import next_link
+from conformance.client.client import DOCKER_IMAGE, IMAGE, Client, location_of
+from conformance.client.content import Content, Manifest
+from conformance.client.steps import Steps, tags_in
+from conformance.run.actors import Clients, Places, Variant
+from conformance.targets.base import Target
 
 INDEX_NEEDS_ACCEPT = "OCI index found, but Accept header does not support OCI indexes"
 TOO_LARGE = "the request body is too large and exceeds the maximum permissible limit of 4.00MiB"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.world import unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.run.actors import unsupported
 
 
 def check_refusal(check: Checks, row: str, answer: Exchange) -> None:

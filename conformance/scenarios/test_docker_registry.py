@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import DOCKER_IMAGE, Client
-from conformance.content import Content, Manifest
-from conformance.credentials import challenge_of
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps, tags_in
-from conformance.targets import Target
-from conformance.world import Clients, Places, Variant
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import DOCKER_IMAGE, Client
+from conformance.client.content import Content, Manifest
+from conformance.client.credentials import challenge_of
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps, tags_in
+from conformance.run.actors import Clients, Places, Variant
+from conformance.targets.base import Target
 
 NOT_AUTHENTICATED = (
     "Your request could not be authenticated by the GitHub Packages service. "

@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 
-from conformance.checks import Checks, answer_or_silence, first_error
-from conformance.client import ACCEPT, Client, location_of
-from conformance.content import Content
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.targets import Target
-from conformance.world import Clients, Variant, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks, answer_or_silence, first_error
+from conformance.client.client import ACCEPT, Client, location_of
+from conformance.client.content import Content
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.run.actors import Clients, Variant, unsupported
+from conformance.targets.base import Target
 
 PULLS = (
     ("GET", "manifests/missing"),

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import (
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.checks.trials import Trials
+from conformance.client.client import Client
+from conformance.client.content import (
     DOCKER_FOREIGN_LAYER,
     DOCKER_LAYER,
     FOREIGN_URL,
@@ -18,10 +20,8 @@ from conformance.content import (
     Content,
     Manifest,
 )
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.trials import Trials
-from conformance.world import Variant
+from conformance.client.steps import Steps
+from conformance.run.actors import Variant
 
 FOREIGN_TYPES = (DOCKER_FOREIGN_LAYER, *OCI_FOREIGN_LAYERS)
 

@@ -11,17 +11,17 @@ from random import Random
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client, location_of
-from conformance.exchange import Exchange
-from conformance.large_blob import LARGE_BLOCK, LargeBlob
-from conformance.requirements import requirement
-from conformance.settings import Settings
-from conformance.steps import Steps
-from conformance.targets import Target
-from conformance.transport import TransportError
-from conformance.trials import Trials
-from conformance.world import unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.checks.trials import Trials
+from conformance.client.client import Client, location_of
+from conformance.client.exchange import Exchange
+from conformance.client.large_blob import LARGE_BLOCK, LargeBlob
+from conformance.client.steps import Steps
+from conformance.client.transport import TransportError
+from conformance.config.settings import Settings
+from conformance.run.actors import unsupported
+from conformance.targets.base import Target
 
 ROWS = ("GHD-21", "GHC-08")
 LARGEST_WITHOUT_ASKING = 64 << 20

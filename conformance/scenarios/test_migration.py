@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content
-from conformance.description import Hosts
-from conformance.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of
-from conformance.requirements import requirement
-from conformance.steps import Steps, tags_in
-from conformance.world import Clients, Places, Variant, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of
+from conformance.client.steps import Steps, tags_in
+from conformance.config.description import Hosts
+from conformance.run.actors import Clients, Places, Variant, unsupported
 
 MakeVariant = Callable[..., Variant]
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content, Manifest
-from conformance.exchange import Exchange
-from conformance.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of, tags_of
-from conformance.requirements import requirement
-from conformance.steps import Steps, unprepared
-from conformance.world import Clients, Variant
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import Client
+from conformance.client.content import Content, Manifest
+from conformance.client.exchange import Exchange
+from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of, tags_of
+from conformance.client.steps import Steps, unprepared
+from conformance.run.actors import Clients, Variant
 
 WITHOUT_THE_SCOPES = ("none", "reader", "write", "expired", "password", "wrong", "nobody")
 WITHOUT_THE_ROLE = ("role-read", "role-write", "stranger")

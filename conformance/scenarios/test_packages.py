@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.checks import Checks
-from conformance.client import REDIRECTS
-from conformance.content import Content, Manifest
-from conformance.exchange import Exchange
-from conformance.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, packages_of, tags_of
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.world import Clients, Places, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import REDIRECTS
+from conformance.client.content import Content, Manifest
+from conformance.client.exchange import Exchange
+from conformance.client.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, packages_of, tags_of
+from conformance.client.steps import Steps
+from conformance.run.actors import Clients, Places, unsupported
 
 LABEL = "org.opencontainers.image."
 DESCRIPTION, LICENSES = 512, 256

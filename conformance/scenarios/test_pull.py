@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.targets import Target
-from conformance.world import unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.run.actors import unsupported
+from conformance.targets.base import Target
 
 
 def named(first: Exchange, last: Exchange) -> Exchange:

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import ACCEPT, Client
-from conformance.content import Blob, Content
-from conformance.exchange import Exchange, Header
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.world import unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import ACCEPT, Client
+from conformance.client.content import Blob, Content
+from conformance.client.exchange import Exchange, Header
+from conformance.client.steps import Steps
+from conformance.run.actors import unsupported
 
 SIZE = 1000
 ONE = {

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client
-from conformance.content import Content, digest_of
-from conformance.exchange import Exchange
-from conformance.references import GivenBlob, GivenImage, given_image
-from conformance.requirements import requirement
-from conformance.steps import tags_in
-from conformance.targets import Target
-from conformance.world import unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import Client
+from conformance.client.content import Content, digest_of
+from conformance.client.exchange import Exchange
+from conformance.client.references import GivenBlob, GivenImage, given_image
+from conformance.client.steps import tags_in
+from conformance.run.actors import unsupported
+from conformance.targets.base import Target
 
 
 @pytest.fixture

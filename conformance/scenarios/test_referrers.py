@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import INDEX, Client
-from conformance.content import CONFIG, Content, Manifest
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps, descriptors_in
-from conformance.world import Variant
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import INDEX, Client
+from conformance.client.content import CONFIG, Content, Manifest
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps, descriptors_in
+from conformance.run.actors import Variant
 
 SBOM = "application/vnd.example.sbom"
 

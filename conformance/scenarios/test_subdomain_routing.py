@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import Client, location_of
-from conformance.content import Content
-from conformance.credentials import challenge_of
-from conformance.description import Hosts
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.transport import TransportError
-from conformance.trials import Trials
-from conformance.world import Clients, Places, Variant, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.checks.trials import Trials
+from conformance.client.client import Client, location_of
+from conformance.client.content import Content
+from conformance.client.credentials import challenge_of
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.client.transport import TransportError
+from conformance.config.description import Hosts
+from conformance.run.actors import Clients, Places, Variant, unsupported
 
 REGISTRY_THERE = (200, 401)
 """How GET /v2/ answers where there is a registry."""

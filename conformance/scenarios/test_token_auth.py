@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import ACCEPT
-from conformance.content import Content
-from conformance.credentials import Challenge, Resource, challenge_of, resources, token_in
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.token_service import document_of, scope_of, token_service
-from conformance.world import Clients, Variant, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import ACCEPT
+from conformance.client.content import Content
+from conformance.client.credentials import Challenge, Resource, challenge_of, resources, token_in
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.client.tokens import document_of, scope_of, token_service
+from conformance.run.actors import Clients, Variant, unsupported
 
 CATALOG = "registry:catalog:*"
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]00:00)")

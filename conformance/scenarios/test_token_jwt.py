@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.checks import Checks
-from conformance.credentials import token_in
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.token_service import parts_of, scope_of, token_service
-from conformance.world import Clients, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.credentials import token_in
+from conformance.client.exchange import Exchange
+from conformance.client.tokens import parts_of, scope_of, token_service
+from conformance.run.actors import Clients, unsupported
 
 TEXTS, TIMES = ("iss", "sub", "jti"), ("exp", "nbf", "iat")
 

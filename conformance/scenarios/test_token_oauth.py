@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.credentials import resources, token_in
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.token_service import document_of, scope_of, text_in, token_service
-from conformance.world import Clients, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.credentials import resources, token_in
+from conformance.client.exchange import Exchange
+from conformance.client.tokens import document_of, scope_of, text_in, token_service
+from conformance.run.actors import Clients, unsupported
 
 
 def _granted(check: Checks, answer: Exchange, asked: str, *actions: str) -> None:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks import Checks
-from conformance.client import INDEX, Client
-from conformance.content import Content
-from conformance.credentials import Resource, challenge_of, resources, token_in
-from conformance.exchange import Exchange
-from conformance.requirements import requirement
-from conformance.steps import Steps
-from conformance.token_service import forged, scope_of, token_service
-from conformance.world import Clients, Variant, unsupported
+from conformance.catalogue.requirements import requirement
+from conformance.checks.checks import Checks
+from conformance.client.client import INDEX, Client
+from conformance.client.content import Content
+from conformance.client.credentials import Resource, challenge_of, resources, token_in
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+from conformance.client.tokens import forged, scope_of, token_service
+from conformance.run.actors import Clients, Variant, unsupported
 
 HOUR = 3600.0
 

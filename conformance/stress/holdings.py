@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.content import ALGORITHMS, digest_of
-from conformance.exchange import Exchange
-from conformance.stress import judgement
-from conformance.stress.judgement import Check, anything
+from conformance.client.content import ALGORITHMS, digest_of
+from conformance.client.exchange import Exchange
+from conformance.stress.machine import expectations
+from conformance.stress.machine.expectations import Check, anything
 
 Effect = Callable[[], None]
 
@@ -51,7 +51,7 @@ class Manifest:
     @property
     def subject(self) -> str | None:
         """The digest of its subject."""
-        if self.media_type not in judgement.FORMATS:
+        if self.media_type not in expectations.FORMATS:
             return None
         return (self.document.get("subject") or {}).get("digest")
 

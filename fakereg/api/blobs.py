@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from fakereg.api import conditional, publishing
-from fakereg.errors import Code, RegistryError
-from fakereg.names import Digest, Name
-from fakereg.wsgi import Call, FileRange, empty_response
+from fakereg.api import conditional
+from fakereg.github import policy
+from fakereg.http.call import Call, FileRange, empty_response
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Digest, Name
 
 
 def get(call: Call, name: Name, digest_text: str) -> Response:
@@ -16,7 +17,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     size = call.storage.blob_size(name, digest)
     reading = call.request.method == "GET"  # pushes, which ask with HEAD, find what can be restored
-    if size is None or (reading and publishing.withdrawn(call, name)):
+    if size is None or (reading and policy.withdrawn(call, name)):
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}

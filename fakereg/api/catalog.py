@@ -5,8 +5,8 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
-from fakereg.permissions import PULL
-from fakereg.wsgi import Call, json_response
+from fakereg.github.rights import PULL
+from fakereg.http.call import Call, json_response
 
 
 def get(call: Call) -> Response:

@@ -7,10 +7,10 @@ import re
 from werkzeug.datastructures import ETags
 from werkzeug.http import parse_range_header, quote_etag
 
-from fakereg.errors import Code, RegistryError
-from fakereg.names import Digest
+from fakereg.http.call import Call
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Digest
 from fakereg.storage.base import Guard
-from fakereg.wsgi import Call
 
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
 """The last zero bytes; most releases of werkzeug take this for all bytes."""

@@ -12,11 +12,12 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from fakereg import config, dialects
-from fakereg.accounts import Accounts, Token
-from fakereg.errors import Code, RegistryError
-from fakereg.migration import MigrationConflict
-from fakereg.wsgi import Call, empty_response, json_response
+from fakereg.auth.accounts import Accounts, Token
+from fakereg.command import config
+from fakereg.dialect import fields
+from fakereg.github.migration import MigrationConflict
+from fakereg.http.call import Call, empty_response, json_response
+from fakereg.spec.errors import Code, RegistryError
 
 _BODY_BYTES = 1 << 20
 
@@ -53,7 +54,7 @@ def delete_token(call: Call, id: str) -> Response:
 def get_settings(call: Call) -> Response:
     """The settings of each registry, as text."""
     _require_secret(call)
-    return json_response({site.dialect.name: dialects.written(site.dialect) for site in call.instance.sites.all})
+    return json_response({site.dialect.name: fields.written(site.dialect) for site in call.instance.sites.all})
 
 
 def patch_settings(call: Call) -> Response:

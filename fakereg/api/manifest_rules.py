@@ -7,13 +7,13 @@ import json
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
-from fakereg import image
-from fakereg.dialects import LARGE_IMAGE, Dialect, warning_header
-from fakereg.errors import Code, RegistryError
-from fakereg.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
-from fakereg.names import Digest, Name, Tag
+from fakereg.dialect.fields import LARGE_IMAGE, Dialect, warning_header
+from fakereg.github import image
+from fakereg.http.call import Call
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import StoredManifest
-from fakereg.wsgi import Call
 
 _FORMATS = {DOCKER_IMAGE: "docker", DOCKER_LIST: "docker", OCI_IMAGE: "oci", OCI_INDEX: "oci"}
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
-from fakereg import manifest as manifests
-from fakereg.api import conditional, manifest_rules, publishing
-from fakereg.errors import Code, RegistryError
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name, Tag, parse_reference
+from fakereg.api import conditional, manifest_rules
+from fakereg.github import policy
+from fakereg.http.call import Call, empty_response
+from fakereg.spec import manifest as manifests
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag, parse_reference
 from fakereg.storage.base import MissingContent
-from fakereg.wsgi import Call, empty_response
 
 
 def get(call: Call, name: Name, reference_text: str) -> Response:
@@ -31,7 +32,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
         return empty_response(304, headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
-    publishing.downloaded(call, name, reference, manifest.digest)
+    policy.downloaded(call, name, reference, manifest.digest)
     return manifest_rules.mark_large(call, manifest, response)
 
 
@@ -44,7 +45,7 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        with publishing.published(call, name, manifest, tags):
+        with policy.published(call, name, manifest, tags):
             call.storage.put_manifest(
                 name,
                 manifest,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from fakereg.errors import Code, RegistryError
-from fakereg.wsgi import Call
+from fakereg.http.call import Call
+from fakereg.spec.errors import Code, RegistryError
 
 
 def limit(call: Call) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from fakereg.wsgi import Call, json_response
+from fakereg.http.call import Call, json_response
 
 
 def get(call: Call) -> Response:

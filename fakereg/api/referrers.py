@@ -10,12 +10,12 @@ import sys
 
 from werkzeug.wrappers import Response
 
-from fakereg import manifest
 from fakereg.api import paging
-from fakereg.errors import Code, RegistryError
-from fakereg.manifest import OCI_INDEX
-from fakereg.names import Digest, Name
-from fakereg.wsgi import Call, json_response
+from fakereg.http.call import Call, json_response
+from fakereg.spec import manifest
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.manifest import OCI_INDEX
+from fakereg.spec.names import Digest, Name
 
 
 def get(call: Call, name: Name, digest_text: str) -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
-from fakereg.errors import Code, RegistryError
-from fakereg.names import Name
-from fakereg.wsgi import Call, json_response
+from fakereg.http.call import Call, json_response
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
 
 
 def get(call: Call, name: Name) -> Response:

@@ -12,14 +12,15 @@ from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Response
 
-from fakereg import auth, scopes
-from fakereg.accounts import ANONYMOUS, Identity
-from fakereg.errors import Code, RegistryError
-from fakereg.names import Name
-from fakereg.permissions import EVERYTHING, Caller
-from fakereg.scopes import Access
-from fakereg.tokens import TokenError
-from fakereg.wsgi import Call, json_response
+from fakereg.auth import scopes
+from fakereg.auth.accounts import ANONYMOUS, Identity
+from fakereg.auth.scopes import Access
+from fakereg.auth.tokens import TokenError
+from fakereg.github.rights import EVERYTHING, Caller
+from fakereg.http import authorization
+from fakereg.http.call import Call, json_response
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
 
 _SERVICE_CHARACTERS = 255
 
@@ -32,10 +33,10 @@ def get(call: Call) -> Response:
     arguments = call.request.args
     identity: Identity | None = ANONYMOUS
     if "Authorization" in call.request.headers:
-        identity = auth.basic_identity(call)
+        identity = authorization.basic_identity(call)
     if identity is None:
         raise _denied(call)
-    service = _service(call, arguments.get("service") or auth.service(call))
+    service = _service(call, arguments.get("service") or authorization.service(call))
     access = _granted(call, identity, " ".join(arguments.getlist("scope")))
     document = _access_token(call, identity, service, access)
     if arguments.get("offline_token") == "true":
@@ -63,7 +64,7 @@ def _service(call: Call, text: str) -> str:
     """The service that a token is asked for; raise 400 for another registry here, which has rights of its own."""
     if len(text) > _SERVICE_CHARACTERS:
         raise RegistryError(Code.UNSUPPORTED, f"service is longer than {_SERVICE_CHARACTERS} characters", status=400)
-    if text != auth.service(call) and call.instance.sites.of_service(text) not in (None, call.site):
+    if text != authorization.service(call) and call.instance.sites.of_service(text) not in (None, call.site):
         raise RegistryError(Code.UNSUPPORTED, "tokens for this service are issued at its own host", status=400)
     return text
 
@@ -72,7 +73,7 @@ def _by_grant(call: Call, form: dict[str, str], service: str) -> Identity:
     match _required(form, "grant_type"):
         case "password":
             user, secret = _required(form, "username"), _required(form, "password")
-            identity = auth.prove(call, user, secret, check_user=call.dialect.check_user)
+            identity = authorization.prove(call, user, secret, check_user=call.dialect.check_user)
         case "refresh_token":
             identity = _refreshed(call, _required(form, "refresh_token"), service)
         case other:
@@ -105,13 +106,13 @@ def _granted(call: Call, identity: Identity, scope: str) -> list[Access]:
     own = dataclasses.replace(call, caller=Caller(identity))
     granted = [Access(entry.type, entry.name, entry.actions & _allowed(own, entry)) for entry in asked]
     if identity == ANONYMOUS and call.dialect.anonymous_token_check and granted != asked:
-        raise auth.unauthorized(call, call.dialect.authentication_text, scope=scope)
+        raise authorization.unauthorized(call, call.dialect.authentication_text, scope=scope)
     return granted
 
 
 def _allowed(call: Call, asked: Access) -> frozenset[str]:
     if asked.type == "registry" and asked.name == "catalog":
-        return frozenset("*") if auth.may_list_repositories(call) else frozenset()
+        return frozenset("*") if authorization.may_list_repositories(call) else frozenset()
     if asked.type != "repository":
         return frozenset()
     try:
@@ -125,7 +126,7 @@ def _allowed(call: Call, asked: Access) -> frozenset[str]:
 def _denied(call: Call) -> RegistryError:
     if call.dialect.token_refusal == 403:
         return RegistryError(Code.DENIED, "denied")
-    challenge = {"WWW-Authenticate": f'Basic realm="{auth.quoted(call.dialect.realm)}"'}
+    challenge = {"WWW-Authenticate": f'Basic realm="{authorization.quoted(call.dialect.realm)}"'}
     return RegistryError(Code.UNAUTHORIZED, call.dialect.invalid_text, headers=challenge)
 
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 
 from werkzeug.wrappers import Response
 
-from fakereg.api import publishing
-from fakereg.errors import Code, RegistryError
-from fakereg.names import Digest, Name
-from fakereg.permissions import PULL
-from fakereg.presets import MIB
+from fakereg.dialect.presets import MIB
+from fakereg.github import policy
+from fakereg.github.rights import PULL
+from fakereg.http.call import Call, empty_response
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
-from fakereg.wsgi import Call, empty_response
 
 _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
@@ -89,7 +89,7 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
     """The same for one repository, which has to be of the same registry still, and not deleted."""
-    there = call.instance.home(call.site, source) is call.home and not publishing.withdrawn(call, source)
+    there = call.instance.home(call.site, source) is call.home and not policy.withdrawn(call, source)
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import BinaryIO, NamedTuple, Protocol
 
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
 
 
 class StorageError(Exception):

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fakereg.clock import Clock
-from fakereg.errors import RegistryError
-from fakereg.names import ALGORITHMS, Digest, Name
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import ALGORITHMS, Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.content import Budget, Content, Spool

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from fakereg.clock import Clock
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Guard, MissingContent, StoredManifest, TooManyUploads, Upload
 from fakereg.storage.content import Content, Spool
 from fakereg.storage.uploads import Life, UploadSession, UploadTable

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fakereg.clock import Clock
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.content import Budget, Content, Spool
 from fakereg.storage.indexed import Index, IndexedStorage
 from fakereg.storage.uploads import Life, UploadSession

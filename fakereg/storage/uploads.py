@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from fakereg.clock import Clock
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import UploadBusy, UploadGone
 from fakereg.storage.content import Spool
 

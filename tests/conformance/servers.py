@@ -9,7 +9,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from conformance.exchange import Exchange, Header, Request
+from conformance.client.exchange import Exchange, Header, Request
 
 
 class _Quiet(WSGIRequestHandler):

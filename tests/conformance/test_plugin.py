@@ -7,7 +7,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 HEAVY = (
-    "conformance.settings",
+    "conformance.config.settings",
     "urllib3",
     "werkzeug",
     "tomllib",
@@ -15,7 +15,7 @@ HEAVY = (
     "docker",
     "hypothesis",
     "fakereg",
-    "conformance.run",
+    "conformance.run.run",
 )
 
 
@@ -74,7 +74,7 @@ def test_settings_from_an_ini_file(pytester: pytest.Pytester) -> None:
 
 
 def test_unusable_target_in_scenarios_of_another_project(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from conformance.fixtures import *")
+    pytester.makeconftest("from conformance.run.fixtures import *")
     pytester.makepyfile("from conformance.scenarios.test_mount import *")
     result = pytester.runpytest_subprocess("--conformance-target=fake:nosuch")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -84,9 +84,9 @@ def test_scenarios_of_another_project_with_a_target_of_its_own(pytester: pytest.
     pytester.makeconftest("""
         import pytest
         import fakereg
-        from conformance.fixtures import *
-        from conformance.settings import Settings
-        from conformance.targets import UrlTarget
+        from conformance.run.fixtures import *
+        from conformance.config.settings import Settings
+        from conformance.targets.base import UrlTarget
 
         @pytest.fixture(scope="session")
         def target():
@@ -104,9 +104,9 @@ def test_a_target_of_its_own_is_known_to_the_report_of_workers(pytester: pytest.
     pytester.makeconftest("""
         import pytest
         import fakereg
-        from conformance.fixtures import *
-        from conformance.settings import Settings
-        from conformance.targets import UrlTarget
+        from conformance.run.fixtures import *
+        from conformance.config.settings import Settings
+        from conformance.targets.base import UrlTarget
 
         @pytest.fixture(scope="session")
         def target():
@@ -120,7 +120,7 @@ def test_a_target_of_its_own_is_known_to_the_report_of_workers(pytester: pytest.
 
 SCENARIO = """
     import pytest
-    from conformance.requirements import requirement
+    from conformance.catalogue.requirements import requirement
 
     @requirement("OCI-R014", "OCI-R010", "OCI-R058")
     def test_it(check, client, case):
@@ -153,7 +153,7 @@ SCENARIO = """
     ],
 )
 def test_outcomes(pytester: pytest.Pytester, body: str, options: tuple[str, ...], outcome: str, code: int) -> None:
-    pytester.makeconftest("from conformance.fixtures import *")
+    pytester.makeconftest("from conformance.run.fixtures import *")
     pytester.makepyfile(SCENARIO.format(body=body))
     result = pytester.runpytest_subprocess(*options, "-p", "no:xdist")
     result.stdout.fnmatch_lines([f"scenarios:    {outcome}"])
@@ -168,7 +168,7 @@ def test_outcomes_from_workers(pytester: pytest.Pytester) -> None:
         'pytest.skip("unsupported: x")',
         "raise RuntimeError",
     ]
-    pytester.makeconftest("from conformance.fixtures import *")
+    pytester.makeconftest("from conformance.run.fixtures import *")
     pytester.makepyfile(**{f"test_{number}": SCENARIO.format(body=body) for number, body in enumerate(bodies)})
     result = pytester.runpytest_subprocess("-n", "2")
     result.stdout.fnmatch_lines(["scenarios:    1 passed, 1 failed, 1 warned, 1 unsupported, 1 not judged"])
@@ -176,7 +176,7 @@ def test_outcomes_from_workers(pytester: pytest.Pytester) -> None:
 
 
 def test_failure_is_shown_as_a_bug_report_without_a_traceback(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from conformance.fixtures import *")
+    pytester.makeconftest("from conformance.run.fixtures import *")
     pytester.makepyfile(SCENARIO.format(body='check.status("OCI-R014", answer, 200)'))
     shown = pytester.runpytest_subprocess().stdout.str()
     assert "OCI-R014 (MUST in dev, section 'Pulling manifests')" in shown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import urllib3
 
-from fakereg.sample import SAMPLE_TOKENS
+from fakereg.auth.sample import SAMPLE_TOKENS
 from tests.e2e.hosts import HOSTNAME, require_names
 from tests.e2e.server import Server, serving
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from conformance.compare import main as compare
-from conformance.report import write
+from conformance.command.compare import main as compare
+from conformance.reports.folder import write
 from tests.conformance.documents import eventful, large
 from tests.e2e.clients import Browser
 from tests.e2e.devtools import Tab, tab

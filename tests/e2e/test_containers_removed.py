@@ -10,15 +10,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from conformance import engine
-from conformance.engine import LABEL, Containers, Recipe
-from conformance.settings import Settings
-from conformance.targets import UnusableTarget, target_of
+from conformance.config.settings import Settings
+from conformance.targets import engine
+from conformance.targets.base import UnusableTarget, target_of
+from conformance.targets.engine import LABEL, Containers, Recipe
 from tests.e2e.clients import TIMEOUT, Docker
 
 STARTING = """\
 import sys
-from conformance.settings import Settings
+from conformance.config.settings import Settings
 from conformance.targets import target_of
 with target_of(Settings(target=sys.argv[1])):
     print("started", flush=True)

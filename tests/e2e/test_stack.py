@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
-from conformance.description import Identity
-from conformance.settings import Settings
-from conformance.targets import Target, target_of
+from conformance.config.description import Identity
+from conformance.config.settings import Settings
+from conformance.targets.base import Target, target_of
 from tests.e2e.clients import Docker
 
 REPOSITORY = "conformance-org/shared/image"

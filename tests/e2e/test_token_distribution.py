@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 import urllib3
 
-from fakereg import scopes
+from fakereg.auth import scopes
+from fakereg.auth.scopes import Access
+from fakereg.auth.tokens import Tokens
 from fakereg.clock import ManualClock
-from fakereg.scopes import Access
-from fakereg.tokens import Tokens
 from tests.e2e.distribution import demanding_tokens
 
 ISSUER, SERVICE = "fakereg test", "registry.example"

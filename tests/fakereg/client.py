@@ -11,9 +11,9 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse, run_wsgi_app
 
 from fakereg import Registry
-from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, parse
-from fakereg.names import Digest, Name
-from fakereg.packages import Package
+from fakereg.github.packages import Package
+from fakereg.spec.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, parse
+from fakereg.spec.names import Digest, Name
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fakereg import Registry
+from fakereg.auth.sample import SAMPLE_TOKENS
 from fakereg.clock import ManualClock
-from fakereg.sample import SAMPLE_TOKENS
 from tests.fakereg.client import RegistryClient
 from tests.fakereg.ghes import DOCKER_NAME, NAME, Ghes, HostClient
 

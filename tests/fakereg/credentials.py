@@ -7,7 +7,7 @@ import base64
 from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
-from fakereg.accounts import Visibility
+from fakereg.auth.accounts import Visibility
 from tests.fakereg.client import RegistryClient, stored_package
 
 CONTAINER = "octocat/monalisa"

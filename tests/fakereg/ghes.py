@@ -10,9 +10,9 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from fakereg import Registry
-from fakereg.accounts import Accounts
+from fakereg.auth.accounts import Accounts
 from fakereg.clock import ManualClock
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from tests.fakereg.client import RegistryClient, descriptor, docker_image
 
 HOSTNAME = "ghes.test"

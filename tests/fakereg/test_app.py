@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fakereg import Registry, dialects
-from fakereg.errors import Code
-from fakereg.names import Digest
+from fakereg import Registry
+from fakereg.dialect import fields
+from fakereg.spec.errors import Code
+from fakereg.spec.names import Digest
 from tests.fakereg.client import RegistryClient, codes
 from tests.fakereg.conftest import MakeClient
 
@@ -144,7 +145,7 @@ def test_whatever_is_sent_no_answer_is_a_5xx(
 ) -> None:
     client = RegistryClient(Registry())
     client.push_image("a", "list")
-    client.registry.sites.all[0].dialect = dialects.parse(dialect)
+    client.registry.sites.all[0].dialect = fields.parse(dialect)
     path_info = {"PATH_INFO": path.encode().decode("latin-1")}
     response = client.open(method=method, query_string=query, headers=headers, data=body, environ_overrides=path_info)
     assert response.status_code < 500

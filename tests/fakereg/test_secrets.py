@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import fakereg
 from fakereg import Registry
 from fakereg.journal import Entry, redact, redact_query
-from fakereg.names import Name
+from fakereg.spec.names import Name
 from tests.fakereg.client import RegistryClient
 from tests.fakereg.sockets import read_some
 

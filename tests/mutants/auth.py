@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 
 import fakereg.api.tokens
-from conformance.credentials import basic
-from conformance.fakes import identities
-from fakereg import scopes
-from fakereg.accounts import Identity
-from fakereg.errors import Code, RegistryError
-from fakereg.scopes import Access
-from fakereg.wsgi import Call
+from conformance.client.credentials import basic
+from conformance.targets.fakes import identities
+from fakereg.auth import scopes
+from fakereg.auth.accounts import Identity
+from fakereg.auth.scopes import Access
+from fakereg.http.call import Call
+from fakereg.spec.errors import Code, RegistryError
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 BEARER = "fake:oci,auth=bearer,rights=repository"

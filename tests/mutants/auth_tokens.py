@@ -12,14 +12,14 @@ from itsdangerous.encoding import base64_decode
 
 import fakereg.api.tokens
 import fakereg.api.uploads
-import fakereg.auth
-import fakereg.jwt
-import fakereg.tokens
-from fakereg import scopes
-from fakereg.errors import Code, RegistryError
-from fakereg.permissions import EVERYTHING, NOTHING, Caller, Rights
-from fakereg.scopes import Access
-from fakereg.tokens import Grant, TokenError, Tokens
+import fakereg.auth.jwt
+import fakereg.auth.tokens
+import fakereg.http.authorization
+from fakereg.auth import scopes
+from fakereg.auth.scopes import Access
+from fakereg.auth.tokens import Grant, TokenError, Tokens
+from fakereg.github.rights import EVERYTHING, NOTHING, Caller, Rights
+from fakereg.spec.errors import Code, RegistryError
 from tests.mutants.auth import BEARER, JWT, refusal, rewrite
 from tests.mutants.harness import Answer, Ask, after, instead, patched
 
@@ -66,12 +66,12 @@ def pull_opens_pushes(patch: pytest.MonkeyPatch) -> None:
 
 @patched("AUTH-26", "manifests are pushed with pull", target=BEARER)
 def manifests_are_pushed_with_pull(patch: pytest.MonkeyPatch) -> None:
-    authorize = fakereg.auth.authorize
+    authorize = fakereg.http.authorization.authorize
 
     def lax(call: Any, action: str, name: Any) -> None:
         authorize(call, "pull" if call.request.method == "PUT" else action, name)
 
-    patch.setattr(fakereg.auth, "authorize", lax)
+    patch.setattr(fakereg.http.authorization, "authorize", lax)
 
 
 @patched("AUTH-27", "names are compared from their beginning", target=BEARER)
@@ -123,14 +123,16 @@ def mount_does_not_look(patch: pytest.MonkeyPatch) -> None:
 
 @patched("AUTH-31", "tokens for any service count", target=BEARER)
 def any_service_counts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fakereg.tokens, "_check_audience", lambda claims, service: None)
+    patch.setattr(fakereg.auth.tokens, "_check_audience", lambda claims, service: None)
 
 
 @patched("AUTH-32", "tokens do not expire", target=BEARER)
 def tokens_do_not_expire(patch: pytest.MonkeyPatch) -> None:
-    seconds = fakereg.tokens._seconds
+    seconds = fakereg.auth.tokens._seconds
     patch.setattr(
-        fakereg.tokens, "_seconds", lambda claims, name: float("inf") if name == "exp" else seconds(claims, name)
+        fakereg.auth.tokens,
+        "_seconds",
+        lambda claims, name: float("inf") if name == "exp" else seconds(claims, name),
     )
 
 
@@ -142,21 +144,21 @@ def signatures_are_not_verified(patch: pytest.MonkeyPatch) -> None:
             raise TokenError("malformed token")
         return claims
 
-    patch.setattr(fakereg.tokens._Opaque, "read", read)
+    patch.setattr(fakereg.auth.tokens._Opaque, "read", read)
 
 
 @patched("AUTH-33", "JWTs that are not signed count", target=JWT)
 def unsigned_jwts_count(patch: pytest.MonkeyPatch) -> None:
-    read = fakereg.jwt.Jwt.read
+    read = fakereg.auth.jwt.Jwt.read
 
-    def lax(form: fakereg.jwt.Jwt, text: str) -> dict[str, Any]:
+    def lax(form: fakereg.auth.jwt.Jwt, text: str) -> dict[str, Any]:
         if not text.endswith("."):
             return read(form, text)
         found: dict[str, Any] = json.loads(base64_decode(text.split(".")[1]))
         return found
 
-    patch.setattr(fakereg.tokens, "_is_canonical", lambda signature: True)
-    patch.setattr(fakereg.jwt.Jwt, "read", lax)
+    patch.setattr(fakereg.auth.tokens, "_is_canonical", lambda signature: True)
+    patch.setattr(fakereg.auth.jwt.Jwt, "read", lax)
 
 
 # Refresh tokens.
@@ -208,7 +210,7 @@ def refresh_token_is_refused_for_others(patch: pytest.MonkeyPatch) -> None:
 
 @patched("AUTH-36", "refresh tokens for any service count", target=BEARER)
 def any_service_refreshes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fakereg.tokens, "_check_audience", lambda claims, service: None)
+    patch.setattr(fakereg.auth.tokens, "_check_audience", lambda claims, service: None)
 
 
 @patched("AUTH-37", "a refresh token opens what its subject may do", target=BEARER)
@@ -295,9 +297,9 @@ def any_grant_type(ask: Ask) -> Answer | None:
 
 def rewrite_jwt(patch: pytest.MonkeyPatch, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
     """Change the header and the claims of a JWT before it is signed."""
-    sign = fakereg.jwt.Jwt.sign
+    sign = fakereg.auth.jwt.Jwt.sign
 
-    def changed(form: fakereg.jwt.Jwt, claims: dict[str, Any]) -> str:
+    def changed(form: fakereg.auth.jwt.Jwt, claims: dict[str, Any]) -> str:
         before, form._header = form._header, dict(form._header)
         try:
             change(form._header, claims)
@@ -305,7 +307,7 @@ def rewrite_jwt(patch: pytest.MonkeyPatch, change: Callable[[dict[str, Any], dic
         finally:
             form._header = before
 
-    patch.setattr(fakereg.jwt.Jwt, "sign", changed)
+    patch.setattr(fakereg.auth.jwt.Jwt, "sign", changed)
 
 
 @patched("AUTH-44", "a JWT has another type", target=JWT)

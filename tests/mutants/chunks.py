@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.content import digest_of
+from conformance.client.content import digest_of
 from tests.mutants.harness import Answer, Ask, after, instead
 from tests.mutants.uploads import first_of, moved, session_of, size_of
 

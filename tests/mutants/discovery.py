@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
 
-from conformance.transport import TransportError
+from conformance.client.transport import TransportError
 from tests.mutants.harness import Answer, Ask, after, instead
 
 Tags = list[str]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.credentials import basic
-from conformance.fakes import identities
-from fakereg import package_deletion
-from fakereg.api import package_access, packages
+from conformance.client.credentials import basic
+from conformance.targets.fakes import identities
+from fakereg.github import restore
+from fakereg.github.web import access, api
 from tests.mutants.github_packages import CONTAINER, DOCKER, as_writer
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
@@ -33,7 +33,7 @@ def deletes(ask: Ask, *names: str) -> Answer | None:
 
 @patched("GHD-10", "the scope delete:packages is not asked for", target=DOCKER)
 def no_scope(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(package_access, "check_scopes", lambda identity, type, dialect, action: None)
+    patch.setattr(access, "check_scopes", lambda identity, type, dialect, action: None)
 
 
 @instead("GHD-10", "the role write is enough to delete", target=DOCKER)
@@ -83,9 +83,9 @@ def no_deletion(ask: Ask) -> Answer | None:
 @patched("GHC-11", "the package goes with one of its versions", target=CONTAINER)
 def deletes_all(patch: pytest.MonkeyPatch) -> None:
     def delete_version(known, site, package, version, *, now):  # type: ignore[no-untyped-def]
-        package_deletion.delete_package(known, site, package, now=now)
+        restore.delete_package(known, site, package, now=now)
 
-    patch.setattr(packages, "delete_version", delete_version)
+    patch.setattr(api, "delete_version", delete_version)
 
 
 # What comes back.
@@ -111,7 +111,7 @@ def lists_none(ask: Ask) -> Answer | None:
 
 @patched("GHD-30", "a restoration does not mind that its name is in use", target=DOCKER)
 def takes_names(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(package_deletion, "version_names", lambda site, name: [])
+    patch.setattr(restore, "version_names", lambda site, name: [])
 
 
 # Downloads.
@@ -119,21 +119,21 @@ def takes_names(patch: pytest.MonkeyPatch) -> None:
 
 @patched("GHD-30", "versions can be deleted however often they were downloaded", target=DOCKER)
 def deletes_anything(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(packages, "_check_deletable", lambda found, versions: None)
+    patch.setattr(api, "_check_deletable", lambda found, versions: None)
 
 
 @patched("GHD-30", "private versions that were downloaded often stay, too", target=DOCKER)
 def private_stay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(package_access.Shelf, "visibility", lambda shelf, package: "public")
+    patch.setattr(access.Shelf, "visibility", lambda shelf, package: "public")
 
 
 @patched("GHD-30", "a version stays at one download less", target=DOCKER)
 def one_less(patch: pytest.MonkeyPatch) -> None:
-    checked = packages._check_deletable
+    checked = api._check_deletable
 
     def check(found, versions):  # type: ignore[no-untyped-def]
         for version in versions:
             version.downloads += 1
         checked(found, versions)
 
-    patch.setattr(packages, "_check_deletable", check)
+    patch.setattr(api, "_check_deletable", check)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fakereg import migration
-from fakereg.api import package_access
-from fakereg.instance import Instance
+from fakereg.github import migration
+from fakereg.github.web import access
+from fakereg.http.instance import Instance
 from tests.mutants.github_packages import DOCKER
 from tests.mutants.harness import Answer, Ask, instead, patched
 
@@ -38,7 +38,7 @@ def pushes_stay(patch: pytest.MonkeyPatch) -> None:
 
 @patched("GHD-31", "a moved image is no docker package any more", target=DOCKER)
 def no_docker_package(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(package_access.Shelf, "shows", lambda shelf, identity, package: package.type == shelf.type)
+    patch.setattr(access.Shelf, "shows", lambda shelf, identity, package: package.type == shelf.type)
 
 
 @patched("GHD-31", "a clash does not stop the migration", target=DOCKER)

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from conformance.credentials import basic
-from conformance.fakes import identities
-from fakereg import image
-from fakereg.api import publishing
+from conformance.client.credentials import basic
+from conformance.targets.fakes import identities
+from fakereg.github import image, policy
 from tests.mutants.harness import Answer, Ask, after, instead, patched
 
 DOCKER, CONTAINER = "fake:github-docker", "fake:github-container"
@@ -157,9 +156,9 @@ def shows_none(ask: Ask, answer: Answer) -> None:
 
 @patched("GHC-09", "the source links no repository", target=CONTAINER)
 def links_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(publishing, "_source", lambda call, name, manifest: "")
+    patch.setattr(policy, "_source", lambda call, name, manifest: "")
 
 
 @patched("GHC-09", "a package is linked without a source", target=CONTAINER)
 def links_always(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(publishing, "_source", lambda call, name, manifest: "conformance-org/elsewhere")
+    patch.setattr(policy, "_source", lambda call, name, manifest: "conformance-org/elsewhere")

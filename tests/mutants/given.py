@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.client import Client
-from conformance.content import Content
-from conformance.steps import Steps
-from conformance.transport import WsgiTransport
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.steps import Steps
+from conformance.client.transport import WsgiTransport
 from fakereg import Registry
-from fakereg.names import Name
+from fakereg.spec.names import Name
 from tests.mutants.harness import Answer, Ask, instead
 
 REPOSITORY = Name("library/given")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fakereg.api import manifest_rules, uploads
-from fakereg.manifest import Descriptor
+from fakereg.http.call import Call
+from fakereg.spec.manifest import Descriptor
 from fakereg.storage.base import Upload
-from fakereg.wsgi import Call
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 DOCKER, CONTAINER = "fake:github-docker", "fake:github-container"

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from conformance.credentials import basic
-from conformance.fakes import identities
-from fakereg import permissions
-from fakereg.accounts import Accounts, Identity, Kind, Role
-from fakereg.api import package_access, packages, uploads
-from fakereg.names import Digest, Name
-from fakereg.permissions import PULL, PUSH
-from fakereg.wsgi import Call
+from conformance.client.credentials import basic
+from conformance.targets.fakes import identities
+from fakereg.api import uploads
+from fakereg.auth.accounts import Accounts, Identity, Kind, Role
+from fakereg.github import rights as permissions
+from fakereg.github.rights import PULL, PUSH
+from fakereg.github.web import access
+from fakereg.github.web import api as packages
+from fakereg.http.call import Call
+from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 DOCKER, CONTAINER = "fake:github-docker", "fake:github-container"
@@ -131,7 +133,7 @@ for _row, _target in (("GHD-10", DOCKER), ("GHC-05", CONTAINER)):
 
     @patched(_row, "packages are deleted without the scope", target=_target)
     def unscoped_deletion(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(package_access, "check_scopes", lambda *arguments: None)
+        patch.setattr(access, "check_scopes", lambda *arguments: None)
 
     @patched(_row, "packages are deleted without the role", target=_target)
     def deletion_without_role(patch: pytest.MonkeyPatch) -> None:

@@ -20,10 +20,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 
 import conformance.scenarios
-from conformance.fakes import InProcessFake
+from conformance.config.settings import Settings
 from conformance.plugin import current_run
-from conformance.selection import bound_to
-from conformance.settings import Settings
+from conformance.run.selection import bound_to
+from conformance.targets.fakes import InProcessFake
 from fakereg import Registry
 
 SCENARIOS = Path(conformance.scenarios.__path__[0])

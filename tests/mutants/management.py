@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from tests.mutants.harness import Answer, Ask, after, instead
 
 NO_TAGS, NO_MANIFESTS, NO_BLOBS = (f"fake:oci,{kind}_deletion=false" for kind in ("tag", "manifest", "blob"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead
 
 

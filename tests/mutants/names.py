@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fakereg import names
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec import names
+from fakereg.spec.names import Digest, Name, Tag
 from tests.mutants.harness import patched
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.transport import TransportError
+from conformance.client.transport import TransportError
 from tests.mutants.harness import Answer, Ask, after, instead
 
 EVERY = "GET|HEAD|POST|PUT|PATCH|DELETE"

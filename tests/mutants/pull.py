@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.indexed import IndexedStorage
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from conformance.client import INDEX
-from conformance.content import BAD_DIGESTS, digest_of
-from fakereg.names import Digest, Name
+from conformance.client.client import INDEX
+from conformance.client.content import BAD_DIGESTS, digest_of
+from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead, settings_break
 
 settings_break("OCI-R002", "the registry takes nothing", "fake:oci,push=false")

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from conformance.client import INDEX
-from fakereg.errors import RegistryError
-from fakereg.names import Digest, Name
+from conformance.client.client import INDEX
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead
 
 Descriptor = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from urllib.parse import parse_qsl, urlencode
 
-from conformance.client import INDEX
-from fakereg.names import Name
+from conformance.client.client import INDEX
+from fakereg.spec.names import Name
 from tests.mutants.harness import Answer, Ask, after, instead
 from tests.mutants.referrers import Descriptor, knows_subject, rewrite
 

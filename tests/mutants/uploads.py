@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fakereg.names import Name
+from fakereg.spec.names import Name
 from fakereg.storage.base import Upload
 from fakereg.storage.uploads import UploadTable
 from tests.mutants.harness import Answer, Ask, after, instead, patched

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakereg import Registry
-from fakereg.names import Digest
+from fakereg.spec.names import Digest
 from tests.fakereg.client import RegistryClient, codes
 from tests.fakereg.conftest import MakeClient
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from fakereg import Registry, dialects, routes
-from fakereg.manifest import DOCKER_IMAGE, parse
-from fakereg.names import Digest, Name, Tag
+from fakereg import Registry, routes
+from fakereg.dialect import fields
+from fakereg.spec.manifest import DOCKER_IMAGE, parse
+from fakereg.spec.names import Digest, Name, Tag
 from tests.fakereg.client import RegistryClient, codes, docker_image
 from tests.fakereg.conftest import MakeClient
 
@@ -158,7 +159,7 @@ def test_settings_are_read_and_changed_one_registry_at_a_time(client: RegistryCl
     assert response.status_code == 200
     shown = client.get("/_fakereg/settings").get_json()
     assert shown == response.get_json()
-    docker, container = (dialects.written(site.dialect) for site in client.registry.sites.all)
+    docker, container = (fields.written(site.dialect) for site in client.registry.sites.all)
     assert shown == {"github-docker": docker, "github-container": container}
     assert (container["push"], container["tags_page_size"], container["realm"]) == ("false", "7", "x")
     assert patch(client, "settings", {"push": "no"}).get_json()["github-docker"]["push"] == "false"
@@ -326,7 +327,7 @@ _json = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_names, inner, max_size=4),
     max_leaves=10,
 )
-_settings = st.dictionaries(st.sampled_from([name for name, _, _ in dialects.settings()]), _json, max_size=3)
+_settings = st.dictionaries(st.sampled_from([name for name, _, _ in fields.settings()]), _json, max_size=3)
 _REGISTRY = Registry(control_secret=SECRET)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakereg import Registry
-from fakereg.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX
-from fakereg.names import Digest
+from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX
+from fakereg.spec.names import Digest
 from tests.fakereg.client import LAYER, RegistryClient, codes, descriptor, image, index
 from tests.fakereg.conftest import MakeClient
 

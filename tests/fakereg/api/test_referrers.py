@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fakereg.manifest import OCI_IMAGE, OCI_INDEX
-from fakereg.names import Digest
+from fakereg.spec.manifest import OCI_IMAGE, OCI_INDEX
+from fakereg.spec.names import Digest
 from tests.fakereg.api.test_tags import next_path
 from tests.fakereg.client import CONFIG, RegistryClient, codes, descriptor, index
 from tests.fakereg.conftest import MakeClient

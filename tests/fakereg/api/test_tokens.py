@@ -12,11 +12,11 @@ from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
 from fakereg import Registry
-from fakereg.accounts import Visibility
+from fakereg.auth.accounts import Visibility
+from fakereg.auth.sample import SAMPLE_TOKENS
+from fakereg.auth.scopes import Access
+from fakereg.auth.tokens import Grant
 from fakereg.clock import ManualClock
-from fakereg.sample import SAMPLE_TOKENS
-from fakereg.scopes import Access
-from fakereg.tokens import Grant
 from tests.fakereg.client import RegistryClient, codes, stored_package
 from tests.fakereg.conftest import ALL_SCOPES, MakeClient
 

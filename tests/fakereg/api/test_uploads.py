@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fakereg import Registry
 from fakereg.clock import ManualClock
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from tests.fakereg.client import RegistryClient, codes
 from tests.fakereg.conftest import MakeClient
 

@@ -1,0 +1,189 @@
+"""The optional abilities of a registry, found out by asking.
+
+A capability is absent when the answer is a refusal that the specification allows for it. Any other answer counts as
+present, so that the scenario runs and reports what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from conformance.client.client import Client, location_of
+from conformance.client.content import Content, Manifest, digest_of
+from conformance.client.exchange import Exchange
+from conformance.client.steps import Steps
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a probe found: whether the capability is there, and the legal refusal if not."""
+
+    present: bool
+    reason: str = ""
+
+
+class Capabilities:
+    """Asks a target once for each capability, when it is first needed; `new_name` makes names of repositories.
+
+    What is stated to be `absent` is not asked for.
+    """
+
+    def __init__(
+        self, client: Client, content: Content, *, new_name: Callable[[str], str], absent: Collection[str] = ()
+    ) -> None:
+        self._client = client
+        self._content = content
+        self._names = (new_name(f"probe-{number}") for number in count(1))
+        self._answers = {name: Answer(False, "the target is said not to have it") for name in absent}
+
+    def ask(self, name: str) -> Answer:
+        """Whether a capability is there; KeyError when no such name exists, Unprepared when it cannot be found out.
+
+        Where nothing can be pushed, nothing that begins with a push can be found out, and counts as absent.
+        """
+        if name in self._answers:
+            return self._answers[name]
+        if name not in PULLED and not self.ask("push").present:
+            self._answers[name] = Answer(False, "nothing can be pushed")
+        else:
+            self._answers[name] = PROBES[name](Probe(self._client, self._content, self._names))
+        return self._answers[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe works with."""
+
+    client: Client
+    content: Content
+    names: Iterator[str]
+
+    @property
+    def steps(self) -> Steps:
+        return Steps(self.client)
+
+    def pushed(self, *tags: str) -> tuple[str, Manifest]:
+        """A new repository with an image in it."""
+        name, image = next(self.names), self.content.image()
+        self.steps.manifest(name, image, *tags)
+        return name, image
+
+
+def judge(exchange: Exchange, *refusals: int) -> Answer:
+    """Absent exactly when the status is one of the legal refusals."""
+    if exchange.status in refusals:
+        return Answer(False, f"{exchange.request.method} answered {exchange.status}")
+    return Answer(True)
+
+
+def push(probe: Probe) -> Answer:
+    return judge(probe.client.start_upload(next(probe.names)), 400, 401, 403, 404, 405)
+
+
+def single_post(probe: Probe) -> Answer:
+    blob = probe.content.blob()
+    return judge(probe.client.post_blob(next(probe.names), blob.digest, blob.data), 202)
+
+
+def mount(probe: Probe) -> Answer:
+    source, blob = next(probe.names), probe.content.blob()
+    probe.steps.blob(source, blob)
+    return judge(probe.client.mount(next(probe.names), blob.digest, source=source), 202)
+
+
+def anonymous_mount(probe: Probe) -> Answer:
+    blob = probe.content.blob()
+    probe.steps.blob(next(probe.names), blob)
+    return judge(probe.client.mount(next(probe.names), blob.digest), 202)
+
+
+def blob_range(probe: Probe) -> Answer:
+    name, blob = next(probe.names), probe.content.blob()
+    probe.steps.blob(name, blob)
+    return judge(probe.client.follow(probe.client.get_blob(name, blob.digest, headers=[("Range", "bytes=0-3")])), 200)
+
+
+def upload_cancel(probe: Probe) -> Answer:
+    session = probe.steps.session(next(probe.names))
+    return judge(probe.client.cancel_upload(location_of(session) or ""), 400, 404, 405)
+
+
+def tag_deletion(probe: Probe) -> Answer:
+    name, _ = probe.pushed("doomed")
+    return judge(probe.client.delete_manifest(name, "doomed"), 400, 405)
+
+
+def manifest_deletion(probe: Probe) -> Answer:
+    name, image = probe.pushed()
+    return judge(probe.client.delete_manifest(name, image.digest), 400, 405)
+
+
+def blob_deletion(probe: Probe) -> Answer:
+    name, blob = next(probe.names), probe.content.blob()
+    probe.steps.blob(name, blob)
+    return judge(probe.client.delete_blob(name, blob.digest), 400, 405)
+
+
+def referrers(probe: Probe) -> Answer:
+    name, image = probe.pushed()
+    referrer = probe.content.image(subject=image.descriptor)  # an empty list may be answered with 404, wrongly
+    probe.steps.parts(name, referrer)
+    probe.client.put_manifest(name, referrer.digest, referrer.data, media_type=referrer.media_type)
+    return judge(probe.client.list_referrers(name, image.digest), 404)
+
+
+def referrers_filter(probe: Probe) -> Answer:
+    name, image = probe.pushed()
+    listed = probe.client.list_referrers(name, image.digest, artifact_type="application/vnd.example.thing")
+    if listed.status == 404:
+        return Answer(False, "GET answered 404")
+    if listed.status == 200 and listed.header("OCI-Filters-Applied") is None:
+        return Answer(False, "the list came without OCI-Filters-Applied")
+    return Answer(True)
+
+
+def tag_parameters(probe: Probe) -> Answer:
+    name, image = next(probe.names), probe.content.image()
+    probe.steps.parts(name, image)
+    pushed = probe.client.put_manifest(name, image.digest, image.data, media_type=image.media_type, tags=["one"])
+    if pushed.status == 201 and pushed.header("OCI-Tag") is None:
+        found = probe.client.head_manifest(name, "one")
+        return Answer(found.status == 200, "" if found.status == 200 else "no tag was made")
+    return judge(pushed, 400, 414)
+
+
+def sha512(probe: Probe) -> Answer:
+    name, blob = next(probe.names), probe.content.blob(algorithm="sha512")
+    opened = probe.client.start_upload(name, digest_algorithm="sha512")
+    session = location_of(opened)
+    return judge(probe.client.put_upload(session, blob.digest, blob.data) if session else opened, 400)
+
+
+def manifest_sha512(probe: Probe) -> Answer:
+    name, image = next(probe.names), probe.content.image()
+    probe.steps.parts(name, image)
+    digest = digest_of(image.data, "sha512")
+    return judge(probe.client.put_manifest(name, digest, image.data, media_type=image.media_type), 400, 404, 405)
+
+
+def digest_algorithm_parameter(probe: Probe) -> Answer:
+    return judge(probe.client.start_upload(next(probe.names), digest_algorithm="sha512"), 400)
+
+
+def catalog(probe: Probe) -> Answer:
+    return judge(probe.client.catalog(), 400, 401, 403, 404, 405)
+
+
+PULLED = frozenset({"push", "catalog"})
+"""The capabilities that are found out without having pushed."""
+
+PROBES: Mapping[str, Callable[[Probe], Answer]] = {
+    probe.__name__: probe
+    for probe in (
+        push, single_post, mount, anonymous_mount, blob_range, upload_cancel, tag_deletion, manifest_deletion,
+        blob_deletion, referrers, referrers_filter, tag_parameters, sha512, manifest_sha512,
+        digest_algorithm_parameter, catalog,
+    )
+}  # fmt: skip

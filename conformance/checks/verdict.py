@@ -1,0 +1,187 @@
+"""What a scenario finds out: violations, graded by the level of the requirement, and the requirements seen kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from conformance.catalogue.known_failures import KnownFailure, find
+from conformance.catalogue.requirements import ABSENT, Requirement, catalogue
+from conformance.checks.finding import Reads
+from conformance.client.exchange import Exchange, redact
+
+FAIL = "fail"
+WARN = "warn"
+KNOWN = "known"
+LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One requirement that was not kept. `severity` is `fail`, `warn` or `known`; `count` is how often it was seen.
+
+    `passive` is the name of the passive check that saw it, empty when the scenario itself did. `reason` is that of the
+    line of known failures that it is on, empty when it is on none.
+    """
+
+    requirement: str
+    severity: str
+    expected: str
+    got: str
+    exchange: str
+    curl: str
+    passive: str = ""
+    count: int = 1
+    reason: str = ""
+
+    def as_fact(self) -> dict[str, Any]:
+        """The violation as plain data that can travel between processes."""
+        return asdict(self)
+
+
+class Nonconformity(AssertionError):
+    """The target broke a requirement; the text is a bug report."""
+
+    def __init__(self, violation: Violation, *, version: str, seed: int) -> None:
+        super().__init__(report_text(violation, version=version, seed=seed))
+        self.violation = violation
+
+
+class Unprepared(Exception):
+    """What a scenario needs first could not be done, so that it says nothing about its own requirements."""
+
+
+def report_text(violation: Violation, *, version: str, seed: int) -> str:
+    """A violation as a bug report."""
+    row = catalogue()[violation.requirement]
+    return "\n".join(
+        [
+            f"{row.id} ({row.level(version)} in {version}, section {row.section!r}): {row.statement}",
+            f"expected: {violation.expected}",
+            f"got:      {violation.got}",
+            violation.exchange,
+            f"again: {violation.curl}",
+            f"seed: {seed}",
+        ]
+    )
+
+
+@dataclass(slots=True)
+class Case:
+    """The state of one scenario while it runs. `bound` are the requirements it was written for.
+
+    Only requirements of the categories in `profile` are judged, or all if it is None. `reads` is what the passive
+    checks remember.
+    """
+
+    id: str
+    bound: tuple[str, ...]
+    version: str = "dev"
+    strict: bool = False
+    seed: int = 0
+    target: str = ""
+    profile: Sequence[str] | None = None
+    known: Sequence[KnownFailure] = ()
+    kept: set[str] = field(default_factory=set)
+    violations: list[Violation] = field(default_factory=list)
+    passive: dict[tuple[str, str], Violation] = field(default_factory=dict)
+    capabilities: dict[str, str] = field(default_factory=dict)
+    reads: Reads = field(default_factory=dict)
+    watch: Callable[[Case, Exchange], None] | None = None
+
+    def applies(self) -> bool:
+        """Whether any requirement of the scenario exists in this version and is claimed."""
+        return any(self._counts(catalogue()[key]) for key in self.bound)
+
+    def _counts(self, row: Requirement) -> bool:
+        claimed = self.profile is None or row.category in self.profile
+        return claimed and row.level(self.version) != ABSENT
+
+    def judge(
+        self, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange, grade: str | None = None
+    ) -> bool:
+        """Note whether a requirement is kept; raise Nonconformity when one that counts as a failure is not.
+
+        A known failure ends the scenario, too: what would come after it was not written for it.
+        `grade` lowers the level for this check where the letter of the specification is stricter than its sense.
+        """
+        if requirement not in self.bound:
+            raise ValueError(f"{requirement} is not among the requirements of {self.id}")
+        row = catalogue()[requirement]
+        if not self._counts(row):
+            return ok
+        if ok:
+            self.kept.add(requirement)
+            return True
+        violation = self._violation(row, expected, got, exchange, optional=grade == "SHOULD")
+        self.violations.append(violation)
+        if not self._is_optional(row, grade == "SHOULD"):
+            raise Nonconformity(violation, version=self.version, seed=self.seed)
+        return False
+
+    def observe(
+        self, check: str, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange
+    ) -> None:
+        """Note what a passive check saw; never raises, and keeps the first of its kind with a count."""
+        row = catalogue()[requirement]
+        if not self._counts(row):
+            return
+        if ok:
+            self.kept.add(requirement)
+            return
+        first = self.passive.get((requirement, check))
+        if first is None:
+            self.passive[requirement, check] = replace(self._violation(row, expected, got, exchange), passive=check)
+        else:
+            self.passive[requirement, check] = replace(first, count=first.count + 1)
+
+    def miss(self, capability: str, reason: str) -> None:
+        """Raise Nonconformity for a capability that the target has to have and does not."""
+        row = next(catalogue()[key] for key in self.bound if self._counts(catalogue()[key]))
+        expected = f"the capability {capability}, which is required of this target"
+        known = find(self.known, row.id, self.id)
+        severity, why = (KNOWN, known.reason) if known else (FAIL, "")
+        violation = Violation(row.id, severity, expected, reason, "", "", reason=why)
+        self.violations.append(violation)
+        raise Nonconformity(violation, version=self.version, seed=self.seed)
+
+    def record(self, exchange: Exchange) -> None:
+        """Take in an exchange: the passive checks look at it."""
+        if self.watch is not None:
+            self.watch(self, exchange)
+
+    def _violation(
+        self, row: Requirement, expected: str, got: object, exchange: Exchange, *, optional: bool = False
+    ) -> Violation:
+        known = find(self.known, row.id, self.id)
+        severity = KNOWN if known else WARN if self._is_optional(row, optional) else FAIL
+        shown = redact(got if isinstance(got, str) else repr(got))
+        shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
+        reason = known.reason if known else ""
+        return Violation(row.id, severity, expected, shown, exchange.describe(), exchange.curl(), reason=reason)
+
+    def _is_optional(self, row: Requirement, lowered: bool) -> bool:
+        return (lowered or row.is_optional(self.version)) and not self.strict
+
+    def facts(self, outcome: str, reason: str, *, seconds: float = 0.0, silent: bool = False) -> dict[str, Any]:
+        """Everything that a report needs, as plain data; `silent` says that no answer came to a request."""
+        return {
+            "id": self.id,
+            "group": self.id.partition("::")[0].removeprefix("test_").replace("_", " "),
+            "seconds": round(seconds, 3),
+            "silent": silent,
+            "target": self.target,
+            "profile": list(self.profile or ()),
+            "known": [line.as_fact() for line in self.known],
+            "outcome": outcome,
+            "reason": reason,
+            "requirements": list(self.bound),
+            "kept": sorted(self.kept),
+            "violations": [violation.as_fact() for violation in self._all()],
+            "capabilities": dict(sorted(self.capabilities.items())),
+        }
+
+    def _all(self) -> Iterable[Violation]:
+        yield from self.violations
+        yield from self.passive.values()

@@ -1,0 +1,31 @@
+"""Chunks of an upload: how long they have to be, how one is sent, and how many bytes an answer says are held."""
+
+from __future__ import annotations
+
+import re
+
+from conformance.client.client import Client, location_of
+from conformance.client.exchange import Exchange
+
+CHUNK = 1000
+_RANGE = re.compile(r"0-([0-9]+)")
+
+
+def chunk_length(session: Exchange) -> int:
+    """How long a chunk has to be, in bytes: what the registry asks for, else a thousand."""
+    asked = session.header("OCI-Chunk-Min-Length") or ""
+    return max(CHUNK, int(asked)) if asked.isascii() and asked.isdigit() else CHUNK
+
+
+def send_chunk(client: Client, before: Exchange, data: bytes, first: int) -> Exchange:
+    """PATCH bytes to where the answer `before` said, as the chunk that begins at `first`."""
+    return client.patch(location_of(before) or "", data, content_range=f"{first}-{first + len(data) - 1}")
+
+
+def held(exchange: Exchange) -> int | None:
+    """How many bytes the Range of an answer says that a session holds; None when it says nothing of the kind.
+
+    A session that holds nothing may say `0-0`, so that one byte is not told from none.
+    """
+    match = _RANGE.fullmatch(exchange.header("Range") or "")
+    return int(match[1]) + 1 if match else None

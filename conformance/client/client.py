@@ -1,0 +1,202 @@
+"""One method per endpoint of the specification. Nothing is hidden: every method gives the exchange as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from urllib.parse import quote, urlencode, urljoin, urlsplit
+
+from conformance.client.credentials import Authenticator
+from conformance.client.exchange import Body, Exchange, Header, Request
+from conformance.client.transport import Transport
+
+IMAGE = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+ACCEPT = ", ".join((IMAGE, INDEX, DOCKER_IMAGE, DOCKER_LIST))
+BINARY = ("Content-Type", "application/octet-stream")
+CASE_HEADER = "X-Conformance-Case"
+REDIRECTS = {301, 302, 303, 307, 308}
+MAX_REDIRECTS = 5
+
+
+class Client:
+    """Speaks to one registry. `case` goes out in a header of every request, `on_exchange` sees every exchange.
+
+    `base_url` is where paths lead, by default where the transport does. With an `authenticator` a request that is
+    answered with 401 is sent again with what the challenge asks for, as any client does; without, 401 is the answer.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        case: str = "",
+        base_url: str = "",
+        authenticator: Authenticator | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._case = case
+        self.base_url = base_url or transport.base_url
+        self._authenticator = authenticator
+        self._on_exchange = on_exchange
+
+    def request(self, method: str, url: str, *, headers: Sequence[Header] = (), body: Body = b"") -> Exchange:
+        """Send one request to a path or an absolute URL; TransportError when no answer comes."""
+        absolute = self.base_url + url if url.startswith("/") else url
+        constant = [(CASE_HEADER, self._case)] if self._case else []
+        exchange = self._authenticated(Request(method, absolute, (*headers, *constant), body))
+        if self._on_exchange is not None:
+            self._on_exchange(exchange)
+        return exchange
+
+    def _authenticated(self, request: Request) -> Exchange:
+        known = self._authenticator if self._is_home(request.url) else None
+        exchange = self._send(request, known.first(request, self._transport.send) if known else None)
+        if known and exchange.status == 401:
+            authorization = known.again(request, exchange, self._transport.send)
+            if authorization and not isinstance(request.body, Iterator):  # what has been sent can be sent again
+                exchange = self._send(request, authorization)
+        return exchange
+
+    def _send(self, request: Request, authorization: str | None) -> Exchange:
+        if authorization and not any(name.lower() == "authorization" for name, _ in request.headers):
+            request = replace(request, headers=(*request.headers, ("Authorization", authorization)))
+        return self._transport.send(request)
+
+    def _is_home(self, url: str) -> bool:
+        if url.startswith(f"{self.base_url}/"):
+            return True
+        home, there = urlsplit(self.base_url), urlsplit(url)
+        return (home.scheme, home.netloc) == (there.scheme, there.netloc)
+
+    def follow(self, exchange: Exchange) -> Exchange:
+        """Follow the redirects of a GET or HEAD, at most five; secrets do not leave the registry's host."""
+        for _ in range(MAX_REDIRECTS):
+            location = exchange.header("Location")
+            if exchange.status not in REDIRECTS or location is None:
+                break
+            first = exchange.request
+            carried = [pair for pair in first.headers if pair[0] in {"Accept", "Range", "If-Range", "If-None-Match"}]
+            exchange = self.request(first.method, urljoin(first.url, location), headers=carried)
+        return exchange
+
+    def ping(self) -> Exchange:
+        """GET /v2/ (end-1)."""
+        return self.request("GET", "/v2/")
+
+    def get_manifest(
+        self, name: str, reference: str, *, accept: str = ACCEPT, headers: Sequence[Header] = (), query: str = ""
+    ) -> Exchange:
+        """GET a manifest (end-3)."""
+        return self.request("GET", _path(name, "manifests", reference) + query, headers=[("Accept", accept), *headers])
+
+    def head_manifest(self, name: str, reference: str, *, accept: str = ACCEPT) -> Exchange:
+        """HEAD of a manifest (end-3)."""
+        return self.request("HEAD", _path(name, "manifests", reference), headers=[("Accept", accept)])
+
+    def put_manifest(
+        self, name: str, reference: str, body: Body, *, media_type: str = IMAGE, tags: Iterable[str] = ()
+    ) -> Exchange:
+        """PUT a manifest (end-7a), with tag parameters (end-7b)."""
+        query = urlencode([("tag", tag) for tag in tags])
+        path = _path(name, "manifests", reference) + (f"?{query}" if query else "")
+        return self.request("PUT", path, headers=[("Content-Type", media_type)], body=body)
+
+    def delete_manifest(self, name: str, reference: str) -> Exchange:
+        """DELETE a manifest by digest, or a tag (end-9)."""
+        return self.request("DELETE", _path(name, "manifests", reference))
+
+    def get_blob(self, name: str, digest: str, *, headers: Sequence[Header] = ()) -> Exchange:
+        """GET a blob (end-2)."""
+        return self.request("GET", _path(name, "blobs", digest), headers=headers)
+
+    def head_blob(self, name: str, digest: str, *, headers: Sequence[Header] = ()) -> Exchange:
+        """HEAD of a blob (end-2)."""
+        return self.request("HEAD", _path(name, "blobs", digest), headers=headers)
+
+    def delete_blob(self, name: str, digest: str) -> Exchange:
+        """DELETE a blob (end-10)."""
+        return self.request("DELETE", _path(name, "blobs", digest))
+
+    def start_upload(self, name: str, *, digest_algorithm: str | None = None) -> Exchange:
+        """POST that opens an upload session (end-4a, end-4c)."""
+        query = f"?{urlencode({'digest-algorithm': digest_algorithm})}" if digest_algorithm else ""
+        return self.request("POST", _path(name, "blobs", "uploads/") + query)
+
+    def post_blob(self, name: str, digest: str, body: Body, *, length: int | None = None) -> Exchange:
+        """POST with the whole blob (end-4b); `length` is sent as Content-Length, whatever the body is."""
+        path = _path(name, "blobs", "uploads/") + f"?{urlencode({'digest': digest})}"
+        return self.request("POST", path, headers=[BINARY, *_content_length(length)], body=body)
+
+    def mount(self, name: str, digest: str, *, source: str | None = None) -> Exchange:
+        """POST that mounts a blob from the repository `source`, or from any (end-11)."""
+        query = {"mount": digest} | ({"from": source} if source else {})
+        return self.request("POST", _path(name, "blobs", "uploads/") + f"?{urlencode(query)}")
+
+    def patch(
+        self, location: str, body: Body, *, content_range: str | None = None, length: int | None = None
+    ) -> Exchange:
+        """PATCH a chunk into an upload session (end-5); `content_range` is `FIRST-LAST`, `length` as with POST."""
+        headers = [BINARY, *_content_range(content_range), *_content_length(length)]
+        return self.request("PATCH", location, headers=headers, body=body)
+
+    def put_upload(
+        self,
+        location: str,
+        digest: str,
+        body: Body = b"",
+        *,
+        content_range: str | None = None,
+        length: int | None = None,
+    ) -> Exchange:
+        """PUT that closes an upload session, with or without the last bytes (end-6); `length` as with POST."""
+        url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': digest})}"
+        headers = [BINARY, *_content_range(content_range), *_content_length(length)]
+        return self.request("PUT", url, headers=headers, body=body)
+
+    def upload_status(self, location: str) -> Exchange:
+        """GET an upload session (end-13)."""
+        return self.request("GET", location)
+
+    def cancel_upload(self, location: str) -> Exchange:
+        """DELETE an upload session (end-14)."""
+        return self.request("DELETE", location, headers=[("Content-Length", "0")])
+
+    def list_tags(self, name: str, *, n: int | str | None = None, last: str | None = None) -> Exchange:
+        """GET the tag list (end-8a, end-8b)."""
+        return self.request("GET", _path(name, "tags", "list") + _page(n, last))
+
+    def list_referrers(self, name: str, digest: str, *, artifact_type: str | None = None) -> Exchange:
+        """GET the referrers list (end-12a, end-12b)."""
+        query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
+        return self.request("GET", _path(name, "referrers", digest) + query, headers=[("Accept", INDEX)])
+
+    def catalog(self, *, n: int | None = None, last: str | None = None) -> Exchange:
+        """GET the list of repositories, an extension that many registries have."""
+        return self.request("GET", "/v2/_catalog" + _page(n, last))
+
+
+def location_of(exchange: Exchange) -> str | None:
+    """The Location of an answer as an absolute URL; None when there is none."""
+    location = exchange.header("Location")
+    return urljoin(exchange.request.url, location) if location else None
+
+
+def _path(name: str, kind: str, rest: str) -> str:
+    return f"/v2/{quote(name, safe='/%')}/{kind}/{quote(rest, safe='/:%+=')}"
+
+
+def _page(n: int | str | None, last: str | None) -> str:
+    query = ([("n", str(n))] if n is not None else []) + ([("last", last)] if last is not None else [])
+    return f"?{urlencode(query)}" if query else ""
+
+
+def _content_range(text: str | None) -> list[Header]:
+    return [("Content-Range", text)] if text else []
+
+
+def _content_length(size: int | None) -> list[Header]:
+    return [("Content-Length", str(size))] if size is not None else []

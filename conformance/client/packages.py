@@ -1,0 +1,135 @@
+"""The packages API of GitHub Enterprise Server, one method per endpoint, and the pages; nothing is hidden.
+
+Source: "REST API endpoints for packages". The API is below `/api/v3` of the instance's own host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin
+
+from conformance.checks.passive import next_link
+from conformance.client.client import Client
+from conformance.client.credentials import Authenticator
+from conformance.client.exchange import Exchange, Header
+from conformance.run.actors import Clients, unsupported
+from conformance.targets.base import Target
+
+API = "/api/v3"
+DOCKER, CONTAINER = "docker", "container"
+"""The types of packages that are images."""
+
+_ACCEPT: Header = ("Accept", "application/vnd.github+json")
+_MAX_PAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """The packages of one type of an organization, for whoever `client` is; it leads to the host of the API."""
+
+    client: Client
+    owner: str
+    type: str
+
+    def list_packages(self, **parameters: str | int) -> Exchange:
+        """GET the packages of the type: `visibility`, `page` and `per_page` narrow it."""
+        return self._send("GET", "/packages", {"package_type": self.type, **parameters})
+
+    def get_package(self, name: str) -> Exchange:
+        """GET one package."""
+        return self._send("GET", self._path(name))
+
+    def delete_package(self, name: str) -> Exchange:
+        """DELETE a package with all its versions."""
+        return self._send("DELETE", self._path(name))
+
+    def restore_package(self, name: str) -> Exchange:
+        """POST that undoes the deletion of a package."""
+        return self._send("POST", self._path(name) + "/restore")
+
+    def list_versions(self, name: str, **parameters: str | int) -> Exchange:
+        """GET the versions of a package: `state`, `page` and `per_page` narrow them."""
+        return self._send("GET", self._path(name) + "/versions", parameters)
+
+    def get_version(self, name: str, id: object) -> Exchange:
+        """GET one version."""
+        return self._send("GET", f"{self._path(name)}/versions/{id}")
+
+    def delete_version(self, name: str, id: object) -> Exchange:
+        """DELETE one version."""
+        return self._send("DELETE", f"{self._path(name)}/versions/{id}")
+
+    def restore_version(self, name: str, id: object) -> Exchange:
+        """POST that undoes the deletion of a version."""
+        return self._send("POST", f"{self._path(name)}/versions/{id}/restore")
+
+    def list_conflicts(self) -> Exchange:
+        """GET the packages of the Docker registry whose names are taken in the Container registry."""
+        return self._send("GET", "/docker/conflicts")
+
+    def get_page(self, url: str) -> Exchange:
+        """GET a page for people."""
+        return self.client.request("GET", url, headers=[("Accept", "text/html")])
+
+    def pages(self, first: Exchange) -> list[dict[str, Any]]:
+        """The entries of a list and of those that its Links lead to, at most a hundred of them."""
+        answer, found = first, entries(first)
+        for _ in range(_MAX_PAGES):
+            target = next_link(answer)
+            if target is None:
+                break
+            answer = self.client.request("GET", urljoin(answer.request.url, target), headers=[_ACCEPT])
+            found += entries(answer)
+        return found
+
+    def _path(self, name: str) -> str:
+        return f"/packages/{self.type}/{quote(name, safe='')}"
+
+    def _send(self, method: str, path: str, parameters: Mapping[str, str | int] | None = None) -> Exchange:
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self.client.request(method, f"{API}/orgs/{self.owner}{path}{query}", headers=[_ACCEPT])
+
+
+def packages_of(clients: Clients, repository: str, type: str, *, identity: str = "writer") -> Packages:
+    """The packages beside the image `repository`, for an identity; unsupported where no host has the API."""
+    web = clients.target.description.hosts.web
+    if not web:
+        unsupported("the target has no host for the packages API")
+    return Packages(clients.upfront(identity, at=web), repository.partition("/")[0], type)
+
+
+def tidy(target: Target, repository: str) -> None:
+    """Delete the package that an image of a target is, if there is one."""
+    hosts, writer = target.description.hosts, target.writer
+    upfront = Authenticator(writer, preemptive=not writer.anonymous)
+    client = Client(target.transport(), case="tidy", base_url=hosts.web, authenticator=upfront)
+    type = CONTAINER if target.transport().base_url == hosts.containers else DOCKER
+    Packages(client, repository.partition("/")[0], type).delete_package(name_of(repository, type))
+
+
+def name_of(repository: str, type: str) -> str:
+    """What the API calls the package of an image: IMAGE_NAME in the Docker registry, else all but the owner."""
+    return repository.rpartition("/")[2] if type == DOCKER else repository.partition("/")[2]
+
+
+def document(exchange: Exchange) -> dict[str, Any]:
+    """The JSON object of an answer; empty if it is none."""
+    found = exchange.json()
+    return found if isinstance(found, dict) else {}
+
+
+def entries(exchange: Exchange) -> list[dict[str, Any]]:
+    """The objects in the JSON list of an answer; empty if it is none."""
+    found = exchange.json()
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def tags_of(version: Mapping[str, Any]) -> list[str]:
+    """The tags of a version. Of the Docker registry they are under `tag` or, as the schema says elsewhere, `tags`."""
+    metadata = version.get("metadata")
+    kind = metadata.get("package_type") if isinstance(metadata, dict) else None
+    found = metadata.get(kind) if isinstance(metadata, dict) and isinstance(kind, str) else None
+    tags = (found.get("tags") or found.get("tag")) if isinstance(found, dict) else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []

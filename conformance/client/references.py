@@ -1,0 +1,79 @@
+"""Images that are on a target already, for one that takes no pushes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.checks.verdict import Unprepared
+from conformance.client.client import Client
+from conformance.client.content import digest_of
+from conformance.client.exchange import Exchange
+
+LARGEST = 4 << 20
+"""Blobs of more bytes are not read if there are smaller ones."""
+
+
+def parse(reference: str) -> tuple[str, str]:
+    """`NAME:TAG` or `NAME@DIGEST` as name and tag or digest; the digest counts where there is a tag, too."""
+    rest, _, digest = reference.partition("@")
+    name, _, tag = rest.rpartition(":")
+    return name or rest, digest or tag
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBlob:
+    """A blob that a manifest refers to; `size` is in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class GivenImage:
+    """An image that is there: where, by which tag or digest, and what came as its manifest."""
+
+    repository: str
+    reference: str
+    manifest: Exchange
+
+    @property
+    def digest(self) -> str:
+        """The digest of its manifest, in the algorithm of the reference."""
+        algorithm = self.reference.partition(":")[0] if ":" in self.reference else "sha256"
+        return digest_of(self.manifest.body, algorithm)
+
+    @property
+    def tag(self) -> str:
+        """The tag; empty when it was given by digest."""
+        return "" if ":" in self.reference else self.reference
+
+    def blobs(self, client: Client) -> list[GivenBlob]:
+        """Its config and layers, of a list or index those of its first image; small ones first, and few."""
+        document = _document(self.manifest)
+        if entries := _entries(document, "manifests"):
+            answer = client.follow(client.get_manifest(self.repository, str(entries[0].get("digest"))))
+            document = _document(answer)
+        config = document.get("config")
+        found = ([config] if isinstance(config, dict) else []) + _entries(document, "layers")
+        blobs = [GivenBlob(str(entry["digest"]), int(str(entry["size"]))) for entry in found if not entry.get("urls")]
+        ordered = sorted(dict.fromkeys(blobs), key=lambda blob: blob.size)
+        return [blob for blob in ordered if blob.size <= LARGEST][-3:] or ordered[:1]
+
+
+def given_image(client: Client, reference: str) -> GivenImage:
+    """An image that is said to be there; Unprepared if it is not."""
+    repository, wanted = parse(reference)
+    answer = client.follow(client.get_manifest(repository, wanted))
+    if answer.status != 200 or not _document(answer):
+        raise Unprepared(f"could not pull {reference}, which is said to be there: status {answer.status}")
+    return GivenImage(repository, wanted, answer)
+
+
+def _document(answer: Exchange) -> dict[str, object]:
+    document = answer.json()
+    return document if isinstance(document, dict) else {}
+
+
+def _entries(document: dict[str, object], name: str) -> list[dict[str, object]]:
+    entries = document.get(name)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []

@@ -1,0 +1,96 @@
+"""What scenarios need before they can begin: content that is there, a session that is open.
+
+A step that does not work raises Unprepared: the scenario then says nothing about its own requirements, and the scenario
+whose subject the step is reports the violation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urljoin
+
+from conformance.checks.passive import next_link
+from conformance.checks.verdict import Unprepared
+from conformance.client.client import Client, location_of
+from conformance.client.content import Blob, Content, Manifest
+from conformance.client.exchange import Exchange
+
+MAX_PAGES = 100
+
+
+class Steps:
+    """Preparations through a client."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def session(self, repository: str, *, digest_algorithm: str | None = None) -> Exchange:
+        """Open an upload session; gives the answer, whose Location leads on."""
+        answer = self.client.start_upload(repository, digest_algorithm=digest_algorithm)
+        if answer.status != 202 or location_of(answer) is None:
+            raise unprepared("open an upload session", answer)
+        return answer
+
+    def blob(self, repository: str, blob: Blob) -> Exchange:
+        """Push a blob with POST and PUT; gives the last answer."""
+        algorithm = None if blob.algorithm == "sha256" else blob.algorithm
+        session = self.session(repository, digest_algorithm=algorithm)
+        answer = self.client.put_upload(location_of(session) or "", blob.digest, blob.data)
+        if answer.status != 201:
+            raise unprepared("push a blob", answer)
+        return answer
+
+    def parts(self, repository: str, manifest: Manifest) -> None:
+        """Push what a manifest refers to: its blobs, and its children with theirs."""
+        for blob in dict.fromkeys(manifest.blobs):
+            self.blob(repository, blob)
+        for child in manifest.children:
+            self.manifest(repository, child)
+
+    def manifest(self, repository: str, manifest: Manifest, *references: str) -> Exchange:
+        """Push a manifest with all it refers to, to each of the tags, else to its digest; gives the last answer."""
+        self.parts(repository, manifest)
+        for reference in references or (manifest.digest,):
+            answer = self.client.put_manifest(repository, reference, manifest.data, media_type=manifest.media_type)
+            if answer.status != 201:
+                raise unprepared("push a manifest", answer)
+        return answer
+
+    def any_image(self, repository: str, content: Content, *tags: str) -> Manifest:
+        """Push an image in the first format that the target takes, OCI or Docker's; gives it."""
+        image = content.image()
+        try:
+            self.manifest(repository, image, *tags)
+        except Unprepared:
+            image = content.docker_image()
+            self.manifest(repository, image, *tags)
+        return image
+
+    def pages(self, first: Exchange) -> list[Exchange]:
+        """An answer and those that its Links lead to, at most a hundred."""
+        pages = [first]
+        while (target := next_link(pages[-1])) is not None and len(pages) < MAX_PAGES:
+            pages.append(self.client.request("GET", urljoin(pages[-1].request.url, target)))
+        return pages
+
+
+def unprepared(what: str, answer: Exchange) -> Unprepared:
+    """Say which preparation did not work and what came instead."""
+    return Unprepared(f"could not {what}: status {answer.status}\n{answer.describe()}")
+
+
+def tags_in(exchange: Exchange) -> list[str]:
+    """The tags of a tag list; empty when the body has none."""
+    document = exchange.json()
+    tags = document.get("tags") if isinstance(document, dict) else None
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def descriptors_in(exchanges: Sequence[Exchange]) -> list[dict[str, object]]:
+    """The descriptors of a referrers list, over all of its pages."""
+    found: list[dict[str, object]] = []
+    for exchange in exchanges:
+        document = exchange.json()
+        entries = document.get("manifests") if isinstance(document, dict) else None
+        found += [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return found

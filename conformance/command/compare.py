@@ -1,0 +1,95 @@
+"""`conformance compare A.json B.json ...`: the results of several runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from conformance.command.main import USAGE_ERROR, Parser
+from conformance.config.options import ConfigurationError
+from conformance.reports import comparison
+from conformance.reports.comparison import Comparison, Side
+
+SCHEMA = 2
+"""The form of results.json that is understood (results.schema.json)."""
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(
+        prog="conformance compare",
+        description="Show the results of several runs side by side: the groups of scenarios, then each requirement "
+        "that did not come out the same.",
+        epilog="The exit code is 0 whatever the results are, and 4 if one of the files cannot be used.",
+    )
+    made.add_argument("files", nargs="+", metavar="FILE", help="results.json of a run, or the folder of its report")
+    made.add_argument("--all", action="store_true", help="show the requirements that came out the same, too")
+    kinds = made.add_mutually_exclusive_group()
+    kinds.add_argument("--markdown", action="store_true", help="print Markdown")
+    kinds.add_argument("--html", metavar="FILE", type=Path, help="write a page instead")
+    return made
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compare and give the exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        if len(given.files) < 2:
+            raise ConfigurationError("to compare, name the results of two runs or more")
+        _show(Comparison(sides([Path(name) for name in given.files]), everything=given.all), given)
+    except ConfigurationError as error:
+        sys.stderr.write(f"ERROR: conformance: {error}\n")
+        return USAGE_ERROR
+    return 0
+
+
+def _show(compared: Comparison, given: argparse.Namespace) -> None:
+    if given.html:
+        try:
+            given.html.write_text(comparison.html(compared), encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(f"{given.html} cannot be written: {error.strerror}") from None
+    else:
+        shown = comparison.markdown(compared) if given.markdown else "\n".join(comparison.text(compared)) + "\n"
+        sys.stdout.write(shown)
+
+
+def sides(files: Sequence[Path]) -> list[Side]:
+    """The runs; those of targets with the same name are told apart by their files."""
+    found = [_side(file) for file in files]
+    names = Counter(side.name for side in found)
+    return [
+        replace(side, name=f"{side.name} ({file})") if names[side.name] > 1 else side
+        for side, file in zip(found, files, strict=True)
+    ]
+
+
+def _side(file: Path) -> Side:
+    document = load(file)
+    try:
+        return Side.of(document)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise ConfigurationError(f"{file} is not the results.json of a conformance run: parts are missing") from None
+
+
+def load(file: Path) -> dict[str, Any]:
+    """The results in a file, or in a report's folder; ConfigurationError if they cannot be read."""
+    path = file / "results.json" if file.is_dir() else file
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ConfigurationError(f"{path} is not the results.json of a conformance run: it is not JSON") from None
+    if not isinstance(document, dict) or "schema" not in document:
+        raise ConfigurationError(f"{path} is not the results.json of a conformance run: it has no schema")
+    if document["schema"] != SCHEMA:
+        raise ConfigurationError(f"{path} has the schema {document['schema']!r}: only {SCHEMA} is understood")
+    found: dict[str, Any] = document
+    return found

@@ -1,0 +1,136 @@
+"""The command `conformance`: run the scenarios against a target, or tell of catalogue, target and earlier results.
+
+    conformance [TARGET] [options] [-- pytest options]   run the scenarios and write a report
+    conformance list                                     the catalogue, and which scenarios assert each requirement
+    conformance explain ID                               one requirement with its scenarios
+    conformance probe [TARGET]                           the optional capabilities of a target
+    conformance compare A.json B.json ...                the results of several targets side by side
+    conformance stress [TARGET]                          generated traffic: what examples do not find
+
+Exit codes of a run: 0 conformant, 1 a requirement is violated, a scenario could not be judged or a known failure did
+not happen, 2 interrupted, 4 the target or the configuration cannot be used, 5 no scenario was selected. A run reads no
+ini file and no conftest of the current directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from conformance.config.options import OPTIONS, ConfigurationError, Option
+
+USAGE_ERROR = 4
+INTERRUPTED = 2
+REPORT = "conformance-report"
+IMPORTED_EARLY = "Module already imported so cannot be rewritten"
+COMMANDS = ("list", "explain", "probe", "compare", "stress")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors end with the exit code of an unusable configuration."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE_ERROR, f"ERROR: conformance: {message} (see --help)\n")
+
+
+def run_parser() -> Parser:
+    """The command line of a run; every option has its pytest name too."""
+    made = Parser(
+        prog="conformance",
+        description="Tell whether a server is a container registry, by the OCI distribution specification and others.",
+        epilog="Other commands: conformance list, explain, probe, compare, stress (each has --help). "
+        "What stands behind -- goes to pytest: -- -k referrers --tb=short",
+    )
+    made.add_argument("--version", action="version", version=f"conformance {version('fakereg')}")
+    made.add_argument(
+        "--workers",
+        metavar="NUMBER",
+        default="auto",
+        help="processes that the scenarios are spread over (default: by how far away the target is)",
+    )
+    add_options(made)
+    return made
+
+
+def add_options(made: argparse.ArgumentParser) -> None:
+    """The target, and every option of a run."""
+    made.add_argument("target", nargs="?", metavar="TARGET", help=OPTIONS[0].help)
+    for option in OPTIONS:
+        _add(made, option)
+
+
+def _add(made: argparse.ArgumentParser, option: Option) -> None:
+    short = {"target": [], "version": ["--spec-version"]}.get(option.name, [f"--{option.name}"])
+    text = argparse.SUPPRESS if option.name == "target" else option.help
+    if option.switch:
+        made.add_argument(*short, option.flag, dest=option.key, action="store_const", const="true", help=text)
+    else:
+        made.add_argument(*short, option.flag, dest=option.key, metavar=option.metavar, help=text)
+
+
+def options_given(parsed: argparse.Namespace) -> dict[str, str | None]:
+    """What the command line says of each option, by its short name."""
+    given = {option.name: getattr(parsed, option.key) for option in OPTIONS}
+    given["target"] = parsed.target or given["target"]
+    return given
+
+
+def pytest_arguments(arguments: Sequence[str]) -> list[str]:
+    """Translate the command line of a run into pytest's."""
+    ours, rest = list(arguments), []
+    if "--" in ours:
+        split = ours.index("--")
+        ours, rest = ours[:split], ours[split + 1 :]
+    parsed = run_parser().parse_args(ours)
+    given = options_given(parsed)
+    workers = _workers(parsed.workers, given, rest)
+    given["report"] = given["report"] or _default_report()
+    flags = [option.flag if option.switch else f"{option.flag}={given[option.name]}" for option in OPTIONS
+             if given[option.name]]  # fmt: skip
+    package = Path(__file__).parent.parent
+    quiet = [
+        "-rN",
+        "--tb=no",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "--assert=plain",
+        "-W",
+        f"ignore:{IMPORTED_EARLY}",
+    ]
+    return ["-c", os.devnull, f"--rootdir={package}", *quiet, *workers, *flags, *rest, str(package / "scenarios")]
+
+
+def _default_report() -> str | None:
+    """The report folder when none is asked for, by option or by variable."""
+    asked = any(os.environ.get(name) for name in ("CONFORMANCE_REPORT", "OCI_RESULTS_DIR", "OCI_REPORT_DIR"))
+    return None if asked else REPORT
+
+
+def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) -> list[str]:
+    """The arguments that spread a run over processes, where that is wanted and not said to pytest itself."""
+    from conformance.run import workers
+
+    if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
+        return []
+    try:
+        return workers.arguments(text, given)
+    except ConfigurationError as error:
+        run_parser().exit(USAGE_ERROR, f"ERROR: conformance: {error}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in COMMANDS:
+        from conformance.command import commands
+
+        return commands.main(words[0], words[1:])
+    import pytest
+
+    return int(pytest.main(pytest_arguments(words)))

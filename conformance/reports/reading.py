@@ -1,0 +1,218 @@
+"""What every report reads out of the results of a run: what comes first, the verdict in words, bug reports.
+
+The results are the object that `results.py` makes and results.json holds; reports look at nothing else.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from conformance.config.description import PROFILES
+
+Document = Mapping[str, Any]
+VIOLATED = ("fail", "warn", "known")
+FIRST_GROUPS = ("auth scopes", "subdomain routing", "tag push pull", "layer limits", "foreign layers")
+"""The groups of scenarios that are about a registry as a whole; they come before the groups by endpoint."""
+NOTHING = "-"
+"""Stands where a run says nothing of a group or a requirement."""
+
+VERDICTS = {
+    "kept": "conformant",
+    "warned": "conformant, with warnings",
+    "known": "conformant except for known failures",
+    "unjudged": "nothing was judged",
+    "violated": "not conformant",
+}
+"""The verdict in words, by its grade, of a run that came to its end."""
+
+PARTIAL = "of a part of the scenarios"
+INTERRUPTED = "interrupted"
+LITTLE = 0.5
+"""Where nothing can be pushed and no more than this part of pulling was judged, little was judged."""
+
+ONLY_WARNED = "warning although a MUST: the letter of the specification is stricter than its sense, or leaves it open"
+REMOVED = (
+    "The run removed its content, so a curl line may not give the same again, "
+    "and 'body' in one stands for the bytes that were sent."
+)
+
+
+def grade(document: Document) -> str:
+    """The verdict of a run: violated, known, warned, kept; unjudged where nothing was seen, or not all till the end."""
+    counts = document["summary"]["requirements"]
+    if ended(document):
+        return "violated" if counts["fail"] or document["summary"]["scenarios"]["fail"] else "unjudged"
+    if not document["summary"]["conformant"]:
+        return "violated"
+    for outcome, found in (("known", "known"), ("warn", "warned"), ("pass", "kept")):
+        if counts[outcome]:
+            return found
+    return "unjudged"
+
+
+def verdict(document: Document) -> str:
+    """The verdict in words, with what it is not about: the end of the run, or the scenarios that nobody chose."""
+    words, found = [VERDICTS[grade(document)]], ended(document)
+    if found:
+        words = [*(words if grade(document) == "violated" else []), _unfinished(document, found)]
+    return "; ".join(words) + (f" ({PARTIAL})" if is_partial(document) else "")
+
+
+def _unfinished(document: Document, found: str) -> str:
+    if found != INTERRUPTED:
+        return f"could not be judged to its end: {found}"
+    count = len(document["scenarios"])
+    return f"interrupted after {count} scenario{'s' if count != 1 else ''}"
+
+
+def ended(document: Document) -> str:
+    """Why the run did not come to its end, in one line; empty if it did."""
+    found: str = document["run"]["ended"]
+    return found.partition("\n")[0]
+
+
+def is_partial(document: Document) -> bool:
+    """Whether only some scenarios were chosen."""
+    return bool(document["run"]["partial"])
+
+
+def nothing_pushed(document: Document) -> str:
+    """Why nothing could be pushed, where little was judged for that; else empty."""
+    answer: str = document["capabilities"].get("push", "present")
+    claimed = [row for row in document["requirements"] if row["outcome"] not in ("unclaimed", "not applicable")]
+    pulled = [row for row in claimed if row["category"] == "pull"] or claimed
+    judged = sum(row["outcome"] in ("pass", *VIOLATED) for row in pulled)
+    return answer.removeprefix("absent: ") if answer != "present" and judged <= LITTLE * len(pulled) else ""
+
+
+def little_judged(document: Document) -> str:
+    """One line for whoever had a registry tested into which nothing could be pushed; else empty."""
+    reason = nothing_pushed(document)
+    said = "so that little was judged: --references NAME:TAG tests what is there already"
+    return f"nothing could be pushed ({reason}), {said}" if reason else ""
+
+
+def kept(document: Document) -> tuple[int, int]:
+    """How many requirements were kept, of how many that were judged."""
+    counts = document["summary"]["requirements"]
+    return counts["pass"], sum(counts[outcome] for outcome in ("pass", *VIOLATED))
+
+
+def kept_text(document: Document) -> str:
+    """How many requirements were kept, in words."""
+    good, judged = kept(document)
+    return f"{good} of {judged} kept" if judged else "nothing judged"
+
+
+def violated(document: Document, *outcomes: str) -> list[dict[str, Any]]:
+    """The requirements with these outcomes: failures first, then what MUST be before what SHOULD be."""
+    found = [row for row in document["requirements"] if row["outcome"] in outcomes]
+    return sorted(found, key=lambda row: (VIOLATED.index(row["outcome"]), is_optional(row["level"])))
+
+
+def only_warned(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The legend of requirements that are a MUST and only warned about; empty where there are none."""
+    return ONLY_WARNED if any(row["outcome"] == "warn" and not is_optional(row["level"]) for row in rows) else ""
+
+
+def is_optional(level: str) -> bool:
+    """Whether a level is only a recommendation."""
+    return level.startswith("SHOULD")
+
+
+def stale(document: Document) -> list[dict[str, Any]]:
+    """The lines of known failures that did not come true."""
+    return [line for line in document["known"] if line["stale"]]
+
+
+def unjudged(document: Document) -> list[dict[str, Any]]:
+    """The scenarios that ended in an error."""
+    return [scenario for scenario in document["scenarios"] if scenario["outcome"] == "error"]
+
+
+def findings(document: Document) -> list[str]:
+    """What stands between a run and a perfect one, the worst first, each as a phrase."""
+    failed, counts = violated(document, "fail"), document["summary"]["requirements"]
+    optional = sum(is_optional(row["level"]) for row in failed)
+    levels = f" ({len(failed) - optional} MUST, {optional} SHOULD)" if optional else ""
+    open_rows = sum(row["outcome"] == "untested" and not row["untestable"] for row in document["requirements"])
+    found = [
+        (len(failed), "requirement violated", "requirements violated", levels),
+        (len(unjudged(document)), "scenario could not be judged", "scenarios could not be judged", ""),
+        (len(stale(document)), "known failure did not happen", "known failures did not happen", ""),
+        (counts["warn"], "warning", "warnings", ""),
+        (counts["known"], "known failure", "known failures", ""),
+        (open_rows, "claimed requirement not judged", "claimed requirements not judged", ""),
+    ]
+    return [f"{count} {one if count == 1 else many}{more}" for count, one, many, more in found if count]
+
+
+def profile(document: Document) -> str:
+    """What the target is held to: names of profiles, and of the categories that are in none of them."""
+    claimed = document["run"]["profile"]
+    names = [name for name, categories in PROFILES.items() if set(categories) <= set(claimed)]
+    covered = {category for name in names for category in PROFILES[name]}
+    return ", ".join([*names, *(category for category in claimed if category not in covered)]) or "nothing"
+
+
+def groups(scenarios: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """The outcomes of scenarios by group, those of FIRST_GROUPS first and the others by name."""
+    counts: dict[str, Counter[str]] = {}
+    for scenario in scenarios:
+        counts.setdefault(scenario["group"], Counter())[scenario["outcome"]] += 1
+    return {group: counts[group] for group in ordered_groups(counts)}
+
+
+def ordered_groups(names: Iterable[str]) -> list[str]:
+    """Names of groups, those of FIRST_GROUPS first and the others by name."""
+    there = set(names)
+    return [*(name for name in FIRST_GROUPS if name in there), *sorted(there - set(FIRST_GROUPS))]
+
+
+def from_the_start(document: Document, key: str) -> str:
+    """The shell line that does again all that a run did about a requirement, but for its other options."""
+    run = document["run"]
+    words = ["conformance", run["target"], "--requirement", key, "--seed", str(run["seed"])]
+    return shlex.join(words)
+
+
+def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:
+    """A violation as text that explains itself: what the specification says, what came, and how to see it again."""
+    run = document["run"]
+    lines = [
+        f"{row['id']} ({row['level']} in {run['version']}, {row['source']}, section {row['section']!r}): "
+        f"{row['statement']}",
+        f"expected: {violation['expected']}",
+        f"got:      {violation['got']}",
+        f"seen in:  {seen_in(violation)}",
+        violation["exchange"],
+        f"again: {violation['curl']}" if violation["curl"] else "",
+        f"known: {violation['reason']}" if violation["reason"] else "",
+        f"from the start: {from_the_start(document, row['id'])}",
+    ]
+    return visible("\n".join(line for line in lines if line))
+
+
+def seen_in(violation: Mapping[str, Any], *, most: int = 3) -> str:
+    """The scenarios that saw a violation, and how often a passive check did."""
+    where = listed(violation["scenarios"], most=most)
+    times = "once" if violation["count"] == 1 else f"{violation['count']} times"
+    return f"{where} ({times}, passive check: {violation['passive']})" if violation["passive"] else where
+
+
+def listed(names: Sequence[str], *, most: int) -> str:
+    """The first of some names, and how many there are besides."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def visible(text: str, *, keep: str = "\n\t") -> str:
+    """Text with escapes for what a terminal would obey, XML forbids or an eye cannot see, but for `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

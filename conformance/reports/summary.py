@@ -1,0 +1,126 @@
+"""The summary of a run that a person reads on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conformance.reports.reading import (
+    Document,
+    findings,
+    from_the_start,
+    kept_text,
+    little_judged,
+    only_warned,
+    profile,
+    seen_in,
+    stale,
+    unjudged,
+    verdict,
+    violated,
+    visible,
+)
+
+SHOWN = 3
+MOST_ROWS = 25
+"""So many violated requirements are told in full; the report has the others."""
+
+_SCENARIOS = {
+    "pass": "passed", "fail": "failed", "warn": "warned", "known": "known", "unsupported": "unsupported",
+    "not applicable": "not applicable", "skipped": "skipped", "error": "not judged",
+}  # fmt: skip
+_ALWAYS = {"pass", "fail", "warn", "unsupported"}
+
+
+def headline(document: Document) -> str:
+    """How the scenarios ended, in one line."""
+    counts = document["summary"]["scenarios"]
+    return ", ".join(f"{counts[key]} {word}" for key, word in _SCENARIOS.items() if counts[key] or key in _ALWAYS)
+
+
+def text(document: Document) -> list[str]:
+    """The summary as lines; bytes of the server that a terminal would obey are shown as escapes."""
+    lines = [*_counts(document), *_violations(document), *_known(document), *_errors(document), *_verdict(document)]
+    return [visible(line, keep="") for line in lines]
+
+
+def _counts(document: Document) -> list[str]:
+    run, requirements = document["run"], document["summary"]["requirements"]
+    absent = [
+        f"{name} ({answer.removeprefix('absent: ')})"
+        for name, answer in document["capabilities"].items()
+        if answer.startswith("absent")
+    ]
+    return [
+        f"target {run['target']}, profile {profile(document)}, specification {run['version']}, "
+        f"level {run['level']}, seed {run['seed']}",
+        f"scenarios:    {headline(document)}",
+        "requirements: " + ", ".join(f"{count} {outcome}" for outcome, count in requirements.items() if count),
+        *([f"absent:       {', '.join(absent)}"] if absent else []),
+    ]
+
+
+def _violations(document: Document) -> list[str]:
+    rows = violated(document, "fail", "warn")
+    lines: list[str] = []
+    for row in rows[:MOST_ROWS]:
+        lines += ["", f"{row['id']} {row['level']} {row['outcome'].upper()}: {row['statement']}"]
+        new = [violation for violation in row["violations"] if violation["severity"] != "known"]
+        for violation in new[:SHOWN]:
+            lines += _violation(violation)
+        lines += _more(len(new))
+    if len(rows) > MOST_ROWS:
+        others = [f"{row['id']} {row['outcome']}" for row in rows[MOST_ROWS:]]
+        lines += ["", f"and {len(others)} requirements more, in the report: {', '.join(others)}"]
+    return [*lines, *_legend(document, rows)]
+
+
+def _violation(violation: Mapping[str, Any]) -> list[str]:
+    return [
+        f"  in {seen_in(violation)}",
+        f"    expected: {violation['expected']}",
+        f"    got:      {violation['got']}",
+    ]
+
+
+def _legend(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is to be known of the violations, once for all of them."""
+    if not rows:
+        return []
+    again = from_the_start(document, "ID")
+    return ["", *filter(None, [only_warned(rows)]), f"again, with the other options of this run: {again}"]
+
+
+def _more(number: int) -> list[str]:
+    return [f"  and {number - SHOWN} more, in the report"] if number > SHOWN else []
+
+
+def _known(document: Document) -> list[str]:
+    """The known failures that came true, in a line each, and those that did not, which count as failures."""
+    lines = [
+        f"{row['id']} {row['level']} KNOWN: {next(v['reason'] for v in row['violations'] if v['severity'] == 'known')}"
+        for row in violated(document, "known")
+    ]
+    lines += [
+        f"{line['requirement']} STALE: this known failure does not happen any more, take it off the list: "
+        f"{line['reason']}" + (f" (in {', '.join(line['scenarios'])})" if line["scenarios"] else "")
+        for line in stale(document)
+    ]
+    return ["", *lines] if lines else []
+
+
+def _errors(document: Document) -> list[str]:
+    """The scenarios that could not be judged, those with the same reason together."""
+    reasons: dict[str, list[str]] = {}
+    for scenario in unjudged(document):
+        reasons.setdefault(scenario["reason"].partition("\n")[0], []).append(scenario["id"])
+    lines: list[str] = []
+    for reason, names in reasons.items():
+        lines += ["", f"ERROR {reason}", *[f"  in {name}" for name in names[:SHOWN]], *_more(len(names))]
+    return lines
+
+
+def _verdict(document: Document) -> list[str]:
+    found = findings(document)
+    little = filter(None, [little_judged(document)])
+    return ["", *little, f"{verdict(document)}: {', '.join([kept_text(document), *found])}"]

@@ -1,0 +1,279 @@
+"""One conformance run inside a pytest process: its settings, its target, the scenario that runs, and the report.
+
+Under xdist every worker has one, which tests, and the controller has one, which starts servers and writes the report.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.catalogue import known_failures
+from conformance.catalogue.requirements import catalogue
+from conformance.checks import passive
+from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity, Unprepared
+from conformance.client.content import Content
+from conformance.client.exchange import redact
+from conformance.client.transport import TransportError
+from conformance.config.description import Description
+from conformance.config.options import OPTIONS, ConfigurationError
+from conformance.config.settings import Settings, resolve
+from conformance.plugin import FACT, OUTCOME
+from conformance.reports.folder import write
+from conformance.reports.results import Results
+from conformance.reports.summary import text
+from conformance.run import selection
+from conformance.run.actors import UNSUPPORTED
+from conformance.run.selection import bound_to
+from conformance.run.workers import seconds
+from conformance.targets.base import Target, attached, target_of
+
+CASE = pytest.StashKey[Case]()
+HANDOVER = "conformance"
+NOT_APPLICABLE = "not applicable: "
+SILENT_LIMIT = 3
+"""After so many scenarios in a row to which nobody answered the run ends: the target is gone."""
+
+WORTH_SAYING = 3.0
+"""A forecast of less than so many seconds is not said."""
+
+_PLAIN = (Nonconformity, Unprepared, TransportError)
+"""Errors whose text says everything: they are shown without a traceback."""
+
+
+class Run:
+    """Registered as a pytest plugin once a conformance run is asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._handed: dict[str, Any] = getattr(config, "workerinput", {}).get(HANDOVER, {})
+        self._is_worker = hasattr(config, "workerinput")
+        self.settings = settings_of(config, seed=self._handed.get("seed"))
+        self.id = str(self._handed.get("run") or secrets.token_hex(3))
+        self.results = Results(self.settings, redact(self.settings.target))
+        self.results.partial = selection.is_partial(config, self.settings.requirements)
+        if self.settings.report and not self._is_worker:
+            make_folder(self.settings.report)
+        self.make_target: Callable[[Settings], Target] = target_of
+        self._silent = 0
+        self._is_forecast = False
+        self._target: Target | None = None
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._clock = time.perf_counter()
+        self._document: dict[str, Any] | None = None
+
+    def target(self) -> Target:
+        """The target, started when first asked for; ConfigurationError when it cannot be tested."""
+        if self._target is None:
+            handed = self._handed.get("target")
+            target = attached(self.settings, handed) if handed else self.make_target(self.settings)
+            self._target = target.__enter__()
+            self._config.add_cleanup(lambda: target.__exit__(None, None, None))
+            self._take_over(self._target)
+        return self._target
+
+    def _take_over(self, target: Target) -> None:
+        self.results.take_over(target.name, target.description.profile, target.description.known)
+
+    def describe(self, case: Case, target: Target) -> None:
+        """Tell a scenario what the target claims; end it if that is nothing of what it is about."""
+        case.target, case.profile, case.known = target.name, target.description.profile, target.description.known
+        self._take_over(target)
+        if not case.applies():
+            pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
+
+    def deselect(self, items: list[pytest.Item]) -> None:
+        """Leave out the scenarios about requirements that the target does not claim, or that nobody asks for."""
+        unwanted = set(selection.left_out(items, selection.wanted(self._described(), self.settings.requirements)))
+        if unwanted:
+            self._config.hook.pytest_deselected(items=[item for item in items if item in unwanted])
+            items[:] = [item for item in items if item not in unwanted]
+
+    def _described(self) -> Description:
+        """What is known of the target before it is started."""
+        described = (self._target or self.make_target(self.settings)).description
+        return replace(described, profile=self.settings.profile or described.profile)
+
+    def content(self, label: str) -> Content:
+        """Content that the seed and a label make."""
+        return Content(seed=self.settings.seed, label=label)
+
+    def unique(self, label: str) -> str:
+        """A part of a repository name that no other has, in this run or another, with a label to know it by."""
+        slug = "-".join(label.replace("_", "-").split())[:60].strip("-")
+        return f"{self.id}-{slug}-{secrets.token_hex(2)}"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if not self._is_worker and not self._config.option.collectonly:
+            try:
+                described = self.target().description
+                selection.check_known(described)
+                selection.wanted(described, self.settings.requirements)
+            except ConfigurationError as error:
+                raise pytest.UsageError(f"conformance: {error}") from None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        target = self.target().handover()
+        node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "target": target}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not self._is_worker and session.items and self._target:
+            self._forecast(len(session.items), 1)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if not self._is_forecast and self._target:
+            self._forecast(len(ids), int(node.workerinput["workercount"]))
+
+    def _forecast(self, scenarios: int, workers: int) -> None:
+        """Say how long the run will take, where that is not over in a moment."""
+        self._is_forecast = True
+        expected = seconds(scenarios, round_trip=self.target().round_trip, workers=workers)
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and expected >= WORTH_SAYING:
+            reporter.ensure_newline()
+            reporter.write_line(
+                f"conformance: {scenarios} scenarios, {self.target().round_trip * 1000:.0f} ms for an answer, "
+                f"{workers} worker{'s' * (workers > 1)}: about {expected:.0f} s"
+            )
+
+    def pytest_report_header(self) -> str:
+        settings = self.settings
+        return (
+            f"conformance: target {redact(settings.target)}, specification {settings.version}, "
+            f"level {settings.level}, seed {settings.seed}"
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if not (bound := bound_to(item)):
+            return
+        settings = self.settings
+        case = Case(
+            id=scenario_id(item),
+            bound=bound,
+            version=settings.version,
+            strict=settings.level == "should",
+            seed=settings.seed,
+            watch=passive.watch,
+        )
+        if unknown := [key for key in case.bound if key not in catalogue()]:
+            raise ValueError(f"{case.id} is bound to {', '.join(unknown)}, which the catalogue does not have")
+        item.stash[CASE] = case
+        if not case.applies():
+            pytest.skip(f"{NOT_APPLICABLE}none of its requirements is in version {settings.version}")
+
+    def settle(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+        """Put the facts of a scenario on the report that decides its outcome."""
+        case = item.stash.get(CASE, None)
+        if case is None or report.when == "teardown" or (report.when == "setup" and report.passed):
+            return
+        outcome, reason = _outcome(case, call, report)
+        if outcome == KNOWN:
+            report.outcome, report.wasxfail = "skipped", reason  # as pytest marks it
+        elif report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
+            report.longrepr = reason
+        silent = isinstance(call.excinfo.value if call.excinfo else None, TransportError)
+        short = [(OUTCOME, outcome), ("conformance.requirements", " ".join(case.bound))]
+        item.user_properties.extend(short)
+        report.user_properties.extend(
+            [*short, (FACT, case.facts(outcome, reason, seconds=call.duration, silent=silent))]
+        )
+
+    def add(self, fact: dict[str, Any]) -> None:
+        """Take in the facts of one scenario; end the run once the target answers nobody any more."""
+        if self._is_worker:
+            return
+        self.results.add(fact)
+        if fact["target"]:
+            known = known_failures.parse(fact["known"])
+            self.results.take_over(fact["target"], tuple(fact["profile"]), known)
+        self._silent = self._silent + 1 if fact["silent"] else 0
+        if self._silent == SILENT_LIMIT:
+            self.results.ended = f"the target {self.results.target} stopped answering: {fact['reason']}"
+            pytest.exit(f"conformance: {self.results.ended}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._is_worker or not self.results.facts:
+            return
+        if exitstatus == pytest.ExitCode.INTERRUPTED and not self.results.ended:
+            self.results.ended = "interrupted"
+        took = time.perf_counter() - self._clock
+        self._document = self.results.document(started=self._started, seconds=took)
+        if self.settings.report:
+            write(self.settings.report, self._document)
+        if exitstatus == pytest.ExitCode.OK and self.results.has_failures:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._document is None:
+            return
+        terminalreporter.section("conformance")
+        for line in text(self._document):
+            terminalreporter.write_line(line)
+        if self.settings.report:
+            terminalreporter.write_line("")
+            terminalreporter.write_line(
+                f"report: {self.settings.report / 'report.html'} and summary.md, results.json, junit.xml"
+            )
+
+
+def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
+    """The settings of a pytest run; the controller's seed wins when there is one."""
+    command_line = {option.name: config.getoption(option.key) for option in OPTIONS}
+    if seed is not None:
+        command_line["seed"] = str(seed)
+    return settings_from(
+        command_line, ini={option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    )
+
+
+def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str] | None = None) -> Settings:
+    """The settings from a command line, the environment and an ini file; ConfigurationError as `resolve` has it."""
+    return resolve(
+        command_line=command_line, environ=os.environ, ini=ini or {}, new_seed=lambda: secrets.randbelow(1_000_000)
+    )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the report now, rather than find at the end that it cannot be; ConfigurationError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the report cannot be written to {folder}: {error.strerror}") from None
+
+
+def scenario_id(item: pytest.Item) -> str:
+    """The name of a scenario in reports, the same wherever it was collected: `test_pull::test_missing[tag]`."""
+    module = getattr(item, "function", None)
+    name = module.__module__.rpartition(".")[2] if module else Path(item.path).stem
+    return f"{name}::{item.name}"
+
+
+def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) -> tuple[str, str]:
+    """The outcome of a scenario and the reason, empty when it passed."""
+    error = call.excinfo.value if call.excinfo else None
+    if report.skipped:
+        reason = str(error)
+        if reason.startswith(UNSUPPORTED):
+            return "unsupported", reason.removeprefix(UNSUPPORTED)
+        return ("not applicable" if reason.startswith(NOT_APPLICABLE) else "skipped"), reason
+    if report.passed:
+        found = {violation.severity for violation in case.violations}
+        return next((severity for severity in (WARN, KNOWN) if severity in found), "pass"), ""
+    if isinstance(error, Nonconformity):
+        return error.violation.severity, str(error)
+    if isinstance(error, _PLAIN):
+        return "error", str(error)
+    return "error", f"{type(error).__name__}: {error}\n{report.longreprtext}"

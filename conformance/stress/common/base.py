@@ -1,0 +1,110 @@
+"""What every part of a stress run works with: a target, a seed, a budget of time; and what it gives: figures."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from conformance.client.client import Client
+from conformance.client.exchange import Exchange
+from conformance.client.transport import Transport
+from conformance.config.description import WRITER, Identity
+from conformance.targets.base import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong, in one line; the evidence (exchanges, `curl` lines); a command that shows it again.
+
+    `program` is the program that found it, as JSON, where that alone plays it again.
+    """
+
+    text: str
+    evidence: str = ""
+    replay: str = ""
+    program: str = ""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a part did, as numbers by name (operations, faults, ...), and what it found."""
+
+    part: str
+    numbers: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Budget:
+    """A number of seconds that runs out; `clock` gives seconds."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, never less than zero."""
+        return max(self._end - self._clock(), 0.0)
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left."""
+        return self._clock() >= self._end
+
+
+@dataclass(frozen=True, slots=True)
+class Stress:
+    """One part of a stress run against a target that is entered. `say` shows a line of progress."""
+
+    target: Target
+    seed: int
+    budget: Budget
+    say: Callable[[str], None]
+    id: str = field(default_factory=lambda: secrets.token_hex(3))
+    """In the name of every repository of the run, so that it touches none that it did not make."""
+
+    def random(self, label: str) -> Random:
+        """A source of chance that seed and label make."""
+        return Random(f"{self.seed}:{label}")
+
+    def repository(self, label: str) -> str:
+        """The name of a repository in the target's default place that this run and label have for themselves."""
+        return self.target.description.places["default"].replace("{}", f"stress-{self.id}-{label}")
+
+    def client(
+        self,
+        identity: str = WRITER,
+        *,
+        transport: Transport | None = None,
+        on_exchange: Callable[[Exchange], None] | None = None,
+    ) -> Client:
+        """A client of somebody whom the target knows, else of nobody; over a transport of its own, if one is given."""
+        found = self.target.writer if identity == WRITER else self.target.description.identity(identity)
+        return Client(
+            transport or self.target.transport(),
+            case="stress",
+            authenticator=self.target.authenticator(found or Identity(identity)),
+            on_exchange=on_exchange,
+        )
+
+
+class Clients:
+    """Clients of a target by who they are, one each; the writer's for whom the target does not know."""
+
+    def __init__(self, stress: Stress) -> None:
+        self._stress = stress
+        self._made: dict[str, Client] = {}
+
+    def __call__(self, who: str) -> Client:
+        """Somebody's client."""
+        if who not in self._made:
+            known = self._stress.target.description.identity(who)
+            self._made[who] = self._stress.client(who if known else WRITER)
+        return self._made[who]
+
+
+Part = Callable[[Stress], Figures]

@@ -1,0 +1,101 @@
+"""What a writer of the part `crash` knows: what was acknowledged, and what one request would change that is under way.
+
+A key is what a registry holds, `(what, repository, reference)`. Its value is the digest that is there, or None. Each
+key belongs to one writer, so nobody else changes it; blobs that all writers push are never deleted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from conformance.client.content import digest_of
+
+Key = tuple[str, str, str]
+"""`("blob" | "manifest" | "tag", repository, digest or tag)`."""
+
+Value = str | None
+
+
+@dataclass(slots=True)
+class Session:
+    """An upload session of which the first `acknowledged` bytes of `data` were acknowledged.
+
+    It may hold up to `reach` bytes, since a request with more may have been under way; with `ending` it may be gone,
+    since a request that ends it may have been.
+    """
+
+    repository: str
+    path: str
+    data: bytes
+    acknowledged: int = 0
+    reach: int = 0
+    ending: bool = False
+
+    @property
+    def key(self) -> Key:
+        """The blob that comes of it."""
+        return "blob", self.repository, digest_of(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A manifest as it was pushed: its bytes, media type, subject, and the keys that it names."""
+
+    data: bytes
+    media_type: str
+    names: tuple[Key, ...]
+    subject: str | None = None
+
+
+@dataclass(slots=True)
+class Book:
+    """The keys of one writer. `changing` is what the request under way makes of some of them, all at once or not.
+
+    The blobs with a digest among `common` belong to all writers: who has not pushed one does not know of it.
+    """
+
+    common: frozenset[str] = frozenset()
+    held: dict[Key, Value] = field(default_factory=dict)
+    changing: dict[Key, Value] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    manifests: dict[Key, Known] = field(default_factory=dict)
+    sessions: list[Session] = field(default_factory=list)
+    deleted: set[Key] = field(default_factory=set)
+    """Keys of which a deletion was sent at some time."""
+
+    story: defaultdict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What happened to each key, for whoever reads a finding."""
+
+    def begin(self, change: dict[Key, Value], what: str) -> None:
+        """A request is about to be sent that makes this of some keys."""
+        self.changing = change
+        self.deleted |= {key for key, value in change.items() if value is None}
+        for key in change:
+            self.story[key].append(f"{what} was sent")
+
+    def acknowledge(self) -> None:
+        """The request under way was acknowledged."""
+        for key in self.changing:
+            self.story[key].append("and was acknowledged")
+        self.settle(self.changing)
+
+    def settle(self, found: Mapping[Key, Value]) -> None:
+        """This is how things are; nothing is under way any more."""
+        self.held |= found
+        for key in [key for key, value in found.items() if value is None and key[2] in self.common]:
+            del self.held[key]
+        self.changing = {}
+
+    def expected(self) -> dict[Key, Value]:
+        """Every key that was ever named in a write, as acknowledged."""
+        return dict.fromkeys(self.changing) | self.held
+
+    def there(self, what: str, repository: str = "") -> list[Key]:
+        """The keys of one kind, and of one repository if one is given, that hold something."""
+        return [key for key, value in self.held.items() if value and key[0] == what and repository in ("", key[1])]
+
+    def complete(self, manifest: Key) -> bool:
+        """Whether everything that a manifest names is there."""
+        return all(self.held.get(key) for key in self.manifests[manifest].names)

@@ -1,0 +1,132 @@
+"""What lies in the folder of a server after its start: a whole image layout per repository, and nothing besides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from conformance.stress.common.base import Finding
+from conformance.stress.crash.book import Book, Key
+
+SHOWN = 3
+"""Tags of a folder that skopeo reads."""
+
+REF_NAME = "org.opencontainers.image.ref.name"
+SKOPEO_SECONDS = 60
+
+
+def layout_of(folder: Path, repository: str) -> Path:
+    """The layout of a repository."""
+    return folder / "repositories" / repository.replace("/", "+")
+
+
+def faults_of(folder: Path, books: Sequence[Book], repositories: Sequence[str]) -> Iterator[Finding]:
+    """Everything that is wrong in the folder of a server that has started, and that nobody writes to."""
+    known = {layout_of(folder, repository): repository for repository in repositories}
+    for path in folder.iterdir():
+        if path.name not in {"repositories", "uploads", "lock"}:
+            yield Finding(f"a stray is in the folder: {path}")
+    for path in (folder / "repositories").iterdir():
+        if path in known:
+            yield from _faults_of_layout(path, known[path], books)
+        else:
+            yield Finding(f"a stray is among the repositories: {path}")
+    sessions = {path.name for path in (folder / "uploads").iterdir()}
+    for name in sessions:
+        if {name.removesuffix(".json"), name.removesuffix(".json") + ".json"} - sessions:
+            yield Finding(f"half an upload session is left over: {folder / 'uploads' / name}")
+
+
+def _faults_of_layout(layout: Path, repository: str, books: Sequence[Book]) -> Iterator[Finding]:
+    try:
+        index = json.loads((layout / "index.json").read_bytes())
+        version = json.loads((layout / "oci-layout").read_bytes())
+    except (OSError, ValueError) as error:
+        yield Finding(f"{layout} is no image layout: {error}")
+        return
+    if version != {"imageLayoutVersion": "1.0.0"}:
+        yield Finding(f"oci-layout of {layout} says {version}")
+    yield from _faults_of_index(layout, index, repository, books)
+    yield from _faults_of_files(layout, {entry["digest"] for entry in index["manifests"]})
+
+
+def _faults_of_index(layout: Path, index: Any, repository: str, books: Sequence[Book]) -> Iterator[Finding]:
+    """index.json has the manifests and tags that are served."""
+    manifests = {key[2] for book in books for key in book.there("manifest", repository)}
+    tags = {key[2]: book.held[key] for book in books for key in book.there("tag", repository)}
+    entries = index["manifests"]
+    noted = [(entry.get("annotations", {}).get(REF_NAME), entry["digest"]) for entry in entries]
+    named = {name: digest for name, digest in noted if name}
+    if {entry["digest"] for entry in entries} != manifests or named != tags:
+        written = json.dumps(index, indent=1)
+        yield Finding(f"index.json of {layout} is not what is served", f"served are {manifests} and {tags}\n{written}")
+
+
+def _faults_of_files(layout: Path, manifests: set[str]) -> Iterator[Finding]:
+    """Every file of content hashes to its name, and is a manifest of the index or a blob with a mark."""
+    pushed = {_digest(path) for path in layout.glob("pushed/*/*")}
+    found = set()
+    for path in sorted(path for path in layout.rglob("*") if path.is_file()):
+        parts = path.relative_to(layout).parts
+        if parts[0] == "blobs" and len(parts) == 3 and _digest(path) in manifests | pushed:
+            found.add(_digest(path))
+            if hashlib.new(parts[1], path.read_bytes()).hexdigest() != path.name:
+                yield Finding(f"{path} does not hash to its name")
+        elif parts not in {("index.json",), ("oci-layout",)} and (parts[0] != "pushed" or len(parts) != 3):
+            yield Finding(f"a stray is left over: {path}")
+    for digest in sorted((manifests | pushed) - found):
+        yield Finding(f"the file of {digest} is missing in {layout}")
+
+
+def _digest(path: Path) -> str:
+    return f"{path.parent.name}:{path.name}"
+
+
+def read_by_skopeo(folder: Path, books: Sequence[Book], random: Random) -> tuple[int, list[Finding]]:
+    """How many acknowledged tags skopeo has read in the folder, and what was wrong; 0 where there is no skopeo."""
+    command = shutil.which("skopeo")
+    tags = [(book, key) for book in books for key in book.there("tag")]
+    if not command or not tags:
+        return 0, []
+    chosen = random.sample(tags, min(len(tags), SHOWN))
+    whole = [(book, key) for book, key in tags if _can_be_copied(book, key)]
+    findings = [finding for book, key in chosen for finding in _inspect(command, folder, book, key)]
+    for _, key in whole[:1]:
+        findings += _copy(command, folder, key)
+    return len(chosen) + len(whole[:1]), findings
+
+
+def _can_be_copied(book: Book, tag: Key) -> bool:
+    """Whether it is an image with all that it names: an index has to have children for the machine's platform."""
+    manifest = ("manifest", tag[1], str(book.held[tag]))
+    return b'"layers"' in book.manifests[manifest].data and book.complete(manifest)
+
+
+def _inspect(command: str, folder: Path, book: Book, tag: Key) -> Iterator[Finding]:
+    """skopeo shows the bytes of the manifest that was acknowledged."""
+    source = f"oci:{layout_of(folder, tag[1])}:{tag[2]}"
+    done = _run(command, "inspect", "--raw", source)
+    manifest = book.manifests["manifest", tag[1], str(book.held[tag])]
+    if done.returncode != 0 or done.stdout != manifest.data:
+        yield Finding(f"skopeo does not read {source}", done.stderr.decode(errors="replace"))
+
+
+def _copy(command: str, folder: Path, tag: Key) -> Iterator[Finding]:
+    """skopeo finds all of an image, and that each blob has the digest that it is named by."""
+    source = f"oci:{layout_of(folder, tag[1])}:{tag[2]}"
+    with tempfile.TemporaryDirectory() as copy:
+        done = _run(command, "copy", source, f"dir:{copy}/image")
+    if done.returncode != 0:
+        yield Finding(f"skopeo does not copy {source}", done.stderr.decode(errors="replace"))
+
+
+def _run(command: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    line = [command, "--insecure-policy", *words]
+    return subprocess.run(line, capture_output=True, check=False, timeout=SKOPEO_SECONDS)

@@ -1,0 +1,187 @@
+"""The part `crash`: a server that keeps its content in a folder is killed under load, round after round.
+
+Each round goes on with the folder of the last one: start, look whether all is as it was acknowledged, write from a few
+threads, kill with SIGKILL. After some rounds the folder is shown to skopeo, and another one is begun. The target of the
+run is not touched, since nobody may kill it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from threading import Thread
+
+from conformance.client.client import Client
+from conformance.client.content import Blob, Content
+from conformance.client.transport import HttpTransport
+from conformance.stress.common.base import Figures, Finding, Stress
+from conformance.stress.common.server_process import COMMAND, Moment, NotStarted, Server, wait_in_start
+from conformance.stress.crash.check import Check
+from conformance.stress.crash.folder import faults_of, read_by_skopeo
+from conformance.stress.crash.writer import Unanswered, Writer
+
+WRITERS = 3
+REPOSITORIES = 3
+ROUNDS_OF_FOLDER = 8
+COMMON = (100, 5_000, 300_000, 1_000_000)
+"""Sizes in bytes of the blobs that every writer pushes everywhere."""
+
+START_KILLS = 0.3
+"""How often the server is killed while it starts, too."""
+
+MOST_FINDINGS = 10
+
+
+def run(
+    stress: Stress, *, rounds: int | None = None, command: Sequence[str] = COMMAND, parent: Path | None = None
+) -> Figures:
+    """Kill until the budget is spent, so many rounds are done, or there are too many findings.
+
+    The folders are made in `parent`, by default where temporary files go, and are removed unless something was wrong.
+    """
+    figures = Figures("crash")
+    if not shutil.which("skopeo"):
+        stress.say("there is no command skopeo, so nobody else reads the folders")
+    for number in count():
+        left = None if rounds is None else rounds - figures.numbers["rounds"]
+        if stress.budget.spent or left == 0 or len(figures.findings) >= MOST_FINDINGS:
+            break
+        _one_folder(stress, figures, number, left, command, parent)
+    return figures
+
+
+def _one_folder(
+    stress: Stress, figures: Figures, number: int, left: int | None, command: Sequence[str], parent: Path | None
+) -> None:
+    place = Path(tempfile.mkdtemp(prefix="stress-crash-", dir=parent))
+    before = len(figures.findings)
+    Siege(stress, figures, number, command, place).run(min(ROUNDS_OF_FOLDER, left or ROUNDS_OF_FOLDER))
+    if len(figures.findings) == before:
+        shutil.rmtree(place)
+    else:
+        stress.say(f"the folder is kept in {place}")
+
+
+class Faulty(Exception):
+    """Something is wrong with a folder, and nothing more can be learned from it."""
+
+
+class Siege:
+    """The rounds on one folder, which lies in `place` beside the server's log."""
+
+    def __init__(self, stress: Stress, figures: Figures, number: int, command: Sequence[str], place: Path) -> None:
+        self._stress = stress
+        self._figures = figures
+        self._command = command
+        self._folder, self._log = place / "folder", place / "log"
+        self._folder.mkdir()
+        self._random, self._plan = (stress.random(f"crash {number} {use}") for use in ("moments", "starts"))
+        self._repositories = [stress.repository(f"crash-{number}-{each}") for each in range(REPOSITORIES)]
+        self._writers = [self._writer(number, each) for each in range(WRITERS)]
+        self._books = [writer.book for writer in self._writers]
+        self._start_seconds = 1.0
+        self._happened: list[str] = []
+
+    def _writer(self, number: int, each: int) -> Writer:
+        content = Content(seed=self._stress.seed, label=f"crash {number} common")
+        common = [Blob(content.blob(size).data) for size in COMMON]
+        return Writer(each, self._repositories, common, self._stress.seed, f"crash {number} writer {each}")
+
+    def run(self, rounds: int) -> None:
+        """So many rounds, fewer when the budget is spent; then a last look. What is wrong ends it."""
+        with suppress(Faulty):
+            self._rounds(rounds)
+        numbers = self._figures.numbers
+        for writer in self._writers:
+            numbers.update(writer.numbers)
+        self._stress.say(f"{numbers['rounds']} rounds, {numbers['acknowledged']} writes acknowledged")
+
+    def _rounds(self, rounds: int) -> None:
+        try:
+            for _ in range(rounds):
+                self._round()
+                if self._stress.budget.spent:
+                    break
+            self._last_look()
+        except NotStarted as error:
+            self._note([Finding("the server does not start on what it left behind", str(error))])
+        except Unanswered as error:
+            self._note([Finding(f"the server does not answer after its start: {error}")])
+
+    def _round(self) -> None:
+        """Start, look, write, kill."""
+        if self._happened and self._plan.random() < START_KILLS:
+            self._kill_in_start()
+        with Server(self._command, self._folder, self._log) as server:
+            url = self._started(server)
+            self._look(server, url, sessions_end=False)
+            self._write_until_killed(server, url)
+        self._figures.numbers["rounds"] += 1
+
+    def _last_look(self) -> None:
+        with Server(self._command, self._folder, self._log) as server:
+            self._look(server, self._started(server), sessions_end=True)
+        read, findings = read_by_skopeo(self._folder, self._books, self._random)
+        self._figures.numbers["folders"] += 1
+        self._figures.numbers["tags read by skopeo"] += read
+        self._note(findings)
+
+    def _started(self, server: Server) -> str:
+        """The URL of a server, and how long it takes to give one, for the next time."""
+        began = time.monotonic()
+        url = server.url()
+        self._start_seconds = time.monotonic() - began
+        return url
+
+    def _kill_in_start(self) -> None:
+        with Server(self._command, self._folder, self._log) as server:
+            wait_in_start(self._folder, self._random, self._start_seconds)
+            server.kill()
+        self._killed("in its start")
+
+    def _killed(self, moment: str) -> None:
+        self._happened.append(f"the server was killed {moment}")
+        self._figures.numbers["kills"] += 1
+        self._figures.numbers["kills in a start"] += moment == "in its start"
+
+    def _look(self, server: Server, url: str, *, sessions_end: bool) -> None:
+        """Compare what is served, and what lies in the folder, with what is known; raise Faulty if it differs."""
+        with HttpTransport(url) as transport:
+            check = Check(Client(transport, case="stress"), self._books, self._repositories, self._random)
+            check.everything(sessions_end=sessions_end)
+        self._figures.numbers.update(check.numbers)
+        findings = [*check.findings, *faults_of(self._folder, self._books, self._repositories)]
+        self._note(findings, log=server.logged())
+
+    def _write_until_killed(self, server: Server, url: str) -> None:
+        """Let the writers write, and kill the server at a moment of its own."""
+        moment = Moment(self._random)
+        transports = [HttpTransport(url) for _ in self._writers]
+        threads = [
+            Thread(target=writer.work, args=(Client(transport, case="stress"), moment), daemon=True)
+            for writer, transport in zip(self._writers, transports, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        moment.wait()
+        moment.strike(server)
+        for thread in threads:
+            thread.join()
+        for transport in transports:
+            transport.close()
+        self._killed(str(moment))
+        self._note([finding for writer in self._writers for finding in writer.findings], log=server.logged())
+
+    def _note(self, findings: Sequence[Finding], *, log: str = "") -> None:
+        """Keep what is wrong, with what led to it; raise Faulty if there is something."""
+        logged = [f"The server logged:\n{log}"] if log else []
+        for finding in findings:
+            evidence = "\n\n".join([finding.evidence, "\n".join(self._happened), *logged, f"Folder: {self._folder}"])
+            self._figures.findings.append(Finding(finding.text, evidence.strip()))
+        if findings:
+            raise Faulty

@@ -1,0 +1,132 @@
+"""The part `fuzz`: requests as a WSGI server may hand them on, drawn by Hypothesis, into a fake in process.
+
+Batches of cases go to the fake in each dialect, on each of its storages, in turn.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import count, cycle
+from pathlib import Path
+
+from hypothesis import settings
+
+from conformance.checks.finding import kind_of
+from conformance.client.exchange import Exchange
+from conformance.stress.common import batches
+from conformance.stress.common.base import Budget, Figures, Finding, Stress
+from conformance.stress.common.canaries import Canaries
+from conformance.stress.fuzz.inputs import Case, cases
+from conformance.stress.fuzz.stage import Fault, Stage
+from conformance.targets.base import UnusableTarget
+from conformance.targets.fakes import InProcessFake
+
+DIALECTS = ("oci", "github-docker", "github-container")
+"""What is fuzzed beside the target itself."""
+
+STORAGES = ("memory", "directory")
+BATCH = 100
+"""Cases that go to one place before the next one's turn; each batch has a seed of its own."""
+
+MOST_FINDINGS = 10
+GRACE = 20.0
+"""Seconds that making a failing case short may take, be the budget spent or not."""
+
+SETTINGS = settings(batches.SETTINGS, max_examples=BATCH)
+
+
+def run(stress: Stress, *, dialects: Sequence[str] = DIALECTS) -> Figures:
+    """Fuzz until the budget is spent or there are too many findings; UnusableTarget if it is no fake in process."""
+    if not isinstance(stress.target, InProcessFake):
+        raise UnusableTarget(f"only a fake in process has a WSGI entry to fuzz, {stress.target.name} has none")
+    figures, known = Figures("fuzz"), set[str]()
+    answers: set[Answer] = set()
+    with ExitStack() as stack:
+        fakes = [stress.target, *_others(stress.target, dialects)]
+        stages = [stack.enter_context(_stage(stress, fake, storage)) for fake in fakes for storage in STORAGES]
+        for number, stage in zip(count(stress.seed), cycle(stages)):
+            if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS:
+                break
+            figures.findings += _batch(stress, stage, number, figures, known, answers)
+            figures.numbers["distinct answers"] = len(answers)
+            stress.say(f"{figures.numbers['requests']} requests, {len(answers)} distinct answers")
+    return figures
+
+
+Answer = tuple[str, str, str, int, str]
+"""The dialect, the method, the kind of path, the status and the error code of an answer."""
+
+
+def _answer(stage: Stage, exchange: Exchange) -> Answer:
+    document = exchange.json() if exchange.status >= 400 else None
+    errors = document.get("errors") if isinstance(document, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = str(first.get("code", "")) if isinstance(first, dict) else ""
+    return stage.name, exchange.request.method[:8], kind_of(exchange), exchange.status, code
+
+
+def _others(target: InProcessFake, dialects: Sequence[str]) -> list[InProcessFake]:
+    """The fake in those dialects that the target has not; they are not entered."""
+    names = [name for name in dialects if f"fake:{name}" != target.name]
+    return [InProcessFake(f"fake:{name}", name, target.settings) for name in names]
+
+
+@contextmanager
+def _stage(stress: Stress, fake: InProcessFake, storage: str) -> Iterator[Stage]:
+    """A fake with another storage; the files of a folder are in a place of their own."""
+    with ExitStack() as stack:
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="stress-fuzz-"))
+        canaries = Canaries(Path(place)) if storage == "directory" else None
+        made = fake.variant(storage=f"directory:{canaries.folder}" if canaries else storage)
+        target = stack.enter_context(made)
+        assert isinstance(target, InProcessFake)
+        yield Stage(replace(stress, target=target), target, canaries)
+
+
+def _batch(
+    stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], answers: set[Answer]
+) -> list[Finding]:
+    """Play one batch of cases; gives what the shortest failing one found, if one fails with what is not `known`."""
+    last: list[Finding] = []
+    grace: list[Budget] = []
+
+    def play(case: Case) -> None:
+        if (grace[0] if grace else stress.budget).spent:
+            raise batches.Enough
+        exchanges: list[Exchange] = []
+        try:
+            stage.play(case, exchanges)
+        except Fault as fault:
+            if fault.key in known:
+                figures.numbers["known faults"] += 1
+                return
+            last[:] = [_finding(stress, stage, case, exchanges, fault, number)]
+            grace[:] = grace or [Budget(GRACE)]
+            keys[:] = [fault.key]
+            raise
+        finally:
+            figures.numbers.update(cases=1, requests=len(exchanges))
+            answers.update(_answer(stage, exchange) for exchange in exchanges)
+
+    keys: list[str] = []
+    stage.renew()
+    batches.play(number, cases(stage.words), play, Fault, how=SETTINGS)
+    known.update(keys)
+    return last
+
+
+def _finding(stress: Stress, stage: Stage, case: Case, exchanges: list[Exchange], fault: Fault, number: int) -> Finding:
+    """A failing case with its exchanges, and what was wrong."""
+    first, _, rest = str(fault).partition("\n")
+    parts = [
+        f"{stage.name}, seed {number}; the case:",
+        *map(repr, case),
+        rest,
+        *(exchange.describe() for exchange in exchanges),
+    ]
+    curls = [exchange.curl() for exchange in exchanges]
+    again = f"conformance stress {stress.target.name} --parts fuzz --seed {stress.seed}"
+    return Finding(f"{stage.name}: {first}", "\n\n".join([*filter(None, parts), *curls]), again)

@@ -1,0 +1,259 @@
+"""Where the part `fuzz` plays: a fake in process, requests as WSGI gets them, and what has to be true afterwards."""
+
+from __future__ import annotations
+
+import io
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urljoin, urlsplit
+
+from conformance.checks.passive_answers import link, location, refusals_say_more, retry_after
+from conformance.checks.passive_content import (
+    content_that_was_asked,
+    digest_matches_body,
+    length_matches_body,
+    part_of_blob,
+)
+from conformance.client.client import location_of
+from conformance.client.content import Content, Manifest
+from conformance.client.exchange import Exchange, Request
+from conformance.client.steps import Steps
+from conformance.client.transport import WsgiTransport
+from conformance.stress.common.base import Stress
+from conformance.stress.common.canaries import Canaries
+from conformance.stress.fuzz.inputs import AUTHORIZATION, Case, Input, Words
+from conformance.stress.fuzz.words import MANIFESTS, SMALL_BLOBS
+from conformance.targets.fakes import InProcessFake
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+CHECKS = (
+    length_matches_body,
+    digest_matches_body,
+    content_that_was_asked,
+    part_of_blob,
+    refusals_say_more,
+    retry_after,
+    link,
+    location,
+)
+"""What holds for every answer, whatever was asked."""
+
+KEPT = "kept"
+CASE = "{case}"
+"""In names of repositories: the number of the case, so that each has repositories of its own."""
+
+_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "?#")
+
+
+class Fault(Exception):
+    """Something is wrong: a sentence, and by `key` what it is a case of."""
+
+    def __init__(self, text: str, key: str = "") -> None:
+        super().__init__(text)
+        self.key = key or text
+
+
+class Entry:
+    """A WSGI application that is called as another server would call it, or for a client that goes away."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self.quirk = ""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        change = _CHANGES.get(self.quirk)
+        if change:
+            change(environ)
+        return self._application(environ, start_response)
+
+
+def _without(*names: str) -> Callable[[WSGIEnvironment], None]:
+    def change(environ: WSGIEnvironment) -> None:
+        for name in names:
+            environ.pop(name, None)
+
+    return change
+
+
+def _broken(error: type[OSError]) -> Callable[[WSGIEnvironment], None]:
+    def change(environ: WSGIEnvironment) -> None:
+        environ["wsgi.input"] = _Broken(environ["wsgi.input"].read(3), error)
+
+    return change
+
+
+_CHANGES: dict[str, Callable[[WSGIEnvironment], None]] = {
+    "no-uri": _without("REQUEST_URI", "RAW_URI"),
+    "no-length": _without("CONTENT_LENGTH"),
+    "unterminated": _without("wsgi.input_terminated"),
+    "cut": _broken(ConnectionError),
+    "stalled": _broken(TimeoutError),
+    "old": lambda environ: environ.update(SERVER_PROTOCOL="HTTP/1.0"),
+    "no-address": _without("REMOTE_ADDR"),
+    "no-host": _without("HTTP_HOST"),
+    "https": lambda environ: environ.update({"wsgi.url_scheme": "https", "SERVER_PORT": "443"}),
+}
+
+
+class _Broken(io.RawIOBase):
+    """A body that ends with an error after its first bytes."""
+
+    def __init__(self, data: bytes, error: type[OSError]) -> None:
+        self._data = data
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._data:
+            raise self._error("the body does not come")
+        count = min(len(buffer), len(self._data))
+        buffer[:count], self._data = self._data[:count], self._data[count:]
+        return count
+
+
+class Stage:
+    """A fake that is entered, with content that nothing may change. `canaries` lie around its folder, if it has one."""
+
+    def __init__(self, stress: Stress, target: InProcessFake, canaries: Canaries | None) -> None:
+        self.name = f"{target.name} on {'directory' if canaries else 'memory'}"
+        self._target = target
+        self._canaries = canaries
+        self._entry = Entry(target.application(target.running))
+        described, plain = target.description, target.transport()
+        web = urlsplit(described.hosts.web).hostname or ""
+        self._web = described.hosts.web
+        self._transport = WsgiTransport(self._entry, base_url=plain.base_url, hostname=web)
+        self._steps = Steps(stress.client(transport=plain, on_exchange=self._learn))
+        self._authorization = self._session = ""
+        self._seed = stress.seed
+        self._kept_name = stress.repository(KEPT)
+        names = tuple(stress.repository(f"fuzz-{CASE}-{letter}") for letter in "ab")
+        hosts = tuple(url.partition("://")[2] for url in (plain.base_url, described.hosts.docker, web) if url)
+        self.words = Words(names, names[0].partition("/")[0], self._credentials(stress), hosts, bool(web))
+        self._case = 0
+        self.renew()
+
+    def _credentials(self, stress: Stress) -> tuple[str, ...]:
+        """Values of Authorization, the writer's first; each as Basic and as the bare token."""
+        from conformance.client.credentials import basic
+
+        who = stress.target.description.identities.values()
+        known = sorted(who, key=lambda identity: identity.name != "writer")
+        pairs = [(basic(each.username, each.secret), f"Bearer {each.secret}") for each in known]
+        return tuple(value for pair in pairs for value in pair)
+
+    def renew(self) -> None:
+        """Forget all content but what has to be kept, which is put there again."""
+        self._target.reset()
+        self._image = self._steps.any_image(self._kept_name, Content(seed=self._seed, label="fuzz kept"), KEPT)
+        self._kept = self._read_kept()
+
+    def _prepare(self) -> None:
+        """Repositories of its own for the next case: in the first there are an image of small blobs and a session."""
+        self._case += 1
+        small = next(data for data in MANIFESTS if self._image.media_type.encode() in data)
+        name = self._named(self.words.names[0])
+        self._steps.manifest(name, Manifest(small, self._image.media_type, SMALL_BLOBS), "a")
+        self._session = location_of(self._steps.session(name)) or ""
+
+    def _learn(self, exchange: Exchange) -> None:
+        """Note what a push is sent with."""
+        if exchange.request.method == "POST":
+            sent = (value for name, value in exchange.request.headers if name == "Authorization")
+            self._authorization = next(sent, "")
+
+    def _named(self, text: str) -> str:
+        return text.replace(CASE, str(self._case))
+
+    def play(self, case: Case, exchanges: list[Exchange]) -> None:
+        """Send the requests of a case, one after the other; Fault when something is wrong."""
+        self._prepare()
+        for each in case:
+            exchange = self._send(each)
+            exchanges.append(exchange)
+            for fault in _faults(exchange):
+                raise fault
+            if "/uploads/" in (found := location_of(exchange) or ""):
+                self._session = found
+        self._look_around()
+
+    def _send(self, each: Input) -> Exchange:
+        request = self._request(each)
+        self._entry.quirk = each.quirk
+        try:
+            return self._transport.send(request)
+        except Exception as error:  # whatever it is, it is a fault of the application
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            key = f"{type(error).__name__} at {where.filename}:{where.lineno}"
+            raise Fault(
+                f"{request.method} raised {type(error).__name__}: {error}\n{traceback.format_exc()}", key
+            ) from error
+
+    def _request(self, each: Input) -> Request:
+        base = self._web if each.web else self._transport.base_url
+        path, query = each.path, each.query
+        if "{session}" in path:
+            there = urlsplit(urljoin(base, self._session))
+            path, query = path.replace("{session}", there.path), "&".join(filter(None, (there.query, query)))
+        path = self._named(path if path.startswith("/") else f"/{path}")
+        url = base + quote(path, safe=_SAFE) + (f"?{_latin(self._named(query))}" if query else "")
+        headers = tuple((name, value.replace(AUTHORIZATION, self._authorization)) for name, value in each.headers)
+        return Request(each.method, url, headers, each.body)
+
+    def _read_kept(self) -> list[Exchange]:
+        client, name = self._steps.client, self._kept_name
+        manifest = client.get_manifest(name, KEPT)
+        blob = client.get_blob(name, self._image.blobs[-1].digest)
+        return [manifest, blob, client.list_tags(name)]
+
+    def _look_around(self) -> None:
+        if self._canaries and (changed := self._canaries.changed()):
+            raise Fault(
+                f"outside the store there are files that came, went or changed: {', '.join(changed)}", "outside"
+            )
+        for before, now in zip(self._kept, self._read_kept(), strict=True):
+            if (before.status, before.body) != (now.status, now.body):
+                raise Fault(f"what nobody named has changed:\n{before.describe()}\nis now\n{now.describe()}", "changed")
+
+
+def _latin(text: str) -> str:
+    """A query as it may come, with whatever Latin-1 has but what ends it."""
+    return "".join(each if " " < each <= "\xff" and each != "#" else quote(each) for each in text)
+
+
+def _faults(exchange: Exchange) -> Iterator[Fault]:
+    """What is wrong with an answer by itself."""
+    if exchange.status >= 500:
+        yield Fault(f"{exchange.request.method} is answered {exchange.status}\n{exchange.describe()}")
+    for name, value in exchange.headers:
+        if not value.isascii():
+            yield Fault(f"the header {name} is not ASCII: {value!r}", f"not ASCII: {name}")
+    if 400 <= exchange.status < 500 and _wants_errors(exchange) and not _has_errors(exchange):
+        yield Fault(f"an answer {exchange.status} has no list of errors\n{exchange.describe()}", "no errors")
+    for check in CHECKS:
+        for found in check(exchange):
+            if not found.ok:
+                text = f"{check.__name__.replace('_', ' ')}: expected {found.expected}, got {found.got}"
+                yield Fault(f"{text}\n{exchange.describe()}", f"{check.__name__} {exchange.status}")
+
+
+def _wants_errors(exchange: Exchange) -> bool:
+    return exchange.request.method != "HEAD" and urlsplit(exchange.request.url).path.startswith("/v2/")
+
+
+def _has_errors(exchange: Exchange) -> bool:
+    document = exchange.json()
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return (
+        isinstance(errors, list)
+        and bool(errors)
+        and all(
+            isinstance(error, dict) and isinstance(error.get("code"), str) and isinstance(error.get("message"), str)
+            for error in errors
+        )
+    )

@@ -1,0 +1,52 @@
+"""What is wrong with what came back on one connection, and how the connection is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from conformance.client.exchange import HIDDEN
+from conformance.stress.hostile.shapes import Shape
+from conformance.stress.hostile.wire import Talk
+
+SHOWN_BYTES = 800
+_FAILURE = 500
+_OPENED = re.compile(
+    rb"HTTP/1\.1 202 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?location:[ \t]*([^\r\n]+/uploads/[^\r\n]*)\r\n", re.I
+)
+
+
+def faults_of(shape: Shape, talk: Talk, deadline: float, secret: bytes) -> Iterator[str]:
+    """What is wrong, in a sentence each. `secret` must not come back."""
+    statuses = talk.statuses
+    for number, status in enumerate(statuses):
+        if not shape.allows(status) and (number == 0 or not 200 <= status < _FAILURE):
+            yield f"answer {number + 1} is {status or 'no HTTP'}, which is not legal"
+    if len(statuses) > shape.answers:
+        yield f"{len(statuses)} answers came where at most {shape.answers} may: what is hidden was answered"
+    if talk.timed_out:
+        yield f"neither answered nor closed within {deadline:g} s"
+    if secret and secret in talk.received:
+        yield "the answer gives away a file that lies outside the store"
+
+
+def opened_by(talk: Talk) -> list[str]:
+    """The locations of upload sessions that the answers on a connection speak of."""
+    return [found.decode("latin-1") for found in _OPENED.findall(talk.received)]
+
+
+def shown(sent: bytes, talk: Talk, authorization: bytes) -> str:
+    """What was sent and what came, cut, without what authorizes."""
+    end = "closed" if talk.closed else "left open"
+    return "\n".join(
+        [
+            f"> {_cut(sent, authorization)} ({talk.sent} bytes)",
+            f"< {_cut(bytes(talk.received), authorization)} ({len(talk.received)} bytes, {end})",
+        ]
+    )
+
+
+def _cut(data: bytes, authorization: bytes) -> str:
+    if authorization:
+        data = data.replace(authorization.strip(), b"Authorization: " + HIDDEN.encode())
+    return repr(data[:SHOWN_BYTES]) + ("..." if len(data) > SHOWN_BYTES else "")

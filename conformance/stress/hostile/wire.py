@@ -1,0 +1,200 @@
+"""Raw connections of the part `hostile`: bytes go out as they are, and what comes back is cut into answers."""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from conformance.stress.common.base import Stress
+
+Piece = bytes | float
+"""Bytes to send, or seconds to wait."""
+
+Ending = Literal["ask", "half", "cut", "reset"]
+"""What comes after the last piece. `ask`: wait for an answer, then close our side. `half`: close our side at once.
+`cut`: close the connection; `reset`: with a reset."""
+
+QUIET = 2.0
+"""Seconds without an answer after which `ask` closes our side."""
+
+_BLOCK = 65_536
+_BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a registry is: what is connected to, the Host header, and TLS if it speaks it with the name that it has."""
+
+    address: str
+    port: int
+    host: str
+    name: str = ""
+    tls: ssl.SSLContext | None = None
+
+    @classmethod
+    def of(cls, stress: Stress) -> Address:
+        """The address of a target that is entered."""
+        settings, url = stress.target.settings, stress.target.transport(wire=True).base_url
+        parts = urlsplit(url)
+        name, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+        resolve = {**settings.resolve, **getattr(stress.target, "resolve", {})}
+        tls = None
+        if parts.scheme == "https":
+            tls = ssl.create_default_context(cafile=str(settings.ca) if settings.ca else None)
+            if settings.insecure:
+                tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        return cls(resolve.get(f"{name}:{port}", name), port, parts.netloc, name, tls)
+
+
+@dataclass(slots=True)
+class Talk:
+    """What came back: all bytes, the final answers in them, and how it ended."""
+
+    received: bytearray = field(default_factory=bytearray)
+    sent: int = 0
+    closed: bool = False
+    timed_out: bool = False
+
+    @property
+    def statuses(self) -> list[int]:
+        """The statuses of the final answers, in order; 0 for what is no HTTP answer."""
+        return _statuses(bytes(self.received), over=self.closed)
+
+
+class Wire:
+    """One raw connection; a context manager. `deadline` is how long it may last once all is sent, in seconds."""
+
+    def __init__(self, address: Address, deadline: float) -> None:
+        self._deadline = deadline
+        self.talk = Talk()
+        plain = socket.create_connection((address.address, address.port), timeout=deadline)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._socket = address.tls.wrap_socket(plain, server_hostname=address.name) if address.tls else plain
+        except OSError:
+            plain.close()
+            raise
+        self._socket.setblocking(False)
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def converse(self, pieces: Iterable[Piece], ending: Ending = "ask") -> Talk:
+        """Send the pieces while what comes is taken in; then end it, and take in what is still to come."""
+        for piece in pieces:
+            if isinstance(piece, float):
+                self._listen(time.monotonic() + piece)
+            else:
+                self._send(piece)
+            if self.talk.closed:
+                return self.talk
+        match ending:
+            case "cut":
+                self._socket.close()
+            case "reset":
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._socket.close()
+            case "ask":
+                self._listen(time.monotonic() + min(QUIET, self._deadline), for_answer=True)
+                self._close_our_side()
+            case "half":
+                self._close_our_side()
+        self.talk.timed_out = ending not in {"cut", "reset"} and not self.talk.closed and not self.talk.statuses
+        return self.talk
+
+    def _close_our_side(self) -> None:
+        """Close it beneath TLS, too: a close_notify would end both directions."""
+        if not self.talk.closed:
+            try:
+                socket.socket.shutdown(self._socket, socket.SHUT_WR)
+            except OSError:
+                self.talk.closed = True
+            self._listen(time.monotonic() + self._deadline)
+
+    def _send(self, data: bytes) -> None:
+        view, end = memoryview(data), time.monotonic() + self._deadline
+        while view and not self.talk.closed:
+            self._take()
+            try:
+                count = self._socket.send(view)
+            except _BUSY:
+                self._wait(0.05, writing=True)
+            except OSError:
+                self.talk.closed = True
+            else:
+                self.talk.sent += count
+                view, end = view[count:], time.monotonic() + self._deadline
+            if time.monotonic() > end:  # the server does not read, which it may; what it answers is looked at
+                return
+
+    def _listen(self, end: float, *, for_answer: bool = False) -> None:
+        """Take in what comes until the server closes, `end` or, if so wanted, the first answer."""
+        while not self.talk.closed and (left := end - time.monotonic()) > 0:
+            if for_answer and self.talk.statuses:
+                return
+            self._wait(left)
+            self._take()
+
+    def _take(self) -> None:
+        while not self.talk.closed:
+            try:
+                data = self._socket.recv(_BLOCK)
+            except _BUSY:
+                return
+            except OSError:
+                data = b""
+            self.talk.received += data
+            self.talk.closed = not data
+
+    def _wait(self, seconds: float, *, writing: bool = False) -> None:
+        pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
+        if not pending:
+            poll = select.poll()  # unlike select(), it takes any number of open files
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if writing else 0))
+            poll.poll(max(seconds, 0.0) * 1000)
+
+
+def _statuses(stream: bytes, *, over: bool) -> list[int]:
+    """The statuses in a stream; that of an answer without all of its body counts once the stream is `over`."""
+    found: list[int] = []
+    position = 0
+    while position < len(stream):
+        if not stream.startswith(b"HTTP/", position):
+            return [*found, 0]
+        end = stream.find(b"\r\n\r\n", position)
+        if end < 0:
+            break
+        head, position = stream[position:end].lower(), end + 4
+        status = int(head[9:12]) if head[9:12].isdigit() else 0
+        if 100 <= status < 200:
+            continue
+        position = _end_of_body(stream, position, head, bodiless=status in {204, 304})
+        if position < 0:
+            return [*found, status] if over else found
+        found.append(status)
+    return found
+
+
+def _end_of_body(stream: bytes, start: int, head: bytes, *, bodiless: bool) -> int:
+    """Where the body of an answer ends; -1 if not all of it is there."""
+    fields = dict(line.partition(b":")[::2] for line in head.split(b"\r\n")[1:])
+    if bodiless:
+        return start
+    if b"chunked" in fields.get(b"transfer-encoding", b""):
+        end = stream.find(b"0\r\n\r\n", start)
+        return end + 5 if end >= 0 else -1
+    length = fields.get(b"content-length", b"").strip()
+    if not length.isdigit():
+        return len(stream)
+    end = start + int(length)
+    return end if end <= len(stream) else -1

@@ -1,0 +1,220 @@
+"""The state machine: plays a program on a target, asks the model about each answer, and looks at the registry after it.
+
+After a step that may change something what it touched is read again, in turn also from a repository that it did not
+name; at the end everything is. After a read, which is its own check, only each third time something is. A wrong answer
+is a `Mismatch`, whose text is a bug report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from conformance.catalogue.known_failures import KnownFailure
+from conformance.checks.passive import next_link
+from conformance.client.client import Client, location_of
+from conformance.client.exchange import Exchange
+from conformance.client.steps import tags_in
+from conformance.stress.holdings import Expected, Unclear, nothing, refused, right
+from conformance.stress.machine.model import REFUSED, Model
+from conformance.stress.machine.program import Program, Step
+from conformance.stress.machine.rules import MAX_PAGES, RULES, Call, World
+
+ACTIONS = {
+    "get_manifest": "pull", "head_manifest": "pull", "get_blob": "pull", "head_blob": "pull", "list_tags": "pull",
+    "list_referrers": "pull", "delete_manifest": "delete", "delete_blob": "delete", "put_manifest": "push",
+    "start_upload": "push", "post_blob": "push", "mount": "push", "patch": "push", "put_upload": "push",
+    "upload_status": "push", "cancel_upload": "push",
+}  # fmt: skip
+"""The right that each call needs; the others need none."""
+
+ACTS = {"put_upload", "post_blob", "mount", "delete_blob"}
+"""Calls that change which blobs a repository has."""
+
+
+class Mismatch(AssertionError):
+    """The target answered what is not right, or the registry is not as it should be; the text says all of it."""
+
+    def __init__(self, requirement: str, text: str) -> None:
+        super().__init__(f"{requirement}: {text}")
+        self.requirement = requirement
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is known of the target: what it can, who may do what, what it is known to get wrong."""
+
+    abilities: frozenset[str]
+    rights: Mapping[str, frozenset[str]] | None = None
+    known: tuple[KnownFailure, ...] = ()
+
+
+@dataclass
+class Machine:
+    """Plays one program. `log` has every call as text with its exchange; `steps` counts the rules played."""
+
+    clients: Callable[[str], Client]
+    rules: Rules
+    world: World
+    log: list[tuple[str, Call, Exchange]] = field(default_factory=list)
+    steps: int = 0
+    known: int = 0
+
+    def __post_init__(self) -> None:
+        self.model = Model(abilities=self.rules.abilities, rights=self.rules.rights)
+
+    def play(self, program: Program) -> None:
+        """Play every step; raise Mismatch at the first answer that is not right."""
+        try:
+            for step in program.steps:
+                self.step(step)
+            self.look_at_everything()
+        except Unclear:
+            return
+
+    def step(self, step: Step) -> None:
+        """Play one rule, then look at what it touched."""
+        self.steps += 1
+        before = len(self.log)
+        calls = RULES[step.rule](self.world, **step.arguments)
+        try:
+            answer = self.perform(next(calls), step.who)
+            while True:
+                answer = self.perform(calls.send(answer), step.who)
+        except StopIteration:
+            pass
+        for _, call, exchange in self.log[before:][-1:]:
+            self.look_at(call)
+            if exchange.status == 201 and call.method in ACTS and self.steps % 3 == 0:
+                self._follow(call, exchange)
+
+    def perform(self, call: Call, who: str = "writer") -> Exchange:
+        """Make a call and hold the answer against the model."""
+        expected = self.expect(call, who)
+        try:
+            exchange = call.make(self.clients(who), self.world)
+        except Exception as error:  # whatever it is: no answer came
+            raise Mismatch(expected.requirement, f"{call} got no answer: {error!r}") from error
+        self.log.append((who, call, exchange))
+        if problem := right(expected, exchange):
+            self._excuse(expected.requirement, f"{call.method}: {problem}", exchange)
+        else:
+            expected.effects[exchange.status]()
+        return exchange
+
+    def expect(self, call: Call, who: str) -> Expected:
+        """What is right, given what the registry holds and who asks."""
+        action = ACTIONS.get(call.method)
+        if action and not self.model.may(who, action):
+            return refused("OCI-R102", (400, *REFUSED, 405))
+        if call.method == "ping" and self.rules.rights is not None and who != "writer":
+            return refused("OCI-R001", (200, 401, 403))  # what it tells of credentials is not said
+        first = () if call.upload is None else (call.upload,)
+        options = dict(call.options)
+        if call.method == "put_manifest":
+            options["valid"] = call.valid
+        expected: Expected = getattr(self.model, call.method)(*first, *call.arguments, **options)
+        if self.rules.rights is not None and not self._is_own(call):  # rights and forms of names may forbid it
+            expected.effects = {**dict.fromkeys((400, *REFUSED), nothing), **expected.effects}
+        return expected
+
+    def _is_own(self, call: Call) -> bool:
+        """Whether a call is about no other repositories than those of the program."""
+        names = [*call.arguments[:1], *filter(None, [call.options.get("source")])]
+        return call.upload is not None or all(name in self.world.repositories for name in names)
+
+    def _excuse(self, requirement: str, problem: str, exchange: Exchange) -> None:
+        """Go on where the target is known to get this wrong; else raise Mismatch."""
+        if not any(line.requirement == requirement for line in self.rules.known):
+            raise Mismatch(requirement, f"{problem}\n{exchange.describe()}")
+        self.known += 1
+        if exchange.request.method not in {"GET", "HEAD"}:
+            raise Unclear  # it has changed what is held, and nobody knows how
+
+    # Looking at what is there.
+
+    def look_at(self, call: Call) -> None:
+        """Read again what a call has touched, here or in another repository, and what follows from it."""
+        if call.upload is not None:
+            self._look_at_upload(call)
+            return
+        name = str(call.arguments[0]) if call.arguments else ""
+        if name not in self.world.repositories:
+            name = self.world.repositories[self.steps % len(self.world.repositories)]
+        elsewhere = self.world.repositories[(self.world.repositories.index(name) + 1) % len(self.world.repositories)]
+        if call.method in {"put_upload", "post_blob", "mount", "delete_blob", "head_blob", "get_blob"}:
+            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,) if self.steps % 3 == 0 else ():
+                self.perform(Call("head_blob", (there, call.arguments[1])))
+        elif call.method in {"put_manifest", "delete_manifest"}:
+            self._look_at_manifest(call, name, elsewhere)
+        elif self.steps % 3 == 0:
+            self._look_at_tags(name, self.steps % 4)
+
+    def _look_at_upload(self, call: Call) -> None:
+        """An upload session says how far it is; a finished one is a blob."""
+        if call.method == "put_upload":
+            name = self.model.uploads[call.upload or 0].name
+            self.perform(Call("head_blob", (name, call.arguments[0])))
+        elif call.method != "upload_status":
+            self.perform(Call("upload_status", upload=call.upload))
+
+    def _follow(self, call: Call, exchange: Exchange) -> None:
+        """The Location of a blob leads to it."""
+        there = self.perform(Call("request", ("HEAD", location_of(exchange) or "")))
+        if call.upload is None:
+            name, digest = call.arguments[:2]
+        else:
+            name, digest = self.model.uploads[call.upload].name, call.arguments[0]
+        size = len(self.model.of(name).blobs[digest])
+        if there.header("Content-Length") != str(size):
+            self._excuse("OCI-R032", f"the Location of a blob of {size} bytes leads elsewhere", there)
+
+    def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
+        """Manifest and tag, here or elsewhere, one that was not deleted, the tags, and the referrers of its subject."""
+        for there in (name,) if self.steps % 3 else (name, elsewhere):
+            self.perform(Call("get_manifest", (there, call.arguments[1])))
+        if call.method == "delete_manifest" and (others := list(self.model.of(name).manifests)):
+            self.perform(Call("get_manifest", (name, others[self.steps % len(others)])))
+        self._look_at_tags(name, self.steps % 4 if call.method == "put_manifest" else 0)
+        if subject := self._subject(call):
+            self.perform(Call("list_referrers", (name, subject)))
+
+    def _subject(self, call: Call) -> str | None:
+        """The digest whose referrers a push or deletion has changed."""
+        if "referrers" not in self.model.can:
+            return None
+        for number in range(self.world.count):
+            made = self.world.manifest(number)
+            if made.recipe.subject is not None and (made.digest in call.arguments or made.data in call.arguments):
+                return self.world.manifest(made.recipe.subject).digest
+        return None
+
+    def _look_at_tags(self, name: str, size: int) -> None:
+        """The first tags of a repository; with a size of 0 all of them."""
+        self.perform(Call("list_tags", (name,), {"n": size} if size else {}))
+
+    def _walk_tags(self, name: str, size: int) -> None:
+        """All tags page by page, complete and without a double."""
+        answer = self.perform(Call("list_tags", (name,), {"n": size}))
+        found, pages = tags_in(answer), 1
+        while (link := next_link(answer)) is not None and pages < MAX_PAGES:
+            answer = self.perform(Call("request", ("GET", urljoin(answer.request.url, link))))
+            found += tags_in(answer)
+            pages += 1
+        wanted = sorted(self.model.of(name).tags)
+        if pages < MAX_PAGES and sorted(found) != wanted and answer.status == 200:
+            self._excuse("OCI-R068", f"the pages of {size} tags hold {found}, where the tags are {wanted}", answer)
+
+    def look_at_everything(self) -> None:
+        """Read all that the model holds."""
+        for name in self.world.repositories:
+            held = self.model.of(name)
+            for digest in held.blobs:
+                self.perform(Call("get_blob", (name, digest)))
+            for reference in [*held.manifests, *held.tags]:
+                self.perform(Call("get_manifest", (name, reference)))
+            for subject in {manifest.subject for manifest in held.manifests.values()} - {None}:
+                self.perform(Call("list_referrers", (name, subject)))
+            self._look_at_tags(name, 0)
+            self._walk_tags(name, self.steps % 3 + 1)

@@ -1,0 +1,181 @@
+"""The part `concurrency`: threads race on few keys of new repositories, and what they saw has to have an explanation.
+
+A round is a few hundred actions. When its threads have come to their end everything is read once more, so that an
+acknowledged write that was lost is a reading that no order explains.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import count
+from threading import Thread
+
+from conformance.checks.verdict import Unprepared
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.steps import Steps
+from conformance.stress.common.abilities import abilities_of
+from conformance.stress.common.base import Figures, Finding, Stress
+from conformance.stress.races.linearizability import Stuck, Undecided, by_key, check
+from conformance.stress.races.worker import ACTIONS, KEPT, Round, Worker
+
+THREADS = 6
+ACTIONS_EACH = 60
+"""Actions of each thread in one round."""
+
+MOST_FINDINGS = 20
+"""Findings, each of its own kind, after which the race is over."""
+
+SWITCH = 1e-4
+"""Seconds after which another thread may go on in this process, so that requests there do overlap."""
+
+
+def run(stress: Stress) -> Figures:
+    """Let threads race, round by round, until the budget is spent or there are too many findings.
+
+    What goes wrong again in the same way is counted and not shown again.
+    """
+    figures = Figures("concurrency")
+    with ExitStack() as stack:
+        clients = [_client(stress, stack) for _ in range(THREADS + 1)]
+        stack.enter_context(_switching_often())
+        try:
+            _rounds(Race(stress, figures, clients, abilities_of(stress)), stress, figures)
+        except Unprepared as error:
+            text, _, evidence = str(error).partition("\n")
+            figures.findings.append(Finding(f"nothing is there to race for: {text}", evidence))
+    return figures
+
+
+def _rounds(race: Race, stress: Stress, figures: Figures) -> None:
+    for number in count():
+        if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS or not race.round(number):
+            break
+        stress.say(f"{figures.numbers['operations']} operations, {len(figures.findings)} findings")
+
+
+def _client(stress: Stress, stack: ExitStack) -> Client:
+    """A client with a connection of its own."""
+    transport = stress.target.connect()
+    stack.callback(transport.close)
+    return stress.client(transport=transport)
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+class Race:
+    """The rounds of one run; the last of the clients is for before and after the race."""
+
+    def __init__(self, stress: Stress, figures: Figures, clients: list[Client], abilities: frozenset[str]) -> None:
+        self._stress = stress
+        self._figures = figures
+        self._clients = clients
+        self._abilities = abilities
+        self._actions = [action for action in ACTIONS if action.needs <= abilities]
+
+    def round(self, number: int) -> bool:
+        """One round from its content to what it shows; says whether another one can follow.
+
+        Raise Unprepared where the content cannot be pushed.
+        """
+        stress = self._stress
+        names = (stress.repository(f"race-{number}"), stress.repository(f"race-{number}-other"))
+        content = Content(seed=stress.seed, label=f"race {number}")
+        made = Round.prepare(Steps(self._clients[-1]), content, self._abilities, *names)
+        workers = [self._worker(index, number, made) for index in range(THREADS + 1)]
+        went_on = self._race(workers, made)
+        self._judge(made, f"seed {stress.seed}, round {number}")
+        self._figures.numbers["rounds"] += 1
+        for worker in workers:
+            self._figures.numbers.update(worker.numbers)
+        return went_on
+
+    def _worker(self, index: int, number: int, made: Round) -> Worker:
+        random = self._stress.random(f"race {number} thread {index}")
+        return Worker(index, self._clients[index], random, self._abilities, made)
+
+    def _race(self, workers: list[Worker], made: Round) -> bool:
+        """Run the threads, then read everything; says whether all threads came to their end."""
+        *racing, last = workers
+        for tag in KEPT:
+            last.put(made.manifests[0], tag)
+        threads = [Thread(target=self._act, args=(worker,), daemon=True) for worker in racing]
+        for thread in threads:
+            thread.start()
+        if not self._ended(threads, racing):
+            made.log.wrong(f"a request has had no answer for {self._patience:g} s, and the race ends here")
+            return False
+        self._read_everything(last, made)
+        if self._stress.target.reset():
+            return True
+        for session in made.open.values():
+            if not session.over and "upload_cancel" in self._abilities:
+                last.cancel(session)
+        return True
+
+    def _act(self, worker: Worker) -> None:
+        weights = [action.weight for action in self._actions]
+        for _ in range(ACTIONS_EACH):
+            if self._stress.budget.spent:
+                break
+            worker.random.choices(self._actions, weights)[0].act(worker)
+            worker.numbers["operations"] += 1
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without any answer after which a thread counts as stuck."""
+        return 2 * self._stress.target.settings.timeout
+
+    def _ended(self, threads: list[Thread], workers: list[Worker]) -> bool:
+        """Wait for the threads as long as there are answers."""
+        answers, since = 0, time.monotonic()
+        while alive := [thread for thread in threads if thread.is_alive()]:
+            alive[0].join(min(self._patience, 1))
+            now = sum(worker.numbers["requests"] for worker in workers)
+            if now != answers:
+                answers, since = now, time.monotonic()
+            elif time.monotonic() - since > self._patience:
+                return False
+        return True
+
+    def _read_everything(self, worker: Worker, made: Round) -> None:
+        """Read every key that was written, and the lists, when nobody else is at work."""
+        for what, name, reference in sorted({each.key for each in made.log.operations}):
+            if what == "blob":
+                worker.read_blob(name, reference)
+            elif what != "referrer" and (what == "tag" or "digests" in self._abilities):
+                worker.read_manifest(what, reference)
+        worker.list_tags()
+        worker.list_tags(n=2)
+        if made.referrers:
+            worker.list_referrers()
+
+    def _judge(self, made: Round, where: str) -> None:
+        """Find out whether what was seen can have happened; evidence begins with where in the run it was seen."""
+        for key, operations in by_key(made.log.operations).items():
+            outcome = check(operations)
+            self._figures.numbers["keys"] += 1
+            if isinstance(outcome, Undecided):
+                self._figures.numbers["undecided keys"] += 1
+            elif isinstance(outcome, Stuck):
+                made.log.stuck(key, outcome)
+        for session in made.sessions:
+            self._figures.numbers["sessions"] += 1
+            session.judge(made.log)
+        self._figures.numbers["violations"] += len(made.log.findings)
+        known = {finding.text for finding in self._figures.findings}
+        new = {finding.text: finding for finding in reversed(made.log.findings) if finding.text not in known}
+        for finding in reversed(new.values()):  # the first of each kind
+            self._figures.findings.append(replace(finding, evidence=f"{where}\n{finding.evidence}"))

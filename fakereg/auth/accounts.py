@@ -1,0 +1,396 @@
+"""Users, organizations, repositories, roles and the secrets that authenticate: who there is.
+
+What an identity may do with them is in `permissions.py`. Logins and names of repositories are kept in lower case,
+since GitHub does not tell them apart by case.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+import math
+import re
+import secrets
+import string
+import threading
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fakereg.clock import Clock
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import Name
+
+SCOPES = ("read:packages", "write:packages", "delete:packages", "repo")
+"""Scopes of a classic token that concern packages ("About permissions for GitHub Packages")."""
+
+ACTIONS_USER = "github-actions"
+"""The login that a GITHUB_TOKEN acts under."""
+
+_LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
+_REPOSITORY = re.compile(r"[a-z0-9-]{1,39}/[a-z0-9._-]{1,100}")
+SECRET_CHARACTERS = 36
+"""Characters of a secret behind its prefix (row 2.6)."""
+_SECRET_LIMIT = 255
+
+
+class Role(enum.IntEnum):
+    """What somebody may do with a repository or a package; each role includes the ones before it."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+    @classmethod
+    def parse(cls, text: str) -> Role:
+        """`none`, `read`, `write` or `admin`; raise ValueError."""
+        return cls[_choice("role", text, [role.name.lower() for role in cls]).upper()]
+
+
+class Visibility(enum.StrEnum):
+    """Who may read without a role: everybody, nobody, or every user of the instance."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    INTERNAL = "internal"
+
+    @classmethod
+    def parse(cls, text: str) -> Visibility:
+        """`public`, `private` or `internal`; raise ValueError."""
+        return cls(_choice("visibility", text, list(cls)))
+
+
+class Kind(enum.StrEnum):
+    """What somebody authenticates with; `Dialect.credentials` says which kinds count."""
+
+    PASSWORD = "password"
+    CLASSIC = "classic"
+    FINE_GRAINED = "fine-grained"
+    ACTIONS = "actions"
+
+
+PREFIXES: Mapping[Kind, str] = {Kind.CLASSIC: "ghp_", Kind.FINE_GRAINED: "github_pat_", Kind.ACTIONS: "ghs_"}
+"""What the secret of a token begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A personal account."""
+
+    login: str
+    password: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization. Owners administer all its repositories, members have the base role on each."""
+
+    login: str
+    owners: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+    base_role: Role = Role.READ
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository `owner/name`, with the roles that were given to single users."""
+
+    name: str
+    visibility: Visibility = Visibility.PRIVATE
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str:
+        """The login of the user or organization that it belongs to."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSettings:
+    """What a container package is from its first push on, or when it is found in a storage: see `Package`."""
+
+    visibility: Visibility = Visibility.PRIVATE
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    repository: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, without its secret: `id` names it in logs and lists.
+
+    A GITHUB_TOKEN (kind `actions`) is bound to `repository` and has the role `packages` on what belongs to it.
+    `expires` is a time of the clock, in seconds.
+    """
+
+    id: str
+    kind: Kind
+    user: str
+    scopes: frozenset[str] = frozenset()
+    expires: float | None = None
+    repository: str = ""
+    packages: Role = Role.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a request comes from: a user with a token, or with the password if there is no token; or nobody."""
+
+    user: str = ""
+    token: Token | None = None
+
+    @property
+    def key(self) -> str:
+        """A text that `Accounts.identity` turns into this identity again, as long as it counts; no secret."""
+        return f"token:{self.token.id}" if self.token else self.user and f"user:{self.user}"
+
+    @property
+    def kind(self) -> Kind:
+        """What it authenticated with."""
+        return self.token.kind if self.token else Kind.PASSWORD
+
+
+ANONYMOUS = Identity()
+
+
+class Accounts:
+    """Everybody whom the registry knows, and their secrets, of which only digests are kept.
+
+    What is added replaces what had the same name. All methods raise ValueError for names and values that cannot be.
+    Safe to use from several threads; whoever makes several changes that belong together holds `lock`.
+    """
+
+    def __init__(self, *, clock: Clock = time.time) -> None:
+        self.clock = clock
+        self.users: dict[str, User] = {}
+        self.organizations: dict[str, Organization] = {}
+        self.repositories: dict[str, Repository] = {}
+        self.packages: dict[str, PackageSettings] = {}
+        self.tokens: dict[str, Token] = {}
+        self._digests: dict[bytes, str] = {}
+        self.lock = threading.RLock()
+
+    def copy(self) -> Accounts:
+        """Accounts with the same content that can be changed alone."""
+        copied = Accounts(clock=self.clock)
+        copied.adopt(self)
+        return copied
+
+    def adopt(self, other: Accounts) -> None:
+        """Take over the content of other accounts."""
+        self.users, self.organizations = dict(other.users), dict(other.organizations)
+        self.repositories, self.packages = dict(other.repositories), dict(other.packages)
+        self.tokens = dict(other.tokens)
+        self._digests = dict(other._digests)
+
+    def add_user(self, login: str, *, password: str | None = None) -> None:
+        """Add a personal account."""
+        login = _login(login)
+        with self.lock:
+            if login in self.organizations:
+                raise ValueError(f"{login} is an organization")
+            self.users[login] = User(login, _digest(password) if password else None)
+
+    def add_organization(
+        self, login: str, *, owners: Iterable[str] = (), members: Iterable[str] = (), base_role: str = "read"
+    ) -> None:
+        """Add an organization of users that are there already."""
+        login = _login(login)
+        with self.lock:
+            if login in self.users:
+                raise ValueError(f"{login} is a user")
+            owning, belonging = (frozenset(self._known_user(user) for user in users) for users in (owners, members))
+            self.organizations[login] = Organization(login, owning, belonging, Role.parse(base_role))
+
+    def add_repository(self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None) -> None:
+        """Add the repository `OWNER/NAME` of an account that is there already."""
+        name = name.lower()
+        if not _REPOSITORY.fullmatch(name):
+            raise ValueError(f"{name!r} is not OWNER/REPOSITORY")
+        owner = name.partition("/")[0]
+        with self.lock:
+            if not self.has_owner(owner):
+                raise ValueError(f"there is no user or organization {owner}")
+            granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
+            self.repositories[name] = Repository(name, Visibility.parse(visibility), granted)
+
+    def add_package(
+        self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None, repository: str = ""
+    ) -> None:
+        """Say what the container package `NAMESPACE/NAME` is once there is one; else a first push makes it private.
+
+        `roles` are added to that of whoever pushes it first, `repository` is the one that it is linked to.
+        """
+        name = _checked(name)
+        with self.lock:
+            if repository and repository.lower() not in self.repositories:
+                raise ValueError(f"there is no repository {repository}")
+            granted = {self._known_user(user): Role.parse(role) for user, role in (roles or {}).items()}
+            self.packages[name] = PackageSettings(Visibility.parse(visibility), granted, repository.lower())
+
+    def add_classic_token(
+        self, user: str, scopes: Iterable[str] = (), *, expires: float | None = None, secret: str | None = None
+    ) -> str:
+        """A personal access token (classic), `ghp_...`; returns the secret, which is made up if none is given."""
+        held = frozenset(_choice("scope", scope, SCOPES) for scope in scopes)
+        return self._add_token(Kind.CLASSIC, self._known_user(user), secret, scopes=held, expires=expires)
+
+    def add_fine_grained_token(self, user: str, *, expires: float | None = None, secret: str | None = None) -> str:
+        """A fine-grained personal access token, `github_pat_...`, which GitHub Packages refuses."""
+        return self._add_token(Kind.FINE_GRAINED, self._known_user(user), secret, expires=expires)
+
+    def add_actions_token(
+        self, repository: str, *, packages: str = "write", expires: float | None = None, secret: str | None = None
+    ) -> str:
+        """A GITHUB_TOKEN, `ghs_...`, of a workflow of `repository` with the permission `packages`."""
+        repository = repository.lower()
+        if repository not in self.repositories:
+            raise ValueError(f"there is no repository {repository}")
+        permission = Role.parse(_choice("packages", packages, ("none", "read", "write")))
+        return self._add_token(
+            Kind.ACTIONS, ACTIONS_USER, secret, expires=expires, repository=repository, packages=permission
+        )
+
+    def token_id(self, secret: str) -> str:
+        """The id of the token with this secret; the empty text if there is none."""
+        return self._digests.get(_digest(secret), "")
+
+    def revoke(self, secret: str) -> bool:
+        """Let a token count no more; whether there was one with this secret."""
+        return self.revoke_id(self.token_id(secret))
+
+    def revoke_id(self, id: str) -> bool:
+        """Let the token with this id count no more; whether there was one."""
+        with self.lock:
+            self._digests = {digest: known for digest, known in self._digests.items() if known != id}
+            return self.tokens.pop(id, None) is not None
+
+    def _add_token(
+        self,
+        kind: Kind,
+        user: str,
+        secret: str | None,
+        *,
+        scopes: frozenset[str] = frozenset(),
+        expires: float | None = None,
+        repository: str = "",
+        packages: Role = Role.NONE,
+    ) -> str:
+        prefix = PREFIXES[kind]
+        secret = secret if secret is not None else prefix + _random()
+        if not (secret.startswith(prefix) and secret.isascii() and secret.isprintable()) or len(secret) > _SECRET_LIMIT:
+            raise ValueError(f"the secret of a {kind} token begins with {prefix} and is printable ASCII")
+        if expires is not None and not math.isfinite(expires):
+            raise ValueError("the time at which a token expires is finite")
+        id = secrets.token_hex(8)
+        with self.lock:
+            self.revoke(secret)
+            self.tokens[id] = Token(id, kind, user, scopes, expires, repository, packages)
+            self._digests[_digest(secret)] = id
+        return secret
+
+    def authenticate(
+        self, user: str, secret: str, *, kinds: Collection[str] = tuple(Kind), check_user: bool = True
+    ) -> Identity | None:
+        """Whom the credentials prove, if they are of one of the `kinds`, not revoked and not expired.
+
+        With `check_user` a personal token needs the login of its user beside it, as the documentation writes it.
+        """
+        digest = _digest(secret)
+        identity = self.identity(f"token:{self._digests.get(digest, '')}")
+        login = user.lower()
+        if identity and identity.token:
+            named = not check_user or identity.kind == Kind.ACTIONS or login == identity.user
+            return identity if named and identity.kind in kinds else None
+        known = self.users.get(login)
+        right = hmac.compare_digest(digest, known.password if known and known.password else b"")
+        return Identity(login) if right and Kind.PASSWORD in kinds else None
+
+    def identity(self, key: str) -> Identity | None:
+        """The identity with this key, unless it is unknown, revoked or expired."""
+        kind, _, value = key.partition(":")
+        if kind == "token":
+            token = self.tokens.get(value)
+            expired = token and token.expires is not None and token.expires <= self.clock()
+            return Identity(token.user, token) if token and not expired else None
+        if kind == "user":
+            return Identity(value) if value in self.users else None
+        return None if key else ANONYMOUS
+
+    def role(self, identity: Identity, repository: str) -> Role:
+        """The role of an identity on a repository, whatever its token's scopes say (GHD-08 to GHD-13)."""
+        found = self.repositories.get(repository)
+        seen = self.visible_role(identity, found.visibility) if found else Role.NONE
+        return max(seen, self.granted_role(identity, repository))
+
+    def visible_role(self, identity: Identity, visibility: Visibility) -> Role:
+        """The role that everybody has, or every user, on what has that visibility."""
+        insider = identity.user in self.users  # as a GITHUB_TOKEN's is not: it reaches only its own repository
+        seen = visibility == Visibility.PUBLIC or (visibility == Visibility.INTERNAL and insider)
+        return Role.READ if seen else Role.NONE
+
+    def granted_role(self, identity: Identity, repository: str) -> Role:
+        """The role that was given to an identity on a repository, whatever visibility gives to everybody."""
+        found, token = self.repositories.get(repository), identity.token
+        if not found:
+            return Role.NONE
+        if token and token.kind == Kind.ACTIONS:
+            own = Role.ADMIN if token.packages >= Role.WRITE else token.packages
+            return own if token.repository == repository else Role.NONE
+        return max(self.owner_role(identity.user, found.owner), found.roles.get(identity.user, Role.NONE))
+
+    def owner_role(self, user: str, owner: str) -> Role:
+        """The role that a user has on all that an account owns."""
+        organization = self.organizations.get(owner)
+        if not organization:
+            return Role.ADMIN if user == owner and user in self.users else Role.NONE
+        if user in organization.owners:
+            return Role.ADMIN
+        return organization.base_role if user in organization.members else Role.NONE
+
+    def has_owner(self, login: str) -> bool:
+        """Whether there is a user or organization of this name."""
+        return login in self.users or login in self.organizations
+
+    def may_create_packages(self, user: str, owner: str) -> bool:
+        """Whether a user may publish a new package in a namespace: their own, or one of their organization's."""
+        organization = self.organizations.get(owner)
+        if organization:
+            return user in organization.owners or user in organization.members
+        return bool(user) and user == owner and user in self.users
+
+    def _known_user(self, login: str) -> str:
+        login = _login(login)
+        if login not in self.users:
+            raise ValueError(f"there is no user {login}")
+        return login
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _random() -> str:
+    alphabet = string.ascii_letters + string.digits
+    return "".join(secrets.choice(alphabet) for _ in range(SECRET_CHARACTERS))
+
+
+def _checked(name: str) -> Name:
+    try:
+        return Name.parse(name)
+    except RegistryError as problem:
+        raise ValueError(f"{name!r}: {problem.message}") from None
+
+
+def _login(text: str) -> str:
+    login = text.lower()
+    if not _LOGIN.fullmatch(login) or login == ACTIONS_USER:
+        raise ValueError(f"{text!r} is not a login: up to 39 letters, digits and single hyphens, not {ACTIONS_USER}")
+    return login
+
+
+def _choice(what: str, text: str, choices: Collection[str]) -> str:
+    if text not in choices:
+        raise ValueError(f"{what} {text!r} is unknown; known are {', '.join(choices)}")
+    return text

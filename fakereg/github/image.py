@@ -1,0 +1,105 @@
+"""What a manifest tells of an image: size, layers, platforms, and the labels that GitHub shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fakereg.spec import manifest as manifests
+from fakereg.spec.manifest import INDEXES, Manifest
+from fakereg.spec.names import Digest, Name
+from fakereg.storage.base import Storage, StoredManifest
+
+CONFIG_LIMIT = 256 << 10
+"""Bytes of a config that are read for labels; a larger one is taken to have none."""
+
+SHOWN_LIMIT = 128 << 10
+"""Bytes of a manifest that is read for API and pages, which show up to 100; of a larger one they list nothing."""
+
+_PREFIX = "org.opencontainers.image."
+_LENGTHS = {"source": 2048, "description": 512, "licenses": 256}
+
+
+_PLATFORM_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels that GitHub knows (rows 3.6 and 3.7): the URL of the source, a description, and an SPDX licence."""
+
+    source: str = ""
+    description: str = ""
+    licenses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A child of an index: what it is for, such as `linux/arm64`, and its digest."""
+
+    name: str
+    digest: Digest
+
+
+def size(manifest: Manifest) -> int:
+    """Bytes of config and layers, as the manifest has it."""
+    return sum(blob.size for blob in manifest.blobs)
+
+
+def parse(stored: StoredManifest) -> Manifest:
+    """A manifest as the storage gives it, parsed."""
+    return manifests.parse(stored.content, stored.media_type, stored.digest)
+
+
+def shown(stored: StoredManifest) -> Manifest:
+    """The same for API and pages: without descriptors and annotations if it is over the limit."""
+    small = len(stored.content) <= SHOWN_LIMIT
+    return parse(stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
+
+
+def labels(storage: Storage, name: Name, manifest: Manifest) -> Labels:
+    """The labels of an image, or the annotations of an index. Whatever is no text counts as missing."""
+    found = manifest.annotations if manifest.media_type in INDEXES else _config_labels(storage, name, manifest)
+    texts = {field: (found or {}).get(_PREFIX + field) for field in _LENGTHS}
+    return Labels(**{field: _text(text)[: _LENGTHS[field]] for field, text in texts.items()})
+
+
+def platforms(manifest: Manifest) -> list[Platform]:
+    """The children of an index."""
+    entries = json.loads(manifest.content)["manifests"] if manifest.manifests else []
+    names = [_platform(entry.get("platform")) for entry in entries]
+    return [Platform(name, child.digest) for name, child in zip(names, manifest.manifests, strict=True)]
+
+
+def _platform(platform: Any) -> str:
+    if not isinstance(platform, dict):
+        return "unknown"
+    parts = (_text(platform.get(key))[:_PLATFORM_LENGTH] for key in ("os", "architecture", "variant"))
+    return "/".join(filter(None, parts)) or "unknown"
+
+
+def _text(value: Any) -> str:
+    """A string as it can be written in UTF-8, which half a surrogate pair cannot; empty for anything else."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _config_labels(storage: Storage, name: Name, manifest: Manifest) -> Mapping[str, Any]:
+    digest = manifest.blobs[0].digest if manifest.blobs else None
+    document = _read(storage, name, digest) if digest else None
+    config = document.get("config") if isinstance(document, dict) else None
+    found = config.get("Labels") if isinstance(config, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _read(storage: Storage, name: Name, digest: Digest) -> Any:
+    """The JSON of a config; None if it is missing, too large, or none."""
+    file = storage.open_blob(name, digest)
+    if file is None:
+        return None
+    with file:
+        content = file.read(CONFIG_LIMIT + 1)
+    try:
+        return json.loads(content) if len(content) <= CONFIG_LIMIT else None
+    except (ValueError, RecursionError):
+        return None

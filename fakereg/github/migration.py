@@ -1,0 +1,172 @@
+"""The Docker registry's images of organizations move to the Container registry (GHD-31, section 4).
+
+The images are copied and keep their names. Until all are there nothing of them shows, and pushes of their owners are
+refused; then the Docker registry's host goes on with the content of the Container registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fakereg.github import image
+from fakereg.github.packages import CONTAINER, DOCKER, Package, Version, has_versions, inherit, tags_by_digest
+from fakereg.http.hosts import Site
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import StorageError, UploadGone
+
+if TYPE_CHECKING:
+    from fakereg.http.instance import Instance
+
+_READ_BYTES = 1 << 20
+_UPLOAD_SECONDS = 86400.0
+_UPLOAD_LIMIT = 1 << 30
+
+
+class MigrationConflict(Exception):
+    """The Container registry has packages of the same names already, in `names`."""
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        super().__init__(f"the Container registry already has {', '.join(names)}")
+        self.names = tuple(names)
+
+
+def migrate(instance: Instance, organizations: Collection[str]) -> list[Name]:
+    """Move the images of the organizations, or of all if none is given; see `Instance.migrate`."""
+    old, new = instance.sites.of_type(DOCKER), instance.sites.of_type(CONTAINER)
+    if not old or not new:
+        raise ValueError("a migration needs a Docker registry and a Container registry")
+    owners = _owners(instance, organizations)
+    with _moving(instance, old, new, owners) as images:
+        copied = _Copy(old, new)
+        try:
+            packages = [_moved(instance, old, package, copied.image(package.name)) for package in images]
+        except BaseException:
+            copied.undo()
+            raise
+        with instance.packages.lock:
+            for package in packages:
+                instance.packages.adopt(package)
+            instance.packages.migrated |= owners
+    return [package.name for package in packages]
+
+
+def conflicts(instance: Instance, owner: str) -> list[Package]:
+    """The packages of the Docker registry whose names the Container registry has, too."""
+    old, new = instance.sites.of_type(DOCKER), instance.sites.of_type(CONTAINER)
+    if not old or not new or owner in instance.packages.migrated:
+        return []
+    return [package for package in instance.packages.of_owner(old, owner) if has_versions(new, package.name)]
+
+
+def _owners(instance: Instance, organizations: Collection[str]) -> frozenset[str]:
+    known = instance.accounts.organizations
+    asked = frozenset(organization.lower() for organization in organizations)
+    if unknown := asked - set(known):
+        raise ValueError(f"there is no organization {min(unknown)}")
+    return (asked or frozenset(known)) - instance.packages.migrated
+
+
+@contextmanager
+def _moving(instance: Instance, old: Site, new: Site, owners: frozenset[str]) -> Iterator[list[Package]]:
+    """The packages to move, with pushes refused meanwhile. Raise MigrationConflict, or ValueError if one runs."""
+    packages = instance.packages
+    with packages.lock:
+        if packages.moving:
+            raise ValueError("a migration is under way")
+        images = [package for owner in sorted(owners) for package in packages.of_owner(old, owner)]
+        if taken := [package.name for package in images if has_versions(new, package.name)]:
+            raise MigrationConflict(taken)
+        packages.moving = owners
+    try:
+        yield images
+    finally:
+        packages.moving = frozenset()
+
+
+class _Copy:
+    """Copies images from one storage to another, and knows what to undo."""
+
+    def __init__(self, old: Site, new: Site) -> None:
+        self._old = old.storage
+        self._new = new.storage
+        self._site = old
+        self._manifests: list[tuple[Name, Digest]] = []
+        self._blobs: list[tuple[Name, Digest]] = []
+
+    def image(self, name: Name) -> Mapping[Digest, Collection[Tag]]:
+        """Copy all manifests of a repository that have tags, with blobs and tags; gives the tags of each."""
+        tags = tags_by_digest(self._site, name)
+        for digest in list(tags):
+            stored = self._old.manifest(name, digest)
+            if stored:
+                self._copy_manifest(name, image.parse(stored), tags[digest])
+            else:
+                del tags[digest]
+        return tags
+
+    def undo(self) -> None:
+        """Take out again what was put in, as far as the storage lets us."""
+        for name, digest in self._manifests:
+            with suppress(OSError, StorageError):
+                self._new.delete_manifest(name, digest)
+        for name, digest in self._blobs:
+            with suppress(OSError, StorageError):
+                self._new.delete_blob(name, digest)
+
+    def _copy_manifest(self, name: Name, manifest: Manifest, tags: Collection[Tag]) -> None:
+        self._copy_blobs(name, manifest)
+        self._manifests.append((name, manifest.digest))
+        self._new.put_manifest(name, manifest, tags=tags, complete=False)
+
+    def _copy_blobs(self, name: Name, manifest: Manifest) -> None:
+        for digest in {blob.digest for blob in manifest.blobs}:
+            if self._new.blob_size(name, digest) is None:
+                self._blobs.append((name, digest))
+                self._copy_blob(name, digest)
+
+    def _copy_blob(self, name: Name, digest: Digest) -> None:
+        """One blob, in pieces. Foreign layers, which are not there, stay away."""
+        source = self._old.open_blob(name, digest)
+        if source is None:
+            return
+        upload = self._new.start_upload(name, algorithm=digest.algorithm, expiry=_UPLOAD_SECONDS, limit=_UPLOAD_LIMIT)
+        upload.claim()
+        try:
+            with source:
+                while data := source.read(_READ_BYTES):
+                    upload.append(data)
+            if not self._new.finish_upload(upload, digest):
+                raise StorageError(f"the blob {digest} of {name} is not what it was; nothing was migrated")
+        except BaseException:
+            with suppress(UploadGone):
+                self._new.cancel_upload(upload)
+            raise
+        finally:
+            upload.release()
+
+
+def _moved(instance: Instance, old: Site, package: Package, copied: Mapping[Digest, Collection[Tag]]) -> Package:
+    """The package as it goes on: with its repository's visibility, and a version for each manifest."""
+    known = {version.name: version for version in instance.packages.versions(old, package)}
+    moved = replace(package, type=CONTAINER, roles={}, versions={})
+    inherit(moved, instance.accounts)
+    for digest, tags in copied.items():
+        if not known.keys() >= set(tags):  # by a deletion through the registry that was under way already
+            raise StorageError(f"{package.name} has changed while it was copied; nothing was migrated")
+        moved.versions[digest] = _merged(digest, [known[tag] for tag in tags])
+    return moved
+
+
+def _merged(digest: Digest, versions: Collection[Version]) -> Version:
+    """One version for what was one for each tag."""
+    return Version(
+        id=min(version.id for version in versions),
+        name=digest,
+        created_at=min(version.created_at for version in versions),
+        updated_at=max(version.updated_at for version in versions),
+        downloads=sum(version.downloads for version in versions),
+    )

@@ -1,0 +1,113 @@
+"""Deleting and restoring packages and versions: the content in the storage and what is known of it, together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from fakereg.github import image
+from fakereg.github.deleted import BYTES_LIMIT, Deleted, Kept
+from fakereg.github.packages import DOCKER, Package, Packages, Version, tags_by_digest, version_names
+from fakereg.http.hosts import Site
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
+
+
+class NameTaken(Exception):
+    """What is to be restored has a name that is in use again."""
+
+
+def delete_package(packages: Packages, site: Site, package: Package, *, now: float) -> None:
+    """Delete all versions of a package; the manifests are kept, the blobs stay in the repository."""
+    with packages.lock:
+        _check_current(packages, site, package)
+        versions = tuple(packages.versions(site, package))
+        digests = site.storage.manifests(package.name) or []
+        content = tuple(_content(site, package.name, digests))
+        site.storage.delete_manifests(package.name, digests)
+        packages.forget(package)
+        packages.deleted.add(Deleted(package, versions, content, True, now, _until(site, now)))
+
+
+def delete_version(packages: Packages, site: Site, package: Package, version: Version, *, now: float) -> None:
+    """Delete one version. With its last one a package is gone, too ("Deleting and restoring a package")."""
+    with packages.lock:
+        if [*version_names(site, package.name)] == [version.name]:
+            delete_package(packages, site, package, now=now)
+            return
+        _check_current(packages, site, package)
+        if package.type == DOCKER:
+            content = tuple(_remove_tag(site, package.name, Tag(version.name)))
+        else:
+            content = tuple(_content(site, package.name, [Digest(version.name)]))
+            site.storage.delete_manifest(package.name, Digest(version.name))
+        package.versions.pop(version.name, None)
+        packages.deleted.add(Deleted(package, (version,), content, False, now, _until(site, now)))
+
+
+def restore_package(packages: Packages, site: Site, deleted: Deleted) -> None:
+    """Undo the deletion of a package; raise NameTaken."""
+    package, content = deleted.package, _parsed(deleted)
+    with packages.lock:
+        packages.check_settled(package.name)
+        if version_names(site, package.name):
+            raise NameTaken
+        _put_back(site, package.name, content)
+        package.versions = {version.name: version for version in deleted.versions}
+        packages.adopt(package)
+        packages.deleted.remove(deleted)
+
+
+def restore_version(packages: Packages, site: Site, deleted: Deleted) -> None:
+    """Undo the deletion of a version, with those of its tags that are free; raise NameTaken."""
+    package, (version,), content = deleted.package, deleted.versions, _parsed(deleted)
+    with packages.lock:
+        _check_current(packages, site, package)
+        if version.name in version_names(site, package.name):
+            raise NameTaken
+        _put_back(site, package.name, content)
+        package.versions[version.name] = version
+        packages.deleted.remove(deleted)
+
+
+def _check_current(packages: Packages, site: Site, package: Package) -> None:
+    """Raise 503 while the package moves, 404 if it has gone since it was found: the name may be somebody else's now."""
+    packages.check_settled(package.name)
+    if packages.find(site, package.name) is not package:
+        raise RegistryError(Code.NAME_UNKNOWN, "Package not found.")
+
+
+def _until(site: Site, now: float) -> float:
+    return now + site.dialect.restore_days * 86400
+
+
+def _content(site: Site, name: Name, digests: Iterable[Digest]) -> Iterator[Kept]:
+    """Manifests and their tags, up to the first one with which they are too large to be kept."""
+    tags, size = tags_by_digest(site, name), 0
+    for digest in digests:
+        if size <= BYTES_LIMIT and (manifest := site.storage.manifest(name, digest)):
+            size += len(manifest.content)
+            yield Kept(manifest, tuple(tags.get(digest, ())))
+
+
+def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
+    """Delete a tag, and its manifest with the last one: nothing else leads to it."""
+    manifest = site.storage.manifest(name, tag)
+    if manifest:
+        yield Kept(manifest, (tag,))
+        if tags_by_digest(site, name)[manifest.digest] == [tag]:
+            site.storage.delete_manifest(name, manifest.digest)
+        else:
+            site.storage.delete_tag(name, tag)
+
+
+def _parsed(deleted: Deleted) -> list[tuple[Manifest, Collection[Tag]]]:
+    """What was deleted; parsed before others have to wait, since it may be much."""
+    return [(image.parse(kept.manifest), kept.tags) for kept in deleted.content]
+
+
+def _put_back(site: Site, name: Name, content: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
+    taken = set(site.storage.tags(name) or ())
+    site.storage.put_manifests(
+        name, [(manifest, [tag for tag in tags if tag not in taken]) for manifest, tags in content]
+    )

@@ -1,0 +1,125 @@
+"""Who asks for packages, which ones there are, and which of them are shown (sections 2 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fakereg.auth.accounts import ANONYMOUS, Identity, Kind, Visibility
+from fakereg.dialect.fields import Dialect
+from fakereg.github import rights as permissions
+from fakereg.github.packages import CONTAINER, DOCKER, Package, visibility
+from fakereg.github.rights import DELETE, EVERYTHING, PULL, PUSH, Rights
+from fakereg.http.authorization import basic_credentials, quoted
+from fakereg.http.call import Call
+from fakereg.http.hosts import Site
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
+
+TYPES = (DOCKER, CONTAINER, "npm", "maven", "rubygems", "nuget")
+"""All that GitHub calls a package type; there are no packages of those beyond images here."""
+
+RESTORE = "restore"
+
+_SCOPES = {
+    PULL: ({PULL}, "read:packages"),
+    DELETE: ({DELETE}, "read:packages and delete:packages"),
+    RESTORE: ({PULL, PUSH}, "read:packages and write:packages"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The packages of one account that are found as type `type`; `site` has their content."""
+
+    call: Call
+    type: str
+    owner: str
+    site: Site
+
+    def packages(self, identity: Identity) -> list[Package]:
+        """Those that the identity may read."""
+        found = self.call.instance.packages.of_owner(self.site, self.owner)
+        return [package for package in found if self.shows(identity, package)]
+
+    def shows(self, identity: Identity, package: Package) -> bool:
+        """Whether a package is one of these, and the identity may read it."""
+        here = package.type == self.type or (self.type == DOCKER and package.from_docker)
+        return here and PULL in self.rights(identity, package)
+
+    def named(self, name: str, identity: Identity, packages: Sequence[Package]) -> Package | None:
+        """The first of `packages` with this name that the identity may read.
+
+        A docker package has the name IMAGE; REPOSITORY/IMAGE says which one if there are two.
+        """
+        shown = [package for package in packages if self.shows(identity, package)]
+        exact = [package for package in shown if package.path == name]
+        loose = [package for package in shown if self.type == DOCKER and package.name.rpartition("/")[2] == name]
+        return next(iter(exact + loose), None)
+
+    def rights(self, identity: Identity, package: Package) -> Rights:
+        """What the role of an identity allows."""
+        dialect, accounts = self.site.dialect, self.call.instance.accounts
+        if dialect.auth == "none":
+            return EVERYTHING
+        return permissions.role_rights(identity, package.name, dialect=dialect, accounts=accounts, package=package)
+
+    def visibility(self, package: Package) -> Visibility:
+        """Who sees a package."""
+        return visibility(package, self.call.instance.accounts)
+
+
+def check_served(call: Call) -> None:
+    """Raise 404 where no registry has packages."""
+    if all(site.dialect.package_type == "none" for site in call.instance.sites.all):
+        raise RegistryError(Code.UNSUPPORTED, "there are no packages here", status=404)
+
+
+def dialect_of(call: Call, type: str) -> Dialect:
+    """How the registry of a type of packages behaves; the one that was asked stands in for types without one."""
+    site = call.instance.sites.of_type(type)
+    return site.dialect if site else call.dialect
+
+
+def shelf(call: Call, type: str, owner: str) -> Shelf | None:
+    """The packages of an account, if the registry of their type is there and enabled."""
+    site = call.instance.sites.of_type(type)
+    if not site:
+        return None
+    home = call.instance.home(site, Name(owner))
+    return None if "disabled" in (site.dialect.ecosystem, home.dialect.ecosystem) else Shelf(call, type, owner, home)
+
+
+def identify(call: Call, dialect: Dialect) -> Identity:
+    """Whom `token SECRET`, `Bearer SECRET` or Basic prove; nobody without credentials; raise 401 for bad ones."""
+    header = call.request.headers.get("Authorization", "")
+    if not header or dialect.auth == "none":
+        return ANONYMOUS
+    scheme, _, secret = header.partition(" ")
+    alone = scheme.lower() in ("token", "bearer")
+    pair = ("", secret.strip()) if alone else basic_credentials(call.request)
+    check = dialect.check_user and not alone
+    authenticate = call.instance.accounts.authenticate
+    identity = authenticate(*pair, kinds=dialect.credentials, check_user=check) if pair else None
+    if not identity:
+        raise unauthorized(dialect, "Bad credentials")
+    return identity
+
+
+def unauthorized(dialect: Dialect, message: str = "Requires authentication") -> RegistryError:
+    """A 401 that makes a browser ask for name and token."""
+    challenge = f'Basic realm="{quoted(dialect.realm)}", charset="UTF-8"'
+    return RegistryError(Code.UNAUTHORIZED, message, headers={"WWW-Authenticate": challenge})
+
+
+def check_scopes(identity: Identity, type: str, dialect: Dialect, action: str) -> None:
+    """Raise 403 if a classic token lacks a scope for `action`: PULL, DELETE or RESTORE.
+
+    The Docker registry's packages want the scope `repo`, too.
+    """
+    wanted, names = _SCOPES[action]
+    token = identity.token
+    unlinked = type == DOCKER and token and token.kind == Kind.CLASSIC and "repo" not in token.scopes
+    if unlinked or not wanted <= permissions.scope_rights(identity, dialect):
+        also = " and repo" if type == DOCKER else ""
+        raise RegistryError(Code.DENIED, f"the token needs the scopes {names}{also}")

@@ -1,0 +1,218 @@
+"""The packages API below `/api/v3`: list, look, delete, restore (section 5 of the facts; rows GHD-10, 23, 30, GHC-11).
+
+Each path begins with `/orgs/ORG`, `/users/USER` or `/user`, which handlers get as `kind` and `login`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from werkzeug.wrappers import Response
+
+from fakereg.auth.accounts import Identity, Kind, Visibility
+from fakereg.github import migration
+from fakereg.github.deleted import Deleted
+from fakereg.github.packages import CONTAINER, DOCKER, Package, Version, tags_by_digest
+from fakereg.github.restore import NameTaken, delete_package, delete_version, restore_package, restore_version
+from fakereg.github.rights import DELETE, PULL
+from fakereg.github.web import access, lists
+from fakereg.github.web.access import RESTORE, TYPES, Shelf
+from fakereg.github.web.documents import deleted_document, package_document, version_document
+from fakereg.http.call import Call, empty_response, json_response
+from fakereg.spec.errors import Code, RegistryError
+
+Item = TypeVar("Item")
+
+
+class Found(NamedTuple):
+    """A package that the caller may read, and where it is."""
+
+    identity: Identity
+    shelf: Shelf
+    package: Package
+
+
+def get_packages(call: Call, kind: str, login: str) -> Response:
+    """The packages of type `?package_type=` that the caller may read, by name, perhaps of one visibility."""
+    type = call.request.args.get("package_type", "")
+    identity, owner = _enter(call, kind, login, type, PULL)
+    wanted = _wanted(call, type)
+    shelf = access.shelf(call, type, owner)
+    if not shelf:
+        return _list(call, [], dict)
+    shown = [package for package in shelf.packages(identity) if wanted in ("", shelf.visibility(package))]
+    return _list(call, shown, lambda package: package_document(shelf, package))
+
+
+def get_package(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+    """One package."""
+    _, shelf, package = _find(call, kind, login, type, name, PULL)
+    return json_response(package_document(shelf, package))
+
+
+def delete(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+    """204: the package is gone with all its versions, and can be restored for a while."""
+    found = _find(call, kind, login, type, name, DELETE)
+    _check_administrator(found, kind)
+    shelf, package = found.shelf, found.package
+    _check_deletable(found, call.instance.packages.versions(shelf.site, package))
+    delete_package(call.instance.packages, shelf.site, package, now=call.instance.clock())
+    return empty_response(204)
+
+
+def post_restore(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+    """204: the package is back as it was; 403 if its name is in use again."""
+    identity, owner = _enter(call, kind, login, type, RESTORE)
+    shelf = access.shelf(call, type, owner)
+    gone = call.instance.packages.deleted.packages(shelf.site.dialect.package_type, owner) if shelf else []
+    package = shelf.named(name, identity, [deleted.package for deleted in gone]) if shelf else None
+    if not shelf or not package:
+        raise _missing()
+    _check_administrator(Found(identity, shelf, package), kind)
+    _restore(restore_package, call, shelf, next(deleted for deleted in gone if deleted.package is package))
+    return empty_response(204)
+
+
+def get_versions(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+    """The versions of a package, the newest first; with `?state=deleted` those that can be restored."""
+    _, shelf, package = _find(call, kind, login, type, name, PULL)
+    state = call.request.args.get("state", "active")
+    if state not in ("active", "deleted"):
+        raise RegistryError(Code.UNSUPPORTED, "state is active or deleted", status=422)
+    if state == "active":
+        tags = tags_by_digest(shelf.site, package.name)
+        versions = call.instance.packages.versions(shelf.site, package)
+        return _list(call, versions, lambda version: version_document(shelf, package, version, tags=tags))
+    gone = call.instance.packages.deleted.versions(package)
+    return _list(call, gone, lambda deleted: deleted_document(shelf, deleted))
+
+
+def get_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+    """One version."""
+    _, shelf, package = _find(call, kind, login, type, name, PULL)
+    tags = tags_by_digest(shelf.site, package.name)
+    return json_response(version_document(shelf, package, _version(call, shelf, package, id), tags=tags))
+
+
+def delete_one_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+    """204: the version is gone, and the package with it if it was the last one."""
+    found = _find(call, kind, login, type, name, DELETE)
+    _check_administrator(found, kind)
+    version = _version(call, found.shelf, found.package, id)
+    _check_deletable(found, [version])
+    packages = call.instance.packages
+    delete_version(packages, found.shelf.site, found.package, version, now=call.instance.clock())
+    return empty_response(204)
+
+
+def post_restore_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+    """204: the version is back, with those of its tags that are free; 403 if its name is in use again."""
+    found = _find(call, kind, login, type, name, RESTORE)
+    _check_administrator(found, kind)
+    gone = call.instance.packages.deleted.versions(found.package)
+    deleted = next((one for one in gone if str(one.versions[0].id) == id), None)
+    if not deleted:
+        raise _missing()
+    _restore(restore_version, call, found.shelf, deleted)
+    return empty_response(204)
+
+
+def get_conflicts(call: Call, kind: str, login: str) -> Response:
+    """The packages of the Docker registry whose names are taken in the Container registry: no migration with them."""
+    identity, owner = _enter(call, kind, login, DOCKER, PULL)
+    shelf = access.shelf(call, DOCKER, owner)
+    if not shelf:
+        return _list(call, [], dict)
+    shown = [package for package in migration.conflicts(call.instance, owner) if shelf.shows(identity, package)]
+    return _list(call, shown, lambda package: package_document(shelf, package))
+
+
+def _enter(call: Call, kind: str, login: str, type: str, action: str) -> tuple[Identity, str]:
+    """Who asks, and the account that is asked about; raise 401, 403 for a missing scope, 404 for no account."""
+    access.check_served(call)
+    dialect = access.dialect_of(call, type)
+    identity = access.identify(call, dialect)
+    if not identity.user and dialect.auth != "none":
+        raise access.unauthorized(dialect)
+    if type not in TYPES:
+        status = 422 if type else 400
+        raise RegistryError(Code.UNSUPPORTED, f"package_type is one of {', '.join(TYPES)}", status=status)
+    access.check_scopes(identity, type, dialect, action)
+    if action != PULL and dialect.ecosystem == "read-only":
+        raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
+    return identity, _account(call, identity, kind, login.lower())
+
+
+def _account(call: Call, identity: Identity, kind: str, login: str) -> str:
+    accounts = call.instance.accounts
+    if kind == "user" and not identity.user:
+        raise access.unauthorized(call.dialect)
+    if kind == "user" and identity.user not in accounts.users:
+        raise RegistryError(Code.DENIED, "Resource not accessible by integration")
+    owner = identity.user if kind == "user" else login
+    if owner not in (accounts.organizations if kind == "orgs" else accounts.users):
+        raise _missing()
+    return owner
+
+
+def _wanted(call: Call, type: str) -> str:
+    """The visibility to show. `internal` is for packages with rights of their own; else it is `private` (row 2.11)."""
+    text = call.request.args.get("visibility", "")
+    if text and text not in list(Visibility):
+        raise RegistryError(Code.UNSUPPORTED, f"visibility is one of {', '.join(Visibility)}", status=422)
+    return Visibility.PRIVATE if text == Visibility.INTERNAL and type != CONTAINER else text
+
+
+def _find(call: Call, kind: str, login: str, type: str, name: str, action: str) -> Found:
+    identity, owner = _enter(call, kind, login, type, action)
+    shelf = access.shelf(call, type, owner)
+    package = shelf.named(name, identity, shelf.packages(identity)) if shelf else None
+    if not shelf or not package:
+        raise _missing()
+    return Found(identity, shelf, package)
+
+
+def _version(call: Call, shelf: Shelf, package: Package, id: str) -> Version:
+    versions = call.instance.packages.versions(shelf.site, package)
+    found = next((version for version in versions if str(version.id) == id), None)
+    if not found:
+        raise _missing()
+    return found
+
+
+def _check_administrator(found: Found, kind: str) -> None:
+    """Raise 403 for who has no admin role; below `/orgs` users have to be owners of the organization, too."""
+    identity, shelf, package = found
+    organization = shelf.call.instance.accounts.organizations.get(package.owner)
+    workflow = identity.token is not None and identity.token.kind == Kind.ACTIONS
+    owner = not organization or workflow or identity.user in organization.owners
+    owner = owner or kind != "orgs" or shelf.site.dialect.auth == "none"
+    if not owner or DELETE not in shelf.rights(identity, package):
+        raise RegistryError(Code.DENIED, "Must have admin rights to the package.")
+
+
+def _check_deletable(found: Found, versions: Sequence[Version]) -> None:
+    """Raise the dialect's refusal for public versions that many rely on (rule A of section 2)."""
+    dialect = found.shelf.site.dialect
+    most = dialect.undeletable_downloads
+    public = found.shelf.visibility(found.package) == Visibility.PUBLIC
+    if public and 0 < most < max((version.downloads for version in versions), default=0):
+        message = f"a public version with more than {most} downloads cannot be deleted"
+        raise RegistryError(Code.DENIED, message, status=dialect.undeletable_refusal)
+
+
+def _restore(restore: Callable[..., None], call: Call, shelf: Shelf, deleted: Deleted) -> None:
+    try:
+        restore(call.instance.packages, shelf.site, deleted)
+    except NameTaken:
+        raise RegistryError(Code.DENIED, "the name is in use again; delete what has it first") from None
+
+
+def _list(call: Call, items: Sequence[Item], show: Callable[[Item], dict[str, Any]]) -> Response:
+    shown, headers = lists.page(call, items)
+    return json_response([show(item) for item in shown], **headers)
+
+
+def _missing() -> RegistryError:
+    return RegistryError(Code.NAME_UNKNOWN, "Package not found.")

@@ -1,0 +1,138 @@
+"""Packages and versions in the shapes of GitHub's API, and where their pages are (section 5)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from fakereg.auth.accounts import Repository, Visibility
+from fakereg.github import image
+from fakereg.github.deleted import Deleted
+from fakereg.github.packages import DOCKER, Package, Version
+from fakereg.github.web.access import Shelf
+from fakereg.http.call import Call
+from fakereg.http.hosts import scheme
+from fakereg.spec.names import Digest, Tag
+
+API = "/api/v3"
+
+
+def package_document(shelf: Shelf, package: Package) -> dict[str, Any]:
+    """A package."""
+    call = shelf.call
+    repository = call.instance.accounts.repositories.get(package.source)
+    document = {
+        "id": package.id,
+        "name": package.title,
+        "package_type": package.type,
+        "owner": _owner(call, package.owner),
+        "version_count": len(call.instance.packages.versions(shelf.site, package)),
+        "visibility": shelf.visibility(package),
+        "url": package_url(call, package),
+        "created_at": time_text(package.created_at),
+        "updated_at": time_text(package.updated_at),
+        "html_url": web_url(call) + page_path(call, package),
+    }
+    return {**document, "repository": _repository(call, repository)} if repository else document
+
+
+def version_document(
+    shelf: Shelf, package: Package, version: Version, *, tags: Mapping[Digest, Collection[Tag]]
+) -> dict[str, Any]:
+    """A version. One of the Docker registry has both `tag` and `tags`: the published schema is at odds with itself.
+
+    `tags` are those of the manifests of the image.
+    """
+    page = web_url(shelf.call) + page_path(shelf.call, package)
+    document = {
+        "id": version.id,
+        "name": version.name,
+        "url": f"{package_url(shelf.call, package)}/versions/{version.id}",
+        "package_html_url": page,
+        "html_url": f"{page}#version-{version.id}",
+        "created_at": time_text(version.created_at),
+        "updated_at": time_text(version.updated_at),
+        "metadata": {"package_type": package.type, package.type: _metadata(package, version, tags)},
+    }
+    labels = _labels(shelf, package, version)
+    texts = {"description": labels.description, "license": labels.licenses}
+    return {**document, **{key: text for key, text in texts.items() if text}}
+
+
+def deleted_document(shelf: Shelf, deleted: Deleted) -> dict[str, Any]:
+    """A version that was deleted."""
+    tags = {kept.manifest.digest: kept.tags for kept in deleted.content}
+    document = version_document(shelf, deleted.package, deleted.versions[0], tags=tags)
+    return {**document, "deleted_at": time_text(deleted.at)}
+
+
+def page_path(call: Call, package: Package) -> str:
+    """The path of a package's page."""
+    if package.type == DOCKER:
+        return f"/{package.source}/packages/{package.id}"
+    return f"{account_path(call, package.owner)}/packages/container/package/{quote(package.path, safe='')}"
+
+
+def account_path(call: Call, login: str) -> str:
+    """The path below which the packages of an account are, on pages and in the API."""
+    return f"/{'orgs' if login in call.instance.accounts.organizations else 'users'}/{login}"
+
+
+def package_url(call: Call, package: Package) -> str:
+    """The address of a package in the API. It has the path: two repositories may have images of one name."""
+    name = quote(package.path, safe="")
+    return f"{web_url(call)}{API}{account_path(call, package.owner)}/packages/{package.type}/{name}"
+
+
+def web_url(call: Call) -> str:
+    """Where API and pages are: scheme and host."""
+    return f"{scheme(call.request)}://{call.instance.sites.host(None, call.request)}"
+
+
+def time_text(seconds: float) -> str:
+    """A time as GitHub writes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _metadata(package: Package, version: Version, tags: Mapping[Digest, Collection[Tag]]) -> dict[str, Any]:
+    if package.type == DOCKER:
+        return {"tag": [version.name], "tags": [version.name]}
+    return {"tags": list(tags.get(Digest(version.name), ()))}
+
+
+def _labels(shelf: Shelf, package: Package, version: Version) -> image.Labels:
+    reference = Tag(version.name) if package.type == DOCKER else Digest(version.name)
+    stored = shelf.site.storage.manifest(package.name, reference)
+    return image.labels(shelf.site.storage, package.name, image.shown(stored)) if stored else image.Labels()
+
+
+def _owner(call: Call, login: str) -> dict[str, Any]:
+    organization = login in call.instance.accounts.organizations
+    return {
+        "login": login,
+        "id": _id(login),
+        "url": f"{web_url(call)}{API}/{'orgs' if organization else 'users'}/{login}",
+        "html_url": f"{web_url(call)}/{login}",
+        "type": "Organization" if organization else "User",
+        "site_admin": False,
+    }
+
+
+def _repository(call: Call, repository: Repository) -> dict[str, Any]:
+    return {
+        "id": _id(repository.name),
+        "name": repository.name.partition("/")[2],
+        "full_name": repository.name,
+        "private": repository.visibility != Visibility.PUBLIC,
+        "owner": _owner(call, repository.owner),
+        "url": f"{web_url(call)}{API}/repos/{repository.name}",
+        "html_url": f"{web_url(call)}/{repository.name}",
+    }
+
+
+def _id(name: str) -> int:
+    """A number for what has none here; it is the same at every start."""
+    return zlib.crc32(name.encode())

@@ -1,0 +1,158 @@
+"""Pages for people: the packages of an account or repository, and one package (rows GHD-23, GHD-22, GHC-09).
+
+Who may pull an image may see its page. A browser asks for name and token when it gets the Basic challenge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+from werkzeug.wrappers import Response
+
+from fakereg.auth.accounts import Role
+from fakereg.dialect.fields import LARGE_IMAGE
+from fakereg.github import rights
+from fakereg.github.image import Labels
+from fakereg.github.packages import CONTAINER, DOCKER, Package
+from fakereg.github.rights import PULL
+from fakereg.github.web import access, html
+from fakereg.github.web.access import Shelf
+from fakereg.github.web.documents import account_path
+from fakereg.github.web.views import is_link, package_view, version_views
+from fakereg.http.call import Call
+from fakereg.spec.errors import Code, RegistryError
+
+PAGE_SIZE = 30
+"""Packages or versions on one page."""
+
+_DIGITS = 9
+
+Item = TypeVar("Item")
+Trail = list[tuple[str, str]]
+
+
+class Shown(NamedTuple):
+    """A package that the caller may pull, and where it is."""
+
+    shelf: Shelf
+    package: Package
+
+
+def get_account(call: Call, kind: str, login: str) -> Response:
+    """The packages of an organization (`orgs`) or a user (`users`)."""
+    owner = login.lower()
+    found = _visible(call, owner, (CONTAINER, DOCKER)) if _is_account(call, kind, owner) else None
+    return _list(call, owner, found, [(owner, f"/{kind}/{owner}/packages")])
+
+
+def get_repository(call: Call, owner: str, repository: str) -> Response:
+    """The packages of a repository: those of the Docker registry, and those that are linked to it."""
+    owner, name = owner.lower(), f"{owner}/{repository}".lower()
+    found = [shown for shown in _visible(call, owner, (CONTAINER, DOCKER)) if shown.package.source == name]
+    trail = [(owner, f"{account_path(call, owner)}/packages"), (repository.lower(), f"/{name}/packages")]
+    return _list(call, name, found if found or _reads(call, name) else None, trail)
+
+
+def get_by_id(call: Call, owner: str, repository: str, id: str) -> Response:
+    """A package of the Docker registry, also after it has moved."""
+    name = f"{owner}/{repository}".lower()
+    found = _visible(call, owner.lower(), (DOCKER,))
+    return _one(call, DOCKER, [one for one in found if (one.package.source, str(one.package.id)) == (name, id)])
+
+
+def get_container(call: Call, kind: str, login: str, name: str) -> Response:
+    """A package of the Container registry."""
+    owner = login.lower()
+    found = _visible(call, owner, (CONTAINER,)) if _is_account(call, kind, owner) else []
+    return _one(call, CONTAINER, [one for one in found if one.package.path == name])
+
+
+def _is_account(call: Call, kind: str, login: str) -> bool:
+    accounts = call.instance.accounts
+    return login in (accounts.organizations if kind == "orgs" else accounts.users)
+
+
+def _reads(call: Call, repository: str) -> bool:
+    """Whether there is such a repository for the caller: who may not read it does not learn that it exists."""
+    dialect, accounts = access.dialect_of(call, DOCKER), call.instance.accounts
+    identity = access.identify(call, dialect)
+    open_to_all = dialect.auth == "none" and repository in accounts.repositories
+    return open_to_all or accounts.role(identity, repository) >= Role.READ
+
+
+def _visible(call: Call, owner: str, types: Collection[str]) -> list[Shown]:
+    """What of an account's packages the caller may pull, by name; one that has moved is found once."""
+    access.check_served(call)
+    found: dict[int, Shown] = {}
+    for type in types:
+        dialect = access.dialect_of(call, type)
+        identity = access.identify(call, dialect)
+        shelf = access.shelf(call, type, owner)
+        readable = dialect.auth == "none" or PULL in rights.scope_rights(identity, dialect)
+        if shelf and readable:
+            shown = (Shown(shelf, package) for package in shelf.packages(identity))
+            found = {**{one.package.id: one for one in shown}, **found}
+    return sorted(found.values(), key=lambda one: one.package.name)
+
+
+def _list(call: Call, title: str, found: list[Shown] | None, trail: Trail) -> Response:
+    if found is None or (not found and _is_anonymous(call)) or "sign-in" in call.request.args:
+        _refuse(call, DOCKER, known=found is not None)
+    shown, links = _page(call, found or [])
+    return html.page(
+        "packages.html",
+        owner=title,
+        trail=trail,
+        packages=[package_view(*one) for one in shown],
+        count=len(found or []),
+        links=links,
+        anonymous=_is_anonymous(call),
+    )
+
+
+def _one(call: Call, type: str, found: Sequence[Shown]) -> Response:
+    if not found:
+        _refuse(call, type, known=False)
+    shelf, package = found[0]
+    versions = call.instance.packages.versions(shelf.site, package)
+    shown, links = _page(call, versions)
+    newest = version_views(shelf, package, versions[:PAGE_SIZE])
+    lead = next((version for version in newest if version.tags), newest[0] if newest else None)
+    labels, view = lead.labels if lead else Labels(), package_view(shelf, package)
+    return html.page(
+        "package.html",
+        package=view,
+        command=lead.command if lead else "",
+        versions=newest if shown == versions[:PAGE_SIZE] else version_views(shelf, package, shown),
+        labels=labels,
+        source_is_link=is_link(labels.source),
+        notice=LARGE_IMAGE,
+        links=links,
+        trail=[(package.owner, view.owner_path), (package.path, view.path)],
+    )
+
+
+def _refuse(call: Call, type: str, *, known: bool) -> None:
+    """Ask who has no credentials for some; tell others that there is nothing. Pass those whose list is empty."""
+    if _is_anonymous(call):
+        raise access.unauthorized(access.dialect_of(call, type))
+    if not known:
+        raise RegistryError(Code.NAME_UNKNOWN, "There is no such page, or you may not see it.")
+
+
+def _is_anonymous(call: Call) -> bool:
+    """Whether credentials could change what is shown."""
+    asking = any(site.dialect.auth != "none" for site in call.instance.sites.all)
+    return asking and not call.request.headers.get("Authorization")
+
+
+def _page(call: Call, items: Sequence[Item]) -> tuple[Sequence[Item], Trail]:
+    """The part of a list at `?page=`, and links to its neighbours."""
+    text = call.request.args.get("page", "")
+    number = int(text[:_DIGITS]) if text.isascii() and text.isdigit() else 1
+    start = max(number - 1, 0) * PAGE_SIZE
+    links = [("Previous page", number - 1)] if start else []
+    links += [("Next page", number + 1)] if start + PAGE_SIZE < len(items) else []
+    return items[start : start + PAGE_SIZE], [(text, f"?{urlencode({'page': to})}") for text, to in links]

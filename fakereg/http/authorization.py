@@ -1,0 +1,245 @@
+"""Challenges, Basic and Bearer: who a request comes from, and whether it may do what it asks for.
+
+RFC 7617 and RFC 6750; "Distribution Registry v2 authentication via central service" for the fields of a challenge.
+"""
+
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+
+from werkzeug.wrappers import Request
+
+from fakereg.auth import scopes
+from fakereg.auth.accounts import Identity, Kind, Role
+from fakereg.auth.scopes import Access
+from fakereg.auth.tokens import TokenError
+from fakereg.dialect.fields import Dialect
+from fakereg.github.rights import DELETE, EVERYTHING, NOBODY, PULL, PUSH, Caller
+from fakereg.http.call import Call
+from fakereg.http.hosts import asked_host, origin
+from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
+
+LOGIN, CATALOG = "login", "catalog"
+"""What endpoints without a repository want, beside the actions of permissions.py."""
+
+_WANTED = {PULL: frozenset({PULL}), PUSH: frozenset({PULL, PUSH}), DELETE: frozenset({DELETE})}
+_PERMISSION = {PULL: "read", PUSH: "write", DELETE: "delete"}
+_ALL_REPOSITORIES = Access("registry", "catalog", frozenset("*"))
+
+
+def identify(call: Call) -> Caller:
+    """Who sends the request. Credentials that do not count are a `problem` of the caller, who then is nobody."""
+    header = call.request.headers.get("Authorization", "")
+    if call.dialect.auth == "none" or not header:
+        return NOBODY
+    scheme, _, value = header.partition(" ")
+    if call.dialect.auth == "basic":
+        identity = basic_identity(call)
+        return Caller(identity) if identity else Caller(problem=unauthorized(call, call.dialect.invalid_text))
+    if scheme.lower() == "basic":
+        return Caller(problem=_basic_refusal(call))
+    return _bearer(call, value.strip() if scheme.lower() == "bearer" else "")
+
+
+def basic_identity(call: Call) -> Identity | None:
+    """Whom the Basic credentials of a request prove; None if they do not count or are missing."""
+    credentials = basic_credentials(call.request)
+    return prove(call, *credentials, check_user=call.dialect.check_user) if credentials else None
+
+
+def basic_credentials(request: Request) -> tuple[str, str] | None:
+    """User and secret of Basic credentials; None if there are none, or they cannot be read."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    plain = _decoded(encoded.strip()) if scheme.lower() == "basic" else None
+    if plain is None:
+        return None
+    user, _, secret = plain.partition(":")
+    return user, secret
+
+
+def prove(call: Call, user: str, secret: str, *, check_user: bool) -> Identity | None:
+    """Whom a secret proves, if it is of a kind that counts here."""
+    kinds = call.dialect.credentials
+    return call.instance.accounts.authenticate(user, secret, kinds=kinds, check_user=check_user)
+
+
+def authorize(call: Call, action: str, name: Name | None) -> None:
+    """Pass a caller who may do `action` with the repository `name`; raise 401, or the dialect's denial.
+
+    Who lacks a right gets the same answer whether or not there is such a repository.
+    """
+    if call.dialect.auth == "none":
+        return
+    if action == LOGIN:
+        _require_login(call)
+    elif action == CATALOG:
+        _require_catalog(call)
+    elif name is None:
+        raise ValueError(f"an endpoint for {action} has no repository to ask about")
+    else:
+        _require(call, action, name)
+
+
+def require_credentials(call: Call, *, ping: bool) -> None:
+    """With Basic, who has no credentials that count learns nothing, not even whether a name could be; raise 401.
+
+    A `ping` is left to `authorize`.
+    """
+    caller, dialect = call.caller, call.dialect
+    if ping or dialect.auth != "basic" or (caller.silent and _everybody_pulls(dialect)):
+        return
+    if caller.silent:
+        raise unauthorized(call, dialect.authentication_text)
+    if caller.problem:
+        raise caller.problem
+
+
+def unauthorized(call: Call, message: str, *, scope: str = "", error: str = "", reason: str = "") -> RegistryError:
+    """A 401 with the dialect's challenge; `error` and `reason` as RFC 6750, section 3 has them."""
+    dialect = call.dialect
+    if dialect.auth == "basic":
+        challenge = f'Basic realm="{quoted(dialect.realm)}"'
+    else:
+        realm = dialect.token_url or f"{origin(call.request)}/token"
+        fields = {"realm": realm, "service": service(call), "scope": scope, "error": error, "error_description": reason}
+        challenge = "Bearer " + ",".join(f'{key}="{quoted(text)}"' for key, text in fields.items() if text)
+    return RegistryError(Code.UNAUTHORIZED, message, headers={"WWW-Authenticate": challenge})
+
+
+def service(call: Call) -> str:
+    """The audience of the tokens of a registry."""
+    return call.dialect.service or asked_host(call.request)
+
+
+def may_list_repositories(call: Call) -> bool:
+    """Whether the caller may ask for the catalog; it shows those that may be pulled."""
+    return bool(call.caller.identity.user) or call.caller.external or _everybody_pulls(call.dialect)
+
+
+def quoted(text: str) -> str:
+    """A text for between the quotation marks of a challenge (RFC 9110, section 5.6.4)."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _bearer(call: Call, text: str) -> Caller:
+    if not text:  # no token is not a junk token (row 3.26)
+        return Caller(problem=unauthorized(call, "authentication token not provided"))
+    try:
+        grant = call.site.tokens.verify(text, service=service(call))
+    except TokenError as problem:
+        shortcut = _credentials(call, text)
+        return Caller(shortcut) if shortcut else Caller(problem=_invalid(call, str(problem)), junk=True)
+    if grant.external:
+        return Caller(Identity(grant.subject), grant.access, external=True)
+    identity = call.instance.accounts.identity(grant.subject)
+    if not identity:
+        return Caller(problem=_invalid(call, "the credentials behind the token do not count any more"), junk=True)
+    return Caller(identity, grant.access)
+
+
+def _credentials(call: Call, text: str) -> Identity | None:
+    """Whom the base64 of `SECRET` or `USER:SECRET` proves (row 3.26 of GitHub's Container registry)."""
+    plain = _decoded(text) if call.dialect.bearer_credentials else None
+    if plain is None:
+        return None
+    user, separator, secret = plain.partition(":")
+    if not separator:
+        return prove(call, "", plain, check_user=False)
+    return prove(call, user, secret, check_user=call.dialect.check_user)
+
+
+def _decoded(text: str) -> str | None:
+    """The text that is written in base64, if it is any."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:  # of which those of base64 and of UTF-8 are kinds
+        return None
+
+
+def _invalid(call: Call, reason: str) -> RegistryError:
+    return unauthorized(call, call.dialect.invalid_text, error="invalid_token", reason=reason)
+
+
+def _basic_refusal(call: Call) -> RegistryError:
+    if call.dialect.basic_challenge:
+        return unauthorized(call, call.dialect.authentication_text)
+    return RegistryError(Code.DENIED, "invalid token")
+
+
+def _require_login(call: Call) -> None:
+    """Some registries do not look whether the credentials count (GHD-29)."""
+    caller, dialect = call.caller, call.dialect
+    if caller.silent and not (dialect.auth == "basic" and _everybody_pulls(dialect)):
+        raise unauthorized(call, dialect.authentication_text, scope=dialect.ping_scope)
+    if caller.problem and dialect.login_check:
+        raise caller.problem
+
+
+def _require_catalog(call: Call) -> None:
+    caller, dialect = call.caller, call.dialect
+    scope = scopes.text(_ALL_REPOSITORIES)
+    if caller.problem:
+        raise _with_scope(caller.problem, scope)
+    if not may_list_repositories(call) or (caller.silent and dialect.auth == "bearer"):
+        raise unauthorized(call, dialect.authentication_text, scope=scope)
+    if caller.limit(_ALL_REPOSITORIES.type, _ALL_REPOSITORIES.name) != EVERYTHING:
+        raise unauthorized(call, dialect.denial_text, scope=scope, error="insufficient_scope")
+
+
+def _require(call: Call, action: str, name: Name) -> None:
+    caller, dialect = call.caller, call.dialect
+    scope = _scope(call, action, name)
+    if caller.silent and dialect.auth == "bearer":  # for public content too: an anonymous token is needed
+        raise unauthorized(call, dialect.authentication_text, scope=scope)
+    if caller.problem and not (dialect.junk_tokens and caller.junk):
+        raise _with_scope(caller.problem, scope)
+    if action in call.rights(name):
+        return
+    if caller.problem:
+        raise _with_scope(caller.problem, scope)
+    if not caller.identity.user and not caller.external:
+        # A client that came with an anonymous token is told that a new one is no use: docker would try for a minute.
+        raise unauthorized(call, dialect.authentication_text, scope=scope, error="insufficient_scope")
+    text = _denial_text(call, action, name)
+    if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
+        raise unauthorized(call, text, scope=scope, error="insufficient_scope")
+    if dialect.denial_refusal == 404:
+        raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry")
+    raise RegistryError(Code.DENIED, text)
+
+
+def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
+    """The problem with a token; its challenge says what the next one needs."""
+    challenge = problem.headers.get("WWW-Authenticate", "")
+    if not challenge.startswith("Bearer "):
+        return problem
+    headers = {**problem.headers, "WWW-Authenticate": f'{challenge},scope="{quoted(scope)}"'}
+    return RegistryError(problem.code, problem.message, headers=headers)
+
+
+def _scope(call: Call, action: str, name: Name) -> str:
+    """What a token needs for the request; a mount has to pull from its source, too."""
+    wanted = [Access("repository", name, _WANTED[action])]
+    source = call.request.args.get("from") if "mount" in call.request.args else None
+    with suppress(RegistryError):
+        wanted += [Access("repository", Name.parse(source), _WANTED[PULL])] if source else []
+    return " ".join(map(scopes.text, scopes.merge(wanted)))
+
+
+def _denial_text(call: Call, action: str, name: Name) -> str:
+    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (row 3.30).
+
+    It tells a package that is there only to whom it is connected or who may pull it.
+    """
+    dialect, token, package = call.dialect, call.caller.identity.token, call.package(name)
+    unable = token and token.kind == Kind.ACTIONS and token.packages < Role.WRITE
+    text = dialect.actions_denial_text if action == PUSH and unable else ""
+    connected = token and package and token.repository == package.repository
+    verb = "Write" if package and (connected or PULL in call.own_rights(name)) else "Create"
+    return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
+
+
+def _everybody_pulls(dialect: Dialect) -> bool:
+    return dialect.rights == "open" and dialect.anonymous_pull

@@ -1,0 +1,119 @@
+"""The client sends what the specification has, hides nothing, and keeps secrets at home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance.client.client import ACCEPT, Client, location_of
+from conformance.client.credentials import Authenticator
+from conformance.client.exchange import Exchange
+from conformance.client.transport import IN_PROCESS_URL, WsgiTransport
+from conformance.config.description import Identity
+from tests.conformance.servers import answering, exchange
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("call", "sent"),
+    [
+        (lambda c: c.ping(), "GET /v2/"),
+        (lambda c: c.get_manifest("a/b", "v1"), "GET /v2/a/b/manifests/v1"),
+        (lambda c: c.head_manifest("a", DIGEST), f"HEAD /v2/a/manifests/{DIGEST}"),
+        (lambda c: c.put_manifest("a", DIGEST, b"{}", tags=["x", "y"]), f"PUT /v2/a/manifests/{DIGEST}?tag=x&tag=y"),
+        (lambda c: c.delete_manifest("a", "v1"), "DELETE /v2/a/manifests/v1"),
+        (lambda c: c.get_blob("a", DIGEST), f"GET /v2/a/blobs/{DIGEST}"),
+        (lambda c: c.delete_blob("a", DIGEST), f"DELETE /v2/a/blobs/{DIGEST}"),
+        (lambda c: c.start_upload("a"), "POST /v2/a/blobs/uploads/"),
+        (lambda c: c.start_upload("a", digest_algorithm="sha512"), "POST /v2/a/blobs/uploads/?digest-algorithm=sha512"),
+        (lambda c: c.post_blob("a", "sha256:x", b"1"), "POST /v2/a/blobs/uploads/?digest=sha256%3Ax"),
+        (lambda c: c.mount("a", "sha256:x", source="b/c"), "POST /v2/a/blobs/uploads/?mount=sha256%3Ax&from=b%2Fc"),
+        (lambda c: c.mount("a", "sha256:x"), "POST /v2/a/blobs/uploads/?mount=sha256%3Ax"),
+        (lambda c: c.put_upload("/up?s=1", "sha256:x"), "PUT /up?s=1&digest=sha256%3Ax"),
+        (lambda c: c.put_upload("/up", "sha256:x"), "PUT /up?digest=sha256%3Ax"),
+        (lambda c: c.list_tags("a", n=2, last="b"), "GET /v2/a/tags/list?n=2&last=b"),
+        (
+            lambda c: c.list_referrers("a", DIGEST, artifact_type="a/b"),
+            f"GET /v2/a/referrers/{DIGEST}?artifactType=a%2Fb",
+        ),
+        (lambda c: c.catalog(n=1), "GET /v2/_catalog?n=1"),
+        (lambda c: c.get_manifest("a", "sp%20ace"), "GET /v2/a/manifests/sp%20ace"),
+    ],
+)
+def test_endpoints(call: Callable[[Client], Exchange], sent: str) -> None:
+    request = call(Client(WsgiTransport(answering(200)))).request
+    assert f"{request.method} {request.url.removeprefix(IN_PROCESS_URL)}" == sent
+
+
+def test_headers() -> None:
+    client = Client(WsgiTransport(answering(200)), case="test_x::test_y")
+    assert ("Accept", ACCEPT) in client.get_manifest("a", "v1").request.headers
+    patched = client.patch("/up", b"12345", content_range="0-4").request.headers
+    assert {("Content-Range", "0-4"), ("Content-Length", "5"), ("Content-Type", "application/octet-stream")} <= set(
+        patched
+    )
+    assert ("X-Conformance-Case", "test_x::test_y") in patched
+    assert ("Content-Length", "0") in client.cancel_upload("/up").request.headers
+
+
+def test_every_exchange_is_shown() -> None:
+    seen: list[Exchange] = []
+    client = Client(WsgiTransport(answering(500)), on_exchange=seen.append)
+    assert [client.ping(), client.list_tags("a")] == seen
+
+
+@pytest.mark.parametrize(
+    ("location", "resolved"),
+    [
+        ("/v2/up/1?x=y", "http://registry.test/v2/up/1?x=y"),
+        ("http://other.test/up", "http://other.test/up"),
+        ("2", "http://registry.test/v2/a/manifests/2"),
+    ],
+)
+def test_location(location: str, resolved: str) -> None:
+    assert location_of(exchange(202, ("Location", location))) == resolved
+
+
+def test_no_location() -> None:
+    assert location_of(exchange(202)) is None
+
+
+class Redirecting:
+    """A transport that sends every request on once, to another host or to this one."""
+
+    base_url = "http://registry.test"
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self.sent: list[tuple[str, dict[str, str]]] = []
+
+    def send(self, request: object) -> Exchange:
+        url, headers = getattr(request, "url", ""), dict(getattr(request, "headers", ()))
+        self.sent.append((url, headers))
+        status, extra = (200, ()) if len(self.sent) > 1 else (307, (("Location", self._location),))
+        return Exchange(request, status, extra, b"", 0.0)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize(("location", "goes_along"), [("http://other.test/x", False), ("/x", True)])
+def test_follow(location: str, goes_along: bool) -> None:
+    transport = Redirecting(location)
+    authenticator = Authenticator(Identity("writer", "ann", "pw"), preemptive=True)
+    client = Client(transport, authenticator=authenticator)
+    first = client.get_blob("a", DIGEST, headers=[("Range", "bytes=0-1")])
+    assert first.status == 307
+    assert client.follow(first).status == 200
+    sent = transport.sent[1][1]
+    assert ("Authorization" in sent) is goes_along
+    assert sent["Range"] == "bytes=0-1"
+
+
+def test_follow_ends() -> None:
+    seen: list[Exchange] = []
+    client = Client(WsgiTransport(answering(302, ("Location", "/again"))), on_exchange=seen.append)
+    assert client.follow(client.ping()).status == 302
+    assert len(seen) == 6

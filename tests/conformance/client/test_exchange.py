@@ -1,0 +1,93 @@
+"""Exchanges as values, and that they give no secret away when they are shown."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from conformance.client.exchange import redact
+from tests.conformance.servers import exchange
+
+
+def test_headers_keep_order_and_duplicates() -> None:
+    answer = exchange(200, ("Link", "<a>"), ("X", "1"), ("link", "<b>"))
+    assert answer.values("LINK") == ["<a>", "<b>"]
+    assert answer.header("Link") == "<a>, <b>"
+    assert answer.header("Missing") is None
+
+
+def test_media_type_has_no_parameters() -> None:
+    assert exchange(200, ("Content-Type", "Application/JSON; charset=utf-8")).media_type == "application/json"
+
+
+@pytest.mark.parametrize(("body", "value"), [(b'{"a": 1}', {"a": 1}), (b"{", None), (b"\xff", None), (b"", None)])
+def test_json(body: bytes, value: object) -> None:
+    assert exchange(200, body=body).json() == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://registry/token?service=a&access_token=hush",
+        "http://registry/x?X-Amz-Signature=hush&n=1",
+        '{"token": "hush", "expires_in": 60}',
+        '{"refresh_token":"hush\\"hush"}',
+        "https://ann:hush@registry/v2/",
+        "grant_type=password&password=hush",
+    ],
+)
+def test_redact(text: str) -> None:
+    assert "hush" in text
+    assert "hush" not in redact(text)
+
+
+def test_redact_leaves_the_rest() -> None:
+    text = '{"tags": ["token", "v1"], "mediaType": "x"} http://registry/v2/a/tags/list?n=2&last=b'
+    assert redact(text) == text
+
+
+def test_shown_without_secrets() -> None:
+    shown = exchange(
+        401,
+        ("Set-Cookie", "hush"),
+        ("Location", "/v2/x?token=hush"),
+        body=b'{"token": "hush"}',
+        sent=(("Authorization", "Basic hush"), ("Cookie", "hush")),
+        sent_body=b"password=hush",
+        method="POST",
+    )
+    for text in (shown.describe(), shown.curl()):
+        assert "hush" not in text
+    assert "> Authorization: Basic ***" in shown.describe()
+
+
+def test_describe_shows_both_sides() -> None:
+    shown = exchange(404, ("X-A", "b"), body=b"gone", method="PUT", sent=(("X-C", "d"),), sent_body=b"\x00\x01")
+    lines = shown.describe().splitlines()
+    assert lines[0] == "> PUT http://registry.test/v2/a/manifests/v1"
+    assert lines[1] == "> X-C: d"
+    assert lines[2].startswith("> [2 bytes, sha256:")
+    assert lines[3:] == ["< 404", "< X-A: b", "< gone"]
+
+
+def test_curl_repeats_the_request() -> None:
+    words = shlex.split(
+        exchange(
+            sent=(("Content-Type", "a/b"), ("X-Conformance-Case", "x")), sent_body=b'{"it\'s": 1}', method="PUT"
+        ).curl()
+    )
+    assert words[:4] == ["curl", "-i", "-X", "PUT"]
+    assert words[4:] == [
+        "-H",
+        "Content-Type: a/b",
+        "--data-binary",
+        '{"it\'s": 1}',
+        "http://registry.test/v2/a/manifests/v1",
+    ]
+
+
+def test_curl_of_head_and_odd_paths() -> None:
+    assert "--head" in exchange(method="HEAD").curl()
+    assert "--path-as-is" in exchange(path="/v2/../x").curl()
+    assert "@body" in exchange(method="PUT", sent_body=b"\x00").curl()

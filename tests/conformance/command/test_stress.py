@@ -1,0 +1,101 @@
+"""The command `conformance stress`: what it refuses, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conformance.command import stress
+from conformance.command.stress import Job, main
+from conformance.stress.common.base import Figures, Finding
+from conformance.stress.machine.program import Program, Step
+
+DEVIANT = "fake:distribution"
+"""A fake in which the machine finds something soon."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seconds", "0"], "above zero"),
+        (["--seconds", "nan"], "above zero"),
+        (["--seconds", "soon"], "invalid"),
+        (["--parts", "machine,x"], "there is no part 'x'"),
+        (["--parts", "differential"], "give --against TARGET"),
+        (["http://127.0.0.1:1", "--parts", "crash"], "stresses the fake alone"),
+        (["socket:oci", "--parts", "fuzz"], "stresses the fake alone"),
+        (["http://127.0.0.1:1", "--seconds", "1"], "does not answer"),
+        (["fake:oci", "--replay", "nowhere.json"], "nowhere.json cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(arguments)
+    except SystemExit as ending:
+        code = int(str(ending.code))
+    assert code == 4
+    assert said in capsys.readouterr().err
+
+
+def test_a_finding_is_written_down_and_can_be_played_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("found").mkdir()
+    old = Path("found", "finding-99.txt")
+    old.touch()
+    assert main([DEVIANT, "--parts", "machine", "--seconds", "5", "--seed", "1", "--report", "found"]) == 1
+    shown = capsys.readouterr().out
+    assert f"machine: {DEVIANT}: " in shown
+    assert "FINDING 1: OCI-R" in shown
+    assert not old.exists()
+    again = shown.split("again: ")[1].splitlines()[0].split()
+    assert again[:3] == ["conformance", "stress", DEVIANT]
+    figures = json.loads(Path("found", "figures.json").read_text())[f"machine: {DEVIANT}"]
+    assert figures["numbers"]["steps"] > 0
+    text = figures["findings"][0]["text"]
+    assert text in Path("found", "finding-1.txt").read_text()
+    assert main(again[2:]) == 1
+    assert capsys.readouterr().out.startswith(f"{text}\n")
+    assert Path("found", "finding-1.json").exists()
+
+
+def test_a_program_that_shows_nothing_ends_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "program.json"
+    file.write_text(Program((Step("ping", {}),)).to_json())
+    assert main(["fake:oci", "--storage", "directory", "--replay", str(file)]) == 0
+    assert capsys.readouterr().out == "0 findings\n"
+
+
+def test_a_target_of_the_environment_is_the_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CONFORMANCE_TARGET", "fake:oci-1.1")
+    assert main(["--parts", "machine", "--seconds", "1", "--report", str(tmp_path)]) == 0
+    (first, last) = capsys.readouterr().out.splitlines()
+    assert first.startswith("machine: fake:oci-1.1: ")
+    assert last.startswith("0 findings")
+
+
+def test_what_was_done_before_an_interruption_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(job: Job) -> Figures:
+        if job.part == "concurrency":
+            raise KeyboardInterrupt
+        return Figures(job.part, findings=[Finding("something")])
+
+    monkeypatch.setattr(stress, "work", work)
+    monkeypatch.setattr(stress, "_at_a_time", lambda settings: 1)
+    assert main(["fake:oci", "--report", str(tmp_path)]) == 2
+    assert "FINDING 1: something" in capsys.readouterr().out
+    assert (tmp_path / "finding-1.txt").exists()

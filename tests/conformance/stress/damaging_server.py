@@ -1,0 +1,145 @@
+"""Run as `damaging_server.py KIND FOLDER`: `fakereg serve`, on a folder that it damages or with a part broken.
+
+What it remembers from one start to the next lies beside the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fakereg.command import cli
+from fakereg.storage import layout
+from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.indexed import Index, IndexedStorage
+
+KINDS: dict[str, Callable[[Path], None]] = {}
+"""What is wrong with each server; called before its start."""
+
+
+def kind(damage: Callable[[Path], None]) -> Callable[[Path], None]:
+    KINDS[damage.__name__.replace("_", "-")] = damage
+    return damage
+
+
+def _layouts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("repositories/*"))
+
+
+# Damage between a kill and the next start.
+
+
+@kind
+def blob_cut(folder: Path) -> None:
+    blobs = list(folder.glob("repositories/*/pushed/*/*"))
+    files = [path.parents[2] / "blobs" / path.parent.name / path.name for path in blobs]
+    if files:
+        os.truncate(max(files, key=lambda path: path.stat().st_size), 5)
+
+
+@kind
+def index_of_yesterday(folder: Path) -> None:
+    for found in _layouts(folder):
+        kept = folder.parent / f"{found.name}.json"
+        if kept.exists():
+            shutil.copy(kept, found / "index.json")
+        else:
+            shutil.copy(found / "index.json", kept)
+
+
+@kind
+def tag_lost(folder: Path) -> None:
+    for found in _layouts(folder):
+        document = json.loads((found / "index.json").read_bytes())
+        name = "org.opencontainers.image.ref.name"
+        tagged = [entry for entry in document["manifests"] if name in entry.get("annotations", {})]
+        for entry in tagged[:1]:
+            del entry["annotations"][name]
+        (found / "index.json").write_text(json.dumps(document))
+
+
+@kind
+def stray_file(folder: Path) -> None:
+    for found in _layouts(folder):
+        (found / "index.json.tmp").write_text("{")
+
+
+@kind
+def upload_cut(folder: Path) -> None:
+    files = [path for path in folder.glob("uploads/*") if path.suffix != ".json"]
+    for path in files:
+        os.truncate(path, path.stat().st_size // 2)
+
+
+# Servers that are broken.
+
+
+@kind
+def index_written_later(folder: Path) -> None:
+    write = layout.write_index
+
+    def later(place: Path, index: Index, **options: Any) -> None:
+        if (place / "index.json").exists():
+            threading.Timer(0.2, write, (place, index), options).start()
+        else:
+            write(place, index)
+
+    layout.write_index = later  # type: ignore[assignment]
+
+
+@kind
+def tags_set_afterwards(folder: Path) -> None:
+    put = IndexedStorage.put_manifests
+
+    def in_two_steps(self: IndexedStorage, name: Any, manifests: Any) -> None:
+        manifests = list(manifests)
+        put(self, name, [(manifest, ()) for manifest, _ in manifests])
+        time.sleep(0.005)
+        put(self, name, manifests)
+
+    IndexedStorage.put_manifests = in_two_steps  # type: ignore[method-assign]
+
+
+@kind
+def deletions_forgotten(folder: Path) -> None:
+    DirectoryStorage._drop_blob = lambda self, name, digest: None  # type: ignore[method-assign]
+
+
+@kind
+def start_in_place(folder: Path) -> None:
+    take_up = layout.take_up
+
+    def slowly(place: Path) -> Any:
+        data = (place / "index.json").read_bytes()
+        (place / "index.json").unlink()
+        time.sleep(0.05)
+        (place / "index.json").write_bytes(data)
+        return take_up(place)
+
+    layout.take_up = slowly  # type: ignore[assignment]
+
+
+@kind
+def answers_with_errors(folder: Path) -> None:
+    def refuse(*_: object) -> bool:
+        raise RuntimeError("broken")
+
+    IndexedStorage.delete_tag = refuse  # type: ignore[method-assign,assignment]
+
+
+@kind
+def does_not_start(folder: Path) -> None:
+    if _layouts(folder):
+        sys.exit("the folder is not to my taste")
+
+
+if __name__ == "__main__":
+    KINDS[sys.argv[1]](Path(sys.argv[2]))
+    sys.exit(cli.main(["serve", "--port", "0", "--quiet", "--storage", f"directory:{sys.argv[2]}"]))

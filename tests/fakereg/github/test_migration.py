@@ -1,0 +1,316 @@
+"""Migration from the Docker registry to the Container registry: both hosts afterwards, clashes, failures, pushes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakereg.auth.accounts import Visibility
+from fakereg.github.migration import MigrationConflict
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import Guard, StorageError
+from fakereg.storage.memory import MemoryStorage
+from tests.fakereg.client import descriptor, docker_image
+from tests.fakereg.ghes import Ghes
+
+NAME = "octo-org/service/monalisa"
+SITE = "octo-org/site/page"
+OWN = "octocat/octo-app/monalisa"
+API = "/api/v3/orgs/octo-org/packages"
+
+pytestmark = pytest.mark.row("GHD-31")
+
+
+def content(ghes: Ghes, type: str, name: str = NAME) -> dict[str, Any]:
+    """What the storage of a registry has of an image: its tags with digests, and its blobs."""
+    site = ghes.registry.sites.of_type(type)
+    assert site is not None
+    storage, image = site.storage, Name(name)
+    tags = {tag: storage.manifest(image, tag) for tag in storage.tags(image) or []}
+    layers = [Digest.of(layer) for layer in (b"layer", b"another")]
+    return {"tags": tags, "blobs": [layer for layer in layers if storage.blob_size(image, layer)]}
+
+
+@pytest.mark.parametrize("where", ["memory", "directory"])
+def test_afterwards_both_hosts_serve_the_image(tmp_path: Path, where: str) -> None:
+    ghes = Ghes(storage=where if where == "memory" else f"directory:{tmp_path}")
+    docker, containers = ghes.docker(), ghes.containers()
+    digest = docker.publish(NAME, "1.0")
+    docker.publish(NAME, "latest")
+    docker.publish(NAME, "2.0", layer=b"another")
+    before = content(ghes, "docker")
+    assert containers.get(f"/v2/{NAME}/manifests/1.0").status_code == 404
+    assert ghes.registry.migrate("Octo-Org") == [NAME]
+    assert content(ghes, "container") == content(ghes, "docker") == before
+    for client in (docker, containers):
+        assert Digest.of(client.get(f"/v2/{NAME}/manifests/1.0").data) == digest
+        assert client.get(f"/v2/{NAME}/blobs/{Digest.of(b'layer')}", buffered=True).data == b"layer"
+        assert client.get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["1.0", "2.0", "latest"]
+    ghes.registry.close()
+
+
+def test_the_package_is_linked_to_its_repository_and_inherits_from_it(ghes: Ghes) -> None:
+    for name in (NAME, SITE):
+        ghes.docker().publish(name, "1.0")
+    ghes.registry.migrate()
+    private, public = (ghes.package("container", name) for name in (NAME, SITE))
+    assert (private.repository, private.visibility) == ("octo-org/service", Visibility.PRIVATE)
+    assert (public.repository, public.visibility) == ("octo-org/site", Visibility.PUBLIC)
+    assert ghes.containers("mona").get(f"/v2/{NAME}/manifests/1.0").status_code == 200  # admin of the repository
+    anonymous = ghes.stranger("containers.")
+    token = anonymous.get(f"/token?scope=repository:{SITE}:pull").get_json()["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert anonymous.get(f"/v2/{SITE}/manifests/1.0", headers=headers).status_code == 200
+
+
+def test_the_api_finds_it_by_both_types(ghes: Ghes) -> None:
+    ghes.docker().publish(NAME, "1.0")
+    digest = ghes.docker().publish(NAME, "latest")
+    ghes.docker().get(f"/v2/{NAME}/manifests/1.0")
+    ghes.docker().get(f"/v2/{NAME}/manifests/latest")
+    api = ghes.api()
+    id = api.get(f"{API}/docker/monalisa").get_json()["id"]
+    ghes.registry.migrate("octo-org")
+    ghes.containers().publish("octo-org/only-container", "1.0")
+    found = {type: api.get(f"{API}?package_type={type}").get_json() for type in ("docker", "container")}
+    assert [package["name"] for package in found["docker"]] == ["service/monalisa"]
+    assert [package["name"] for package in found["container"]] == ["only-container", "service/monalisa"]
+    assert found["docker"][0] == found["container"][1]
+    for path in ("docker/monalisa", "docker/service%2Fmonalisa", "container/service%2Fmonalisa"):
+        document = api.get(f"{API}/{path}").get_json()
+        assert (document["id"], document["package_type"], document["version_count"]) == (id, "container", 1)
+        (version,) = api.get(f"{API}/{path}/versions").get_json()
+        assert (version["name"], version["metadata"]["container"]["tags"]) == (digest, ["1.0", "latest"])
+    assert ghes.package("container", NAME).versions[digest].downloads == 2
+
+
+def test_afterwards_pushes_land_in_the_container_registry(ghes: Ghes) -> None:
+    docker, containers = ghes.docker(), ghes.containers()
+    docker.publish(NAME, "1.0")
+    ghes.registry.migrate()
+    docker.publish(NAME, "2.0", layer=b"another")
+    docker.publish("octo-org/site/new", "1.0")
+    for name, tag in [(NAME, "2.0"), ("octo-org/site/new", "1.0")]:
+        assert containers.get(f"/v2/{name}/manifests/{tag}").status_code == 200
+        assert docker.get(f"/v2/{name}/manifests/{tag}").status_code == 200
+    assert "2.0" not in content(ghes, "docker")["tags"]
+    package = ghes.package("container", "octo-org/site/new")
+    assert (package.repository, package.visibility) == ("octo-org/site", Visibility.PUBLIC)
+    assert ghes.api().delete(f"{API}/docker/monalisa").status_code == 204
+    assert docker.get(f"/v2/{NAME}/manifests/1.0").status_code == 404
+
+
+def test_afterwards_a_package_has_its_own_rights_at_both_hosts(ghes: Ghes) -> None:
+    """mona, who may do everything in one repository and reads the public one, is nobody to these packages."""
+    ghes.docker().publish(SITE, "1.0")
+    ghes.registry.migrate()
+    mona = ghes.docker("mona")
+    assert mona.get(f"/v2/{SITE}/manifests/1.0").status_code == 200
+    ghes.registry.change_package(SITE, visibility="private", repository="")
+    for name in (NAME, "octo-org/site/secret"):
+        ghes.containers("hubot").publish(name, "1.0")
+    for name in (SITE, NAME, "octo-org/site/secret"):
+        assert mona.get(f"/v2/{name}/manifests/1.0").status_code == 401
+        assert mona.post(f"/v2/{name}/blobs/uploads/").status_code == 401
+        assert ghes.docker().get(f"/v2/{name}/manifests/1.0").status_code == 200
+    assert mona.publish("octo-org/service/new", "1.0")  # where there is nothing, the role on the repository decides
+
+
+@pytest.mark.parametrize("format", ["opaque", "ES256"])
+def test_tokens_of_the_docker_registry_have_the_same_rights(format: str) -> None:
+    ghes = Ghes(dialect=[f"github-docker,auth=bearer,token_format={format}", "github-container"])
+    ghes.registry.migrate()
+    ghes.containers("hubot").publish("octo-org/site/secret", "1.0")
+    form = {"service": "test", "client_id": "test", "grant_type": "password"}
+    form["scope"] = "repository:octo-org/site/secret:pull"
+    for user, granted in (("mona", ""), ("octocat", "pull")):
+        credentials = {"username": user, "password": ghes.secret(user)}
+        issued = ghes.stranger("docker.").post("/token", data={**form, **credentials}).get_json()
+        assert issued["scope"] == f"repository:octo-org/site/secret:{granted}"
+
+
+@pytest.mark.parametrize(("name", "source"), [(NAME, OWN), (OWN, SITE)])
+def test_no_blob_is_mounted_from_one_registry_into_the_other(ghes: Ghes, name: str, source: str) -> None:
+    """Each registry may have content under the other one's name: from before the migration, or by chance."""
+    ghes.docker().publish(SITE, "1.0")
+    ghes.registry.migrate()
+    ghes.containers().publish(OWN, "1.0")
+    query = {"mount": Digest.of(b"layer"), "from": source}
+    assert ghes.docker().post(f"/v2/{name}/blobs/uploads/", query_string=query).status_code == 202
+
+
+def test_what_was_deleted_before_does_not_come_back_without_its_blobs(ghes: Ghes) -> None:
+    for tag in ("1.0", "2.0"):
+        ghes.docker().publish(NAME, tag, layer=tag.encode())
+    api, path = ghes.api(), f"{API}/docker/monalisa/versions"
+    _, old = api.get(path).get_json()
+    assert api.delete(f"{path}/{old['id']}").status_code == 204
+    ghes.registry.migrate()
+    assert api.get(f"{path}?state=deleted").get_json() == []
+    assert api.post(f"{path}/{old['id']}/restore").status_code == 404
+    assert ghes.containers().get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["2.0"]
+
+
+def test_images_of_users_and_of_other_organizations_stay(ghes: Ghes) -> None:
+    ghes.accounts.add_organization("other-org", owners=["octocat"])
+    ghes.accounts.add_repository("other-org/app")
+    for name in (OWN, "other-org/app/image", NAME):
+        ghes.docker().publish(name, "1.0")
+    assert ghes.registry.migrate("octo-org") == [NAME]
+    assert ghes.package("container", OWN) is None
+    assert ghes.registry.migrate() == ["other-org/app/image"]
+    assert ghes.registry.migrate() == []
+    assert ghes.package("container", OWN) is None
+    assert ghes.docker().get(f"/v2/{OWN}/manifests/1.0").status_code == 200
+
+
+def test_clashes_make_the_whole_migration_fail_and_are_all_named(ghes: Ghes) -> None:
+    for name in (NAME, SITE, "octo-org/service/free"):
+        ghes.docker().publish(name, "1.0")
+    for name in (NAME, SITE):
+        ghes.containers().publish(name, "1.0", layer=b"another")
+    with pytest.raises(MigrationConflict) as caught:
+        ghes.registry.migrate()
+    assert caught.value.names == (NAME, SITE)
+    assert ghes.package("container", "octo-org/service/free") is None
+    assert ghes.docker().publish(NAME, "2.0")
+    for path in ("service%2Fmonalisa", "site%2Fpage"):
+        assert ghes.api().delete(f"{API}/container/{path}").status_code == 204
+    assert len(ghes.registry.migrate()) == 3
+    conflicts = ghes.api().get("/api/v3/orgs/octo-org/docker/conflicts")
+    assert conflicts.get_json() == []
+
+
+class Failing(MemoryStorage):
+    """Fails at the manifest with the tag `bad`, or does something else there."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.at_bad: Any = None
+
+    def put_manifest(
+        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
+    ) -> None:
+        """Store the manifest, or not."""
+        if self.at_bad and "bad" in tags:
+            self.at_bad()
+        super().put_manifest(name, manifest, tags=tags, complete=complete, guard=guard)
+
+
+def _fail() -> None:
+    raise StorageError("the disk is full")
+
+
+@pytest.fixture
+def failing(ghes: Ghes) -> Failing:
+    """The storage of the Container registry, with an image to migrate before the bad one, and the bad one."""
+    site = ghes.registry.sites.of_type("container")
+    assert site is not None
+    site.storage = storage = Failing(clock=ghes.clock)
+    ghes.docker().publish(NAME, "1.0")
+    ghes.docker().publish(SITE, "bad")
+    return storage
+
+
+def test_a_failure_in_the_middle_leaves_nothing(ghes: Ghes, failing: Failing) -> None:
+    ghes.containers().push_blob(NAME, b"layer")
+    before = content(ghes, "container"), content(ghes, "container", SITE)
+    failing.at_bad = _fail
+    with pytest.raises(StorageError, match="full"):
+        ghes.registry.migrate()
+    assert (content(ghes, "container"), content(ghes, "container", SITE)) == before
+    assert before[0]["blobs"] == [Digest.of(b"layer")]
+    ghes.docker().publish(NAME, "2.0", layer=b"another")
+    failing.at_bad = None
+    assert ghes.registry.migrate() == [NAME, SITE]
+    assert "2.0" in content(ghes, "container")["tags"]
+
+
+def test_no_reset_comes_between(ghes: Ghes, failing: Failing) -> None:
+    def reset() -> None:
+        with pytest.raises(ValueError, match="under way"):
+            ghes.registry.reset()
+
+    failing.at_bad = reset
+    assert ghes.registry.migrate() == [NAME, SITE]
+    assert content(ghes, "container") == content(ghes, "docker")
+
+
+def test_a_tag_that_is_deleted_meanwhile_ends_the_migration(ghes: Ghes, failing: Failing) -> None:
+    """A deletion through the registry, if it began before, does not wait."""
+    failing.at_bad = lambda: ghes.registry.sites.all[0].storage.delete_tag(Name(SITE), Tag("bad"))
+    with pytest.raises(StorageError, match="has changed"):
+        ghes.registry.migrate()
+    assert content(ghes, "container") == {"tags": {}, "blobs": []}
+
+
+def test_no_push_is_lost_while_images_move(ghes: Ghes, failing: Failing) -> None:
+    seen: list[tuple[int, str | None]] = []
+    docker, containers, api = ghes.docker(), ghes.containers(), ghes.api()
+    upload = docker.start(NAME)
+
+    def push() -> None:
+        document = docker_image(Digest.of(b"{}"), descriptor("a/b", Digest.of(b"layer")))
+        for client in (docker, containers):
+            responses = [client.put_manifest(NAME, "3.0", document), client.post(f"/v2/{NAME}/blobs/uploads/")]
+            seen.extend((response.status_code, response.headers.get("Retry-After")) for response in responses)
+        seen.append((docker.put(f"{upload}?digest={Digest.of(b'x')}", data=b"x").status_code, "10"))
+        seen.append((api.delete(f"{API}/docker/monalisa").status_code, "10"))
+        assert docker.get(f"/v2/{NAME}/manifests/1.0").status_code == 200
+        assert docker.publish(OWN, "1.0")
+        with pytest.raises(ValueError, match="under way"):
+            ghes.registry.migrate()
+
+    failing.at_bad = push
+    ghes.registry.migrate()
+    assert seen == [(503, "10")] * 6
+    assert docker.publish(NAME, "3.0", layer=b"another")
+
+
+@pytest.mark.parametrize("has_moved", [False, True])
+def test_a_push_that_began_before_does_not_end_in_the_old_place(ghes: Ghes, has_moved: bool) -> None:
+    """The body of a manifest may arrive while the image moves, or when it has moved already."""
+    docker = ghes.docker()
+    docker.publish(NAME, "1.0")
+    stored = docker.get(f"/v2/{NAME}/manifests/1.0").data
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if has_moved:
+                ghes.registry.migrate()
+            else:
+                ghes.registry.packages.moving = frozenset({"octo-org"})
+            return super().read(size)
+
+    response = docker.put(
+        f"/v2/{NAME}/manifests/2.0",
+        input_stream=Slow(stored),
+        content_type="application/vnd.docker.distribution.manifest.v2+json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.status_code == 503
+    assert list(content(ghes, "docker")["tags"]) == ["1.0"]
+    assert list(content(ghes, "container")["tags"]) == (["1.0"] if has_moved else [])
+
+
+def test_a_migration_needs_both_registries_and_organizations(ghes: Ghes) -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        ghes.registry.migrate("octo-org", "nobody")
+    with pytest.raises(ValueError, match="no organization octocat"):
+        ghes.registry.migrate("octocat")
+    with pytest.raises(ValueError, match="a Container registry"):
+        Ghes(dialect="github-docker").registry.migrate()
+
+
+def test_a_reset_forgets_that_images_have_moved(ghes: Ghes) -> None:
+    ghes.docker().publish(NAME, "1.0")
+    ghes.registry.migrate()
+    ghes.registry.reset()
+    ghes.docker().publish(NAME, "1.0")
+    assert ghes.package("container", NAME) is None
+    assert ghes.package("docker", NAME) is not None
