@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from conformance.config.options import OPTIONS, ConfigurationError
-
-if TYPE_CHECKING:
-    from conformance.run.run import Run
+from conformance.config.options import FACT, MARKER, OPTIONS, OUTCOME
+from conformance.run.current import current_run
 
 SCENARIOS = "conformance.scenarios"
-MARKER = "requirement"
-FACT = "conformance"
-OUTCOME = "conformance.outcome"
 _SHOWN = {
     "warn": ("warned", "w", "WARNED"),
     "known": ("known", "k", "KNOWN"),
     "unsupported": ("unsupported", "u", "UNSUPPORTED"),
 }
-RUN = pytest.StashKey["Run"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,19 +49,6 @@ def is_requested(config: pytest.Config) -> bool:
         return True
     here = os.path.join("conformance", "scenarios")
     return "CONFORMANCE_TARGET" in os.environ or any(SCENARIOS in arg or here in arg for arg in config.args)
-
-
-def current_run(config: pytest.Config) -> Run:
-    """The conformance run of this process, begun when first asked for; a UsageError ends pytest with exit code 4."""
-    if RUN not in config.stash:
-        from conformance.run.run import Run
-
-        try:
-            config.stash[RUN] = Run(config)
-        except ConfigurationError as error:
-            raise pytest.UsageError(f"conformance: {error}") from None
-        config.pluginmanager.register(config.stash[RUN], "conformance-run")
-    return config.stash[RUN]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fakereg.auth.accounts import Accounts
     from fakereg.clock import ManualClock
     from fakereg.dialect.fields import Dialect
-    from fakereg.server.listener import serve
+    from fakereg.serving import serve
     from fakereg.storage.base import Storage, StorageError
 
 __all__ = ["Accounts", "Dialect", "ManualClock", "Registry", "Storage", "StorageError", "__version__", "serve"]
@@ -26,7 +26,7 @@ _HOME = {
     "Registry": "fakereg.app",
     "Storage": "fakereg.storage.base",
     "StorageError": "fakereg.storage.base",
-    "serve": "fakereg.server.listener",
+    "serve": "fakereg.serving",
 }
 
 

@@ -16,8 +16,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Request, Response
 
 from fakereg import routes
+from fakereg.auth.caller import DELETE, PUSH
 from fakereg.dialect.fields import Dialect
-from fakereg.github.rights import DELETE, PUSH
 from fakereg.github.web import html
 from fakereg.github.web.lists import error_body
 from fakereg.http import authorization

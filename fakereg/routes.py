@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from werkzeug.wrappers import Request
 
 from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
+from fakereg.auth.caller import DELETE, PULL, PUSH
 from fakereg.dialect.fields import Dialect
+from fakereg.github import control as github_control
 from fakereg.github import routes
-from fakereg.github.rights import DELETE, PULL, PUSH
 from fakereg.http import authorization
 from fakereg.http.authorization import LOGIN
 from fakereg.http.call import Handler, path_segments
@@ -67,10 +68,10 @@ CONTROL: Mapping[str, Resource] = {
     "accounts": {"GET": Endpoint(control.get_accounts), "PATCH": Endpoint(control.patch_accounts)},
     "settings": {"GET": Endpoint(control.get_settings), "PATCH": Endpoint(control.patch_settings)},
     "journal": {"GET": Endpoint(control.get_journal), "DELETE": Endpoint(control.delete_journal)},
-    "migration": {"POST": Endpoint(control.post_migration)},
+    "migration": {"POST": Endpoint(github_control.post_migration)},
     "reset": {"POST": Endpoint(control.post_reset)},
 }
-CONTROL_PACKAGE: Resource = {"PATCH": Endpoint(control.patch_package)}
+CONTROL_PACKAGE: Resource = {"PATCH": Endpoint(github_control.patch_package)}
 CONTROL_TOKEN: Resource = {"DELETE": Endpoint(control.delete_token)}
 TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 

@@ -10,6 +10,7 @@ import pytest
 from conformance.command import stress
 from conformance.command.main import run_parser
 from conformance.config import target_file
+from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import SAMPLE_TOKENS, sample
 from fakereg.command import cli, config
@@ -99,7 +100,7 @@ def test_the_configuration_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "fakereg.toml").write_text(blocks("toml")[0])
     document = config.load(str(tmp_path / "fakereg.toml"))
     accounts = Accounts()
-    config.add_accounts(accounts, document)
+    documents.add_accounts(accounts, document)
     assert accounts.authenticate("hubot", "ghp_forTestsOnly")
     assert accounts.authenticate("anybody", "ghs_forTestsOnly")
     assert fields.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from conformance.catalogue.requirements import catalogue
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 
 FIELDS = ("requirement", "reason", "link", "scenarios")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from conformance.checks.finding import Finding, Findings, is_of_registry, kind_of, next_link
+from conformance.checks.finding import Finding, Findings
 from conformance.checks.passive_answers import (
     error_body,
     link,
@@ -30,6 +30,7 @@ from conformance.checks.passive_content import (
 )
 from conformance.checks.verdict import Case
 from conformance.client.exchange import Exchange
+from conformance.client.reading import is_of_registry, kind_of, next_link
 
 __all__ = ["PASSIVE", "error_body", "is_of_registry", "kind_of", "next_link", "warnings", "watch"]
 

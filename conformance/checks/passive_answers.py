@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from conformance.checks.finding import Finding, Findings, kind_of, next_link
+from conformance.checks.finding import Finding, Findings
 from conformance.client.client import location_of
 from conformance.client.exchange import Exchange
+from conformance.client.reading import kind_of, next_link
 
 CODES = frozenset(
     {

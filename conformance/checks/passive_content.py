@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 
-from conformance.checks.finding import Finding, Findings, Reads, kind_of, reference_of
+from conformance.checks.finding import Finding, Findings, Reads
 from conformance.client.content import ALGORITHMS, digest_of
 from conformance.client.exchange import Exchange, summarize
+from conformance.client.reading import kind_of, reference_of
 
 _DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _PART = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")

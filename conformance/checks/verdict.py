@@ -48,10 +48,6 @@ class Nonconformity(AssertionError):
         self.violation = violation
 
 
-class Unprepared(Exception):
-    """What a scenario needs first could not be done, so that it says nothing about its own requirements."""
-
-
 def report_text(violation: Violation, *, version: str, seed: int) -> str:
     """A violation as a bug report."""
     row = catalogue()[violation.requirement]

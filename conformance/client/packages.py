@@ -12,10 +12,7 @@ from urllib.parse import quote, urlencode, urljoin
 
 from conformance.checks.passive import next_link
 from conformance.client.client import Client
-from conformance.client.credentials import Authenticator
 from conformance.client.exchange import Exchange, Header
-from conformance.run.actors import Clients, unsupported
-from conformance.targets.base import Target
 
 API = "/api/v3"
 DOCKER, CONTAINER = "docker", "container"
@@ -90,23 +87,6 @@ class Packages:
     def _send(self, method: str, path: str, parameters: Mapping[str, str | int] | None = None) -> Exchange:
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self.client.request(method, f"{API}/orgs/{self.owner}{path}{query}", headers=[_ACCEPT])
-
-
-def packages_of(clients: Clients, repository: str, type: str, *, identity: str = "writer") -> Packages:
-    """The packages beside the image `repository`, for an identity; unsupported where no host has the API."""
-    web = clients.target.description.hosts.web
-    if not web:
-        unsupported("the target has no host for the packages API")
-    return Packages(clients.upfront(identity, at=web), repository.partition("/")[0], type)
-
-
-def tidy(target: Target, repository: str) -> None:
-    """Delete the package that an image of a target is, if there is one."""
-    hosts, writer = target.description.hosts, target.writer
-    upfront = Authenticator(writer, preemptive=not writer.anonymous)
-    client = Client(target.transport(), case="tidy", base_url=hosts.web, authenticator=upfront)
-    type = CONTAINER if target.transport().base_url == hosts.containers else DOCKER
-    Packages(client, repository.partition("/")[0], type).delete_package(name_of(repository, type))
 
 
 def name_of(repository: str, type: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import Client
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
+from conformance.client.steps import Unprepared
 
 LARGEST = 4 << 20
 """Blobs of more bytes are not read if there are smaller ones."""

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from urllib.parse import urljoin
 
 from conformance.checks.passive import next_link
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content, Manifest
 from conformance.client.exchange import Exchange
@@ -94,3 +93,7 @@ def descriptors_in(exchanges: Sequence[Exchange]) -> list[dict[str, object]]:
         entries = document.get("manifests") if isinstance(document, dict) else None
         found += [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     return found
+
+
+class Unprepared(Exception):
+    """What a scenario needs first could not be done, so that it says nothing about its own requirements."""

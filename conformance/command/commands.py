@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from conformance.catalogue.requirements import VERSIONS, Requirement, catalogue
-from conformance.command.main import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
 from conformance.config.description import categories
-from conformance.config.options import ConfigurationError
+from conformance.config.parser import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
+from conformance.errors import ConfigurationError
 
 
 def main(command: str, arguments: Sequence[str]) -> int:
@@ -98,12 +98,12 @@ def explanation(arguments: Sequence[str]) -> list[str]:
 def probed(arguments: Sequence[str]) -> list[str]:
     """What a target can, found out by asking: a line for each capability."""
     from conformance.checks.capabilities import PROBES, Capabilities
-    from conformance.checks.verdict import Unprepared
     from conformance.client.client import Client
     from conformance.client.content import Content
+    from conformance.client.steps import Unprepared
     from conformance.client.transport import TransportError
-    from conformance.run.run import settings_from
-    from conformance.targets.base import target_of
+    from conformance.config.settings import settings_from
+    from conformance.targets.open import target_of
 
     made = Parser(prog="conformance probe", description="Find out which optional capabilities a target has.")
     add_options(made)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conformance.command.main import USAGE_ERROR, Parser
-from conformance.config.options import ConfigurationError
+from conformance.config.parser import USAGE_ERROR, Parser
+from conformance.errors import ConfigurationError
 from conformance.reports import comparison
 from conformance.reports.comparison import Comparison, Side
 

@@ -14,28 +14,19 @@ ini file and no conftest of the current directory.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
 
-from conformance.config.options import OPTIONS, ConfigurationError, Option
+from conformance.config.options import OPTIONS
+from conformance.config.parser import USAGE_ERROR, Parser, add_options, options_given
+from conformance.errors import ConfigurationError
 
-USAGE_ERROR = 4
-INTERRUPTED = 2
 REPORT = "conformance-report"
 IMPORTED_EARLY = "Module already imported so cannot be rewritten"
 COMMANDS = ("list", "explain", "probe", "compare", "stress")
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors end with the exit code of an unusable configuration."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_ERROR, f"ERROR: conformance: {message} (see --help)\n")
 
 
 def run_parser() -> Parser:
@@ -55,29 +46,6 @@ def run_parser() -> Parser:
     )
     add_options(made)
     return made
-
-
-def add_options(made: argparse.ArgumentParser) -> None:
-    """The target, and every option of a run."""
-    made.add_argument("target", nargs="?", metavar="TARGET", help=OPTIONS[0].help)
-    for option in OPTIONS:
-        _add(made, option)
-
-
-def _add(made: argparse.ArgumentParser, option: Option) -> None:
-    short = {"target": [], "version": ["--spec-version"]}.get(option.name, [f"--{option.name}"])
-    text = argparse.SUPPRESS if option.name == "target" else option.help
-    if option.switch:
-        made.add_argument(*short, option.flag, dest=option.key, action="store_const", const="true", help=text)
-    else:
-        made.add_argument(*short, option.flag, dest=option.key, metavar=option.metavar, help=text)
-
-
-def options_given(parsed: argparse.Namespace) -> dict[str, str | None]:
-    """What the command line says of each option, by its short name."""
-    given = {option.name: getattr(parsed, option.key) for option in OPTIONS}
-    given["target"] = parsed.target or given["target"]
-    return given
 
 
 def pytest_arguments(arguments: Sequence[str]) -> list[str]:

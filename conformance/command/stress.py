@@ -22,15 +22,16 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.checks.verdict import Unprepared
 from conformance.client.exchange import redact
+from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
-from conformance.command.main import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
-from conformance.config.options import ConfigurationError
-from conformance.config.settings import Settings
-from conformance.run.run import make_folder, settings_from
+from conformance.config.parser import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
+from conformance.config.settings import Settings, settings_from
+from conformance.errors import ConfigurationError
+from conformance.reports.folder import make_folder
 from conformance.stress.common.base import Budget, Figures, Finding, Part, Stress
-from conformance.targets.base import Target, target_of
+from conformance.targets.base import Target
+from conformance.targets.open import target_of
 
 if TYPE_CHECKING:
     from conformance.stress.machine.program import Program

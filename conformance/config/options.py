@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
-class ConfigurationError(Exception):
-    """The run cannot start as it was configured; the text is one sentence that says what to do."""
+MARKER = "requirement"
+FACT = "conformance"
+OUTCOME = "conformance.outcome"
 
 
 class Option(NamedTuple):

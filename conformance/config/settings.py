@@ -6,7 +6,9 @@ suite, which a vendor may already export.
 
 from __future__ import annotations
 
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 from conformance.catalogue.requirements import VERSIONS, catalogue
 from conformance.config import description, target_file
 from conformance.config.description import WRITER, Description, Identity
-from conformance.config.options import OPTIONS, ConfigurationError
+from conformance.config.options import OPTIONS
+from conformance.errors import ConfigurationError
 
 LEVELS = ("must", "should")
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -195,3 +198,10 @@ def _file(text: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f"there is no file {text}: give a PEM file with certificates")
     return path
+
+
+def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str] | None = None) -> Settings:
+    """The settings from a command line, the environment and an ini file; ConfigurationError as `resolve` has it."""
+    return resolve(
+        command_line=command_line, environ=os.environ, ini=ini or {}, new_seed=lambda: secrets.randbelow(1_000_000)
+    )

@@ -45,7 +45,7 @@ from conformance.catalogue import known_failures
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.checks.capabilities import PROBES
 from conformance.config.description import IDENTITIES, PLACES, Description, Hosts, Identity
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 
 OPTIONS = ("target", "profile", "version", "level", "repository", "timeout", "ca", "insecure", "resolve", "references")
 TABLES = ("identities", "places", "hosts", "limits", "capabilities", "known")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.html import page
+from conformance.reports.html import page
 from conformance.reports.markdown import plain, table
 from conformance.reports.reading import (
     NOTHING,

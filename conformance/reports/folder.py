@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from conformance.errors import ConfigurationError
 from conformance.reports.badge import badge_json, badge_svg
 from conformance.reports.html_report import html_report
 from conformance.reports.junit import junit
@@ -48,3 +49,11 @@ FILES: Mapping[str, Callable[[Document], str]] = {
     "badge.svg": badge_svg,
 }
 """What makes each file, in the order in which they are written."""
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the report now, rather than find at the end that it cannot be; ConfigurationError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"the report cannot be written to {folder}: {error.strerror}") from None

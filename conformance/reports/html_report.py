@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from conformance.html import REQUIREMENT_WORDS, SCENARIO_WORDS, page
+from conformance.reports.html import REQUIREMENT_WORDS, SCENARIO_WORDS, page
 from conformance.reports.reading import (
     REMOVED,
     Document,

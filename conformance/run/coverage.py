@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 import conformance.scenarios
-from conformance.plugin import MARKER
+from conformance.config.options import MARKER
 
 
 @cache

@@ -14,16 +14,17 @@ import pytest
 from conformance.checks.capabilities import Capabilities
 from conformance.checks.checks import Checks
 from conformance.checks.verdict import Case
-from conformance.client import packages
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.steps import Steps, tags_in
 from conformance.client.transport import TransportError
 from conformance.config.description import Hosts
-from conformance.config.options import ConfigurationError
+from conformance.config.options import MARKER
 from conformance.config.settings import Settings
-from conformance.plugin import MARKER, current_run
+from conformance.errors import ConfigurationError
+from conformance.run import github
 from conformance.run.actors import Clients, Places, Variant, unsupported
+from conformance.run.current import current_run
 from conformance.run.run import CASE
 from conformance.targets.base import Target
 
@@ -189,7 +190,7 @@ def _tidy(target: Target, name: str) -> None:
     try:
         if target.description.hosts.web:
             if name not in target.description.places.values():
-                packages.tidy(target, name)
+                github.tidy(target, name)
             return
         for tag in tags_in(client.list_tags(name)):
             digest = client.head_manifest(name, tag).header("Docker-Content-Digest")

@@ -5,10 +5,9 @@ Under xdist every worker has one, which tests, and the controller has one, which
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,22 +18,24 @@ import pytest
 from conformance.catalogue import known_failures
 from conformance.catalogue.requirements import catalogue
 from conformance.checks import passive
-from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity, Unprepared
+from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity
 from conformance.client.content import Content
 from conformance.client.exchange import redact
+from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
 from conformance.config.description import Description
-from conformance.config.options import OPTIONS, ConfigurationError
-from conformance.config.settings import Settings, resolve
-from conformance.plugin import FACT, OUTCOME
-from conformance.reports.folder import write
+from conformance.config.options import FACT, OPTIONS, OUTCOME
+from conformance.config.settings import Settings, settings_from
+from conformance.errors import ConfigurationError
+from conformance.reports.folder import make_folder, write
 from conformance.reports.results import Results
 from conformance.reports.summary import text
 from conformance.run import selection
 from conformance.run.actors import UNSUPPORTED
 from conformance.run.selection import bound_to
 from conformance.run.workers import seconds
-from conformance.targets.base import Target, attached, target_of
+from conformance.targets.base import Target
+from conformance.targets.open import attached, target_of
 
 CASE = pytest.StashKey[Case]()
 HANDOVER = "conformance"
@@ -237,21 +238,6 @@ def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
     return settings_from(
         command_line, ini={option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
     )
-
-
-def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str] | None = None) -> Settings:
-    """The settings from a command line, the environment and an ini file; ConfigurationError as `resolve` has it."""
-    return resolve(
-        command_line=command_line, environ=os.environ, ini=ini or {}, new_seed=lambda: secrets.randbelow(1_000_000)
-    )
-
-
-def make_folder(folder: Path) -> None:
-    """Make the folder of the report now, rather than find at the end that it cannot be; ConfigurationError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"the report cannot be written to {folder}: {error.strerror}") from None
 
 
 def scenario_id(item: pytest.Item) -> str:

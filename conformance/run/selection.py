@@ -9,8 +9,8 @@ import pytest
 
 from conformance.catalogue.requirements import catalogue
 from conformance.config.description import Description
-from conformance.config.options import ConfigurationError
-from conformance.plugin import MARKER
+from conformance.config.options import MARKER
+from conformance.errors import ConfigurationError
 from conformance.run.coverage import bound
 
 

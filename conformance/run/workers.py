@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 
 MOST = 8
 NEAR_SECONDS = 0.02
@@ -45,8 +45,8 @@ def seconds(scenarios: int, *, round_trip: float, workers: int) -> float:
 
 def _automatic(given: Mapping[str, str | None]) -> int:
     """Many workers for a URL whose first answer takes long; whoever cannot be reached is told so by the run."""
-    from conformance.run.run import settings_from
-    from conformance.targets.base import target_of
+    from conformance.config.settings import settings_from
+    from conformance.targets.open import target_of
 
     settings = settings_from(given)
     if settings.target.partition(":")[0] not in {"http", "https"}:

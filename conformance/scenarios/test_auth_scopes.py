@@ -14,9 +14,10 @@ from conformance.checks.checks import Checks
 from conformance.checks.trials import REFUSED, Trials
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
-from conformance.client.packages import name_of, packages_of
+from conformance.client.packages import name_of
 from conformance.client.steps import Steps
 from conformance.run.actors import Clients, Places, unsupported
+from conformance.run.github import packages_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content
-from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of
+from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of
 from conformance.client.steps import Steps, tags_in
 from conformance.config.description import Hosts
 from conformance.run.actors import Clients, Places, Variant, unsupported
+from conformance.run.github import packages_of
 
 MakeVariant = Callable[..., Variant]
 

@@ -11,9 +11,10 @@ from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
-from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, packages_of, tags_of
+from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, tags_of
 from conformance.client.steps import Steps, unprepared
 from conformance.run.actors import Clients, Variant
+from conformance.run.github import packages_of
 
 WITHOUT_THE_SCOPES = ("none", "reader", "write", "expired", "password", "wrong", "nobody")
 WITHOUT_THE_ROLE = ("role-read", "role-write", "stranger")

@@ -9,9 +9,10 @@ from conformance.checks.checks import Checks
 from conformance.client.client import REDIRECTS
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
-from conformance.client.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, packages_of, tags_of
+from conformance.client.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, tags_of
 from conformance.client.steps import Steps
 from conformance.run.actors import Clients, Places, unsupported
+from conformance.run.github import packages_of
 
 LABEL = "org.opencontainers.image."
 DESCRIPTION, LICENSES = 512, 256

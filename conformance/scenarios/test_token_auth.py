@@ -14,8 +14,9 @@ from conformance.client.content import Content
 from conformance.client.credentials import Challenge, Resource, challenge_of, resources, token_in
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.client.tokens import document_of, scope_of, token_service
+from conformance.client.tokens import document_of, scope_of
 from conformance.run.actors import Clients, Variant, unsupported
+from conformance.run.token_service import token_service
 
 CATALOG = "registry:catalog:*"
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]00:00)")

@@ -8,8 +8,9 @@ from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.credentials import token_in
 from conformance.client.exchange import Exchange
-from conformance.client.tokens import parts_of, scope_of, token_service
+from conformance.client.tokens import parts_of, scope_of
 from conformance.run.actors import Clients, unsupported
+from conformance.run.token_service import token_service
 
 TEXTS, TIMES = ("iss", "sub", "jti"), ("exp", "nbf", "iat")
 

@@ -13,8 +13,9 @@ from conformance.client.content import Content
 from conformance.client.credentials import Resource, challenge_of, resources, token_in
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.client.tokens import forged, scope_of, token_service
+from conformance.client.tokens import forged, scope_of
 from conformance.run.actors import Clients, Variant, unsupported
+from conformance.run.token_service import token_service
 
 HOUR = 3600.0
 

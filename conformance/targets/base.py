@@ -19,8 +19,8 @@ from conformance.client.credentials import Authenticator, challenges
 from conformance.client.exchange import Exchange, redact
 from conformance.client.transport import HttpTransport, Transport, TransportError
 from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts, Identity
-from conformance.config.options import TARGETS, ConfigurationError
 from conformance.config.settings import Settings
+from conformance.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 
@@ -219,42 +219,6 @@ class AttachedTarget(StartedTarget):
 
     def variant(self, **settings: Any) -> Target:
         return self._made.variant(**settings)
-
-
-def target_of(settings: Settings) -> Target:
-    """The target that the settings name, not yet entered; UnusableTarget when there is no such kind."""
-    name = settings.target
-    kind, _, rest = name.partition(":")
-    match kind:
-        case "http" | "https":
-            return UrlTarget(name, name, settings)
-        case "fake":
-            from conformance.targets.fakes import InProcessFake
-
-            return InProcessFake(name, rest or "oci", settings)
-        case "socket":
-            from conformance.targets.fakes import SocketFake
-
-            return SocketFake(name, rest or "oci", settings)
-        case "container" | "server" if rest:
-            from conformance.targets.containers import container_target
-
-            return container_target(name, settings)
-        case "stack":
-            from conformance.targets.stack import StackTarget
-
-            return StackTarget(name, settings)
-    raise UnusableTarget(
-        f"the target {redact(name)!r} is of no known kind: give {TARGETS} (a URL has http:// before it)"
-    )
-
-
-def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:
-    """The target that another process of this run has started, from what that process handed over."""
-    if settings.target.partition(":")[0] in {"http", "https"}:
-        return UrlTarget(settings.target, settings.target, settings)
-    hosts = Hosts(**{**handover["hosts"], "unserved": tuple(handover["hosts"]["unserved"])})
-    return AttachedTarget(target_of(settings), handover["url"], hosts)
 
 
 def check_registry(target: Target) -> None:

@@ -6,7 +6,9 @@ from werkzeug.wrappers import Response
 
 from fakereg.api import conditional
 from fakereg.github import policy
-from fakereg.http.call import Call, FileRange, empty_response
+from fakereg.http.answers import empty_response
+from fakereg.http.call import Call
+from fakereg.server.body import FileRange
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
-from fakereg.github.rights import PULL
-from fakereg.http.call import Call, json_response
+from fakereg.auth.caller import PULL
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
 
 
 def get(call: Call) -> Response:

@@ -8,8 +8,8 @@ from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
 
 from fakereg.dialect.fields import LARGE_IMAGE, Dialect, warning_header
-from fakereg.github import image
 from fakereg.http.call import Call
+from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.spec.names import Digest, Name, Tag
@@ -42,7 +42,7 @@ def check_pull(call: Call, manifest: StoredManifest) -> None:
         message = f"{kind} found, but Accept header does not support {plural}"
         raise RegistryError(Code.MANIFEST_UNKNOWN, message)
     if not call.dialect.foreign_layers:
-        _check_layers(call, image.parse(manifest))
+        _check_layers(call, manifests.parse(*manifest))
 
 
 def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
@@ -67,7 +67,8 @@ def check_push_reference(call: Call, reference: Tag | Digest) -> None:
 def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Response) -> Response:
     """Add the Warning, the journal note and the delay to the answer about an image over the dialect's notice."""
     limit = call.dialect.image_size_notice
-    if limit and image.size(manifest if isinstance(manifest, Manifest) else image.parse(manifest)) > limit:
+    parsed = manifest if isinstance(manifest, Manifest) else manifests.parse(*manifest)
+    if limit and parsed.blob_bytes > limit:
         call.instance.sleep(call.dialect.large_image_delay)
         call.notes.append(LARGE_IMAGE)
         response.headers.add("Warning", warning_header(LARGE_IMAGE))

@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response
 
 from fakereg.api import conditional, manifest_rules
 from fakereg.github import policy
-from fakereg.http.call import Call, empty_response
+from fakereg.http.answers import empty_response
+from fakereg.http.call import Call
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from fakereg.http.call import Call, json_response
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
 
 
 def get(call: Call) -> Response:

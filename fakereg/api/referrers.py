@@ -11,7 +11,8 @@ import sys
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
-from fakereg.http.call import Call, json_response
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
 from fakereg.spec import manifest
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import OCI_INDEX

@@ -5,7 +5,8 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import paging
-from fakereg.http.call import Call, json_response
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 

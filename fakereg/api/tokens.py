@@ -14,11 +14,12 @@ from werkzeug.wrappers import Response
 
 from fakereg.auth import scopes
 from fakereg.auth.accounts import ANONYMOUS, Identity
+from fakereg.auth.caller import EVERYTHING, Caller
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import TokenError
-from fakereg.github.rights import EVERYTHING, Caller
+from fakereg.auth.token_errors import TokenError
 from fakereg.http import authorization
-from fakereg.http.call import Call, json_response
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 
 from werkzeug.wrappers import Response
 
+from fakereg.auth.caller import PULL
 from fakereg.dialect.presets import MIB
 from fakereg.github import policy
-from fakereg.github.rights import PULL
-from fakereg.http.call import Call, empty_response
+from fakereg.http.answers import empty_response
+from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone

@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-from fakereg.auth.tokens import TOKEN_LIMIT, TokenError
+from fakereg.auth.token_errors import TOKEN_LIMIT, TokenError
 
 _COMMON_NAME = "fakereg"
 _VALID_FROM = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,6 +22,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 
 from fakereg.auth import scopes
 from fakereg.auth.scopes import Access
+from fakereg.auth.token_errors import TOKEN_LIMIT, TokenError
 from fakereg.clock import Clock
 
 FORMATS = ("opaque", "ES256", "RS256")
@@ -30,14 +31,8 @@ FORMATS = ("opaque", "ES256", "RS256")
 LIFETIME_MINIMUM = 60.0
 """Seconds that an access token has to live at least: older clients count on them ("Token Response Fields")."""
 
-TOKEN_LIMIT = 32 * 1024
-"""Most characters of a token; one for the longest scope has fewer, and the header that carries it is no larger."""
 
 _SHAPE = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-class TokenError(Exception):
-    """A token that is not accepted; the message says why, and never holds the token."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fakereg.app import Registry
+from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER
 from fakereg.command import config
@@ -51,10 +52,10 @@ def serve_tokens(options: argparse.Namespace) -> int:
 
 def _accounts(file: dict[str, Any]) -> Accounts | None:
     """The accounts of a configuration file, None if it has none."""
-    if not any(name in file for name in config.ACCOUNTS):
+    if not any(name in file for name in documents.ACCOUNTS):
         return None
     accounts = Accounts()
-    secrets = config.add_accounts(accounts, file)
+    secrets = documents.add_accounts(accounts, file)
     given = [token.get("secret") for token in file.get("tokens", [])]
     if given != secrets:
         raise ValueError(f"tokens[{given.index(None)}] has no secret, and nobody would learn one that is made up")

@@ -12,7 +12,7 @@ from fakereg.spec.names import Name, Tag
 from fakereg.storage.base import StoredManifest
 
 if TYPE_CHECKING:
-    from fakereg.github.packages import Package, Version
+    from fakereg.github.model import Package, Version
 
 BYTES_LIMIT = 64 << 20
 """Bytes of deleted manifests that are kept; for more, what was deleted longest ago cannot be restored any more."""

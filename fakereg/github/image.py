@@ -42,20 +42,10 @@ class Platform:
     digest: Digest
 
 
-def size(manifest: Manifest) -> int:
-    """Bytes of config and layers, as the manifest has it."""
-    return sum(blob.size for blob in manifest.blobs)
-
-
-def parse(stored: StoredManifest) -> Manifest:
-    """A manifest as the storage gives it, parsed."""
-    return manifests.parse(stored.content, stored.media_type, stored.digest)
-
-
 def shown(stored: StoredManifest) -> Manifest:
     """The same for API and pages: without descriptors and annotations if it is over the limit."""
     small = len(stored.content) <= SHOWN_LIMIT
-    return parse(stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
+    return manifests.parse(*stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
 
 
 def labels(storage: Storage, name: Name, manifest: Manifest) -> Labels:

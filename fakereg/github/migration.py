@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fakereg.github import image
-from fakereg.github.packages import CONTAINER, DOCKER, Package, Version, has_versions, inherit, tags_by_digest
+from fakereg.github.model import CONTAINER, DOCKER, Package, Version
+from fakereg.github.packages import has_versions, inherit, tags_by_digest
 from fakereg.http.hosts import Site
+from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import StorageError, UploadGone
@@ -103,7 +104,7 @@ class _Copy:
         for digest in list(tags):
             stored = self._old.manifest(name, digest)
             if stored:
-                self._copy_manifest(name, image.parse(stored), tags[digest])
+                self._copy_manifest(name, manifests.parse(*stored), tags[digest])
             else:
                 del tags[digest]
         return tags

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from fakereg.auth.accounts import Identity, Kind, Role
+from fakereg.auth.caller import PUSH
 from fakereg.github import image
-from fakereg.github.packages import CONTAINER, DOCKER, Package, inherit
-from fakereg.github.rights import PUSH
+from fakereg.github.model import CONTAINER, DOCKER, Package
+from fakereg.github.packages import inherit
 from fakereg.http import authorization
 from fakereg.http.call import Call
-from fakereg.http.hosts import asked_host
+from fakereg.http.origin import asked_host
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from fakereg.github import image
 from fakereg.github.deleted import BYTES_LIMIT, Deleted, Kept
-from fakereg.github.packages import DOCKER, Package, Packages, Version, tags_by_digest, version_names
+from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.packages import Packages, tags_by_digest, version_names
 from fakereg.http.hosts import Site
+from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
@@ -103,7 +104,7 @@ def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
 
 def _parsed(deleted: Deleted) -> list[tuple[Manifest, Collection[Tag]]]:
     """What was deleted; parsed before others have to wait, since it may be much."""
-    return [(image.parse(kept.manifest), kept.tags) for kept in deleted.content]
+    return [(manifests.parse(*kept.manifest), kept.tags) for kept in deleted.content]
 
 
 def _put_back(site: Site, name: Name, content: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:

@@ -7,51 +7,14 @@ repository (GHD-13), `package` for the Container registry, where it has its own 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from fakereg.auth.accounts import ANONYMOUS, Accounts, Identity, Kind, Role
-from fakereg.auth.scopes import Access
+from fakereg.auth.accounts import Accounts, Identity, Kind, Role
+from fakereg.auth.caller import DELETE, EVERYTHING, NOTHING, PULL, PUSH, Rights
 from fakereg.dialect.fields import Dialect
-from fakereg.github.packages import Package
-from fakereg.spec.errors import RegistryError
+from fakereg.github.model import Package
 from fakereg.spec.names import Name
 
-PULL, PUSH, DELETE = "pull", "push", "delete"
-
-Rights = frozenset[str]
-"""Actions of Docker's scopes: pull, push and delete."""
-
-NOTHING: Rights = frozenset()
-EVERYTHING: Rights = frozenset({PULL, PUSH, DELETE})
-
 _ACTIONS = {Role.NONE: NOTHING, Role.READ: {PULL}, Role.WRITE: {PULL, PUSH}, Role.ADMIN: EVERYTHING}
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who a request comes from.
-
-    `access` is what a Bearer token limits it to, None for no limit; `external` says that the token alone decides.
-    `problem` is why the credentials do not count, `junk` that they are a token; `silent` says that there are none.
-    """
-
-    identity: Identity = ANONYMOUS
-    access: tuple[Access, ...] | None = None
-    external: bool = False
-    silent: bool = False
-    problem: RegistryError | None = None
-    junk: bool = False
-
-    def limit(self, type: str, name: str) -> Rights:
-        """The actions on a resource that the token does not exclude."""
-        if self.access is None:
-            return EVERYTHING
-        named = [access.actions for access in self.access if (access.type, access.name) == (type, name)]
-        return frozenset().union(*(EVERYTHING if "*" in actions else actions for actions in named))
-
-
-NOBODY = Caller(silent=True)
-"""A request without credentials."""
 
 
 def rights(

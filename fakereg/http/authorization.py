@@ -12,12 +12,12 @@ from werkzeug.wrappers import Request
 
 from fakereg.auth import scopes
 from fakereg.auth.accounts import Identity, Kind, Role
+from fakereg.auth.caller import DELETE, EVERYTHING, NOBODY, PULL, PUSH, Caller
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import TokenError
+from fakereg.auth.token_errors import TokenError
 from fakereg.dialect.fields import Dialect
-from fakereg.github.rights import DELETE, EVERYTHING, NOBODY, PULL, PUSH, Caller
 from fakereg.http.call import Call
-from fakereg.http.hosts import asked_host, origin
+from fakereg.http.origin import asked_host, origin
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.wrappers import Request, Response
 
+from fakereg.auth import caller
+from fakereg.auth.caller import NOBODY, PULL, Caller, Rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github import rights as permissions
-from fakereg.github.packages import Package
-from fakereg.github.rights import NOBODY, PULL, Caller, Rights
-from fakereg.http.hosts import Site, origin
+from fakereg.github.model import Package
+from fakereg.http.hosts import Site
 from fakereg.http.instance import Instance
+from fakereg.http.origin import origin
+from fakereg.server.body import READ_BYTES
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 from fakereg.storage.base import Storage
-
-READ_BYTES = 256 * 1024
-"""How much of a body is in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Call:
     def rights(self, name: Name) -> Rights:
         """What the caller may do with a repository."""
         if self.dialect.auth == "none":
-            return permissions.EVERYTHING
+            return caller.EVERYTHING
         limit = self.caller.limit("repository", name)
         return limit if self.caller.external else limit & self.own_rights(name)
 
@@ -111,38 +109,3 @@ def path_segments(request: Request) -> list[str]:
 
 Handler = Callable[..., Response]
 """A handler takes a Call and the parts of the path, and returns the answer or raises RegistryError."""
-
-
-def json_response(document: Any, *, content_type: str = "application/json", **headers: str) -> Response:
-    """An answer 200 with a JSON body; `headers` with `_` for `-`."""
-    response = Response(json.dumps(document), 200, content_type=content_type)
-    response.headers.extend({name.replace("_", "-"): value for name, value in headers.items()})
-    return response
-
-
-def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer without a body."""
-    response = Response(status=status, headers=dict(headers or {}))
-    del response.headers["Content-Type"]
-    return response
-
-
-class FileRange:
-    """A body: `count` bytes of `file` from `offset` on. A server may send it from file to socket by itself."""
-
-    def __init__(self, file: BinaryIO, *, offset: int, count: int) -> None:
-        self.file = file
-        self.offset = offset
-        self.count = count
-
-    def __iter__(self) -> Iterator[bytes]:
-        """The bytes in pieces of at most READ_BYTES."""
-        self.file.seek(self.offset)
-        left = self.count
-        while left and (data := self.file.read(min(left, READ_BYTES))):
-            left -= len(data)
-            yield data
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()

@@ -14,10 +14,10 @@ from werkzeug.wrappers import Request
 from fakereg.auth.tokens import Tokens
 from fakereg.clock import Clock
 from fakereg.dialect.fields import Dialect
+from fakereg.http.origin import _HOST, asked_host
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.storage.base import Storage
 
-_HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
 _HOSTNAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -183,23 +183,3 @@ def _place(storage: str, one_of_several: Dialect | None) -> str:
 
 def _name(site: Site) -> str:
     return site.dialect.name
-
-
-def asked_host(request: Request) -> str:
-    """The host that was asked, with its port; the address of the socket if the client does not say it properly."""
-    asked = request.environ.get("HTTP_HOST", "")
-    if _HOST.fullmatch(asked):
-        return str(asked)
-    socket = request.environ.get("werkzeug.proxy_fix.orig", request.environ)  # the proxy's word has no better form
-    name, port = socket["SERVER_NAME"], socket["SERVER_PORT"]
-    return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
-
-
-def scheme(request: Request) -> str:
-    """The scheme that was asked with; a proxy may say anything."""
-    return "https" if request.scheme == "https" else "http"
-
-
-def origin(request: Request) -> str:
-    """Scheme and host that were asked, as URLs of ours begin."""
-    return f"{scheme(request)}://{asked_host(request)}"

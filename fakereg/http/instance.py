@@ -14,7 +14,8 @@ from fakereg.clock import Clock
 from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
 from fakereg.github import migration
-from fakereg.github.packages import CONTAINER, DOCKER, Package, Packages
+from fakereg.github.model import CONTAINER, DOCKER, Package
+from fakereg.github.packages import Packages
 from fakereg.http.hosts import Site, Sites, new_tokens
 from fakereg.http.rate_limit import RateLimit
 from fakereg.journal import Journal

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 import h11
 
-from fakereg.http.call import READ_BYTES, FileRange
+from fakereg.server.body import READ_BYTES, FileRange
 from fakereg.server.request_body import RequestBody
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ out once and only if it is wanted, and an early refusal is sent while the client
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import selectors
@@ -14,11 +13,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
-from fakereg.app import Registry
-from fakereg.http.instance import Options
 from fakereg.server.connection import Connection
 
 if TYPE_CHECKING:
@@ -36,29 +32,6 @@ _CUT_SECONDS = 0.5
 """How long a connection that was cut gets to notice."""
 
 _log = logging.getLogger("fakereg.server")
-
-
-@contextlib.contextmanager
-def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    tls_cert: str | None = None,
-    tls_key: str | None = None,
-    **options: Unpack[Options],
-) -> Iterator[Registry]:
-    """A registry on a socket for as long as the context lasts; the other arguments are those of `Registry`.
-
-    Port 0 takes a free one. With `tls_cert` and `tls_key`, paths of PEM files, it speaks HTTPS.
-    Raise OSError if the address cannot be bound or a file cannot be read.
-    """
-    registry = Registry(**options)
-    try:
-        with Server(registry, host=host, port=port, tls=tls_context(tls_cert, tls_key)) as server:
-            registry.host, registry.url = server.host, server.url
-            yield registry
-    finally:
-        registry.close()
 
 
 def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from fakereg.http.call import READ_BYTES
+from fakereg.server.body import READ_BYTES
 
 _REST_LIMIT = 256 * 1024
 """Unread body bytes that are read away to keep a connection; with more of them it is closed."""

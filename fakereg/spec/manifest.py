@@ -60,6 +60,11 @@ class Manifest:
     artifact_type: str | None = None
     annotations: Mapping[str, str] | None = None
 
+    @property
+    def blob_bytes(self) -> int:
+        """Bytes of config and layers together, as their descriptors say."""
+        return sum(blob.size for blob in self.blobs)
+
     def referrer(self) -> dict[str, Any]:
         """The descriptor that stands for this manifest in a referrers list ("Listing Referrers")."""
         entry: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content)}

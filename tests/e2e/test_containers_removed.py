@@ -12,8 +12,9 @@ import pytest
 
 from conformance.config.settings import Settings
 from conformance.targets import engine
-from conformance.targets.base import UnusableTarget, target_of
+from conformance.targets.base import UnusableTarget
 from conformance.targets.engine import LABEL, Containers, Recipe
+from conformance.targets.open import target_of
 from tests.e2e.clients import TIMEOUT, Docker
 
 STARTING = """\

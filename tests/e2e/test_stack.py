@@ -12,7 +12,8 @@ import urllib3
 
 from conformance.config.description import Identity
 from conformance.config.settings import Settings
-from conformance.targets.base import Target, target_of
+from conformance.targets.base import Target
+from conformance.targets.open import target_of
 from tests.e2e.clients import Docker
 
 REPOSITORY = "conformance-org/shared/image"

@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.test import Client, TestResponse, run_wsgi_app
 
 from fakereg import Registry
-from fakereg.github.packages import Package
+from fakereg.github.model import Package
 from fakereg.spec.manifest import DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, parse
 from fakereg.spec.names import Digest, Name
 

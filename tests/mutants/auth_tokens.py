@@ -16,9 +16,10 @@ import fakereg.auth.jwt
 import fakereg.auth.tokens
 import fakereg.http.authorization
 from fakereg.auth import scopes
+from fakereg.auth.caller import EVERYTHING, NOTHING, Caller, Rights
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import Grant, TokenError, Tokens
-from fakereg.github.rights import EVERYTHING, NOTHING, Caller, Rights
+from fakereg.auth.token_errors import TokenError
+from fakereg.auth.tokens import Grant, Tokens
 from fakereg.spec.errors import Code, RegistryError
 from tests.mutants.auth import BEARER, JWT, refusal, rewrite
 from tests.mutants.harness import Answer, Ask, after, instead, patched

@@ -10,9 +10,10 @@ import pytest
 from conformance.client.credentials import basic
 from conformance.targets.fakes import identities
 from fakereg.api import uploads
+from fakereg.auth import caller
 from fakereg.auth.accounts import Accounts, Identity, Kind, Role
+from fakereg.auth.caller import PULL, PUSH
 from fakereg.github import rights as permissions
-from fakereg.github.rights import PULL, PUSH
 from fakereg.github.web import access
 from fakereg.github.web import api as packages
 from fakereg.http.call import Call
@@ -32,7 +33,7 @@ def rights(
     def change(rule: Rule, patch: pytest.MonkeyPatch) -> None:
         original = permissions.rights
 
-        def changed(identity: Identity, name: Name, **context: Any) -> permissions.Rights:
+        def changed(identity: Identity, name: Name, **context: Any) -> caller.Rights:
             found = original(identity, name, **context)
             return (found | add) - take if rule(identity, name) else found
 

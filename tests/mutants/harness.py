@@ -21,7 +21,7 @@ import pytest
 
 import conformance.scenarios
 from conformance.config.settings import Settings
-from conformance.plugin import current_run
+from conformance.run.current import current_run
 from conformance.run.selection import bound_to
 from conformance.targets.fakes import InProcessFake
 from fakereg import Registry

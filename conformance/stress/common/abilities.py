@@ -7,10 +7,9 @@ from functools import partial
 from itertools import count
 
 from conformance.checks.capabilities import PROBES, Answer, Capabilities, Probe, judge
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import location_of
 from conformance.client.content import Content
-from conformance.client.steps import Steps
+from conformance.client.steps import Steps, Unprepared
 from conformance.stress.common.base import Stress
 
 SURE = frozenset({"oci", "oci_indexes", "digests", "manifest_head"})

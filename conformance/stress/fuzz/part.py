@@ -14,8 +14,8 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from conformance.checks.finding import kind_of
 from conformance.client.exchange import Exchange
+from conformance.client.reading import kind_of
 from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Figures, Finding, Stress
 from conformance.stress.common.canaries import Canaries

@@ -27,12 +27,12 @@ from locust.exception import StopUser
 from locust.runners import LocalRunner, MasterRunner, Runner
 from urllib3.exceptions import InsecureRequestWarning
 
-from conformance.config.options import ConfigurationError
 from conformance.config.settings import Settings, resolve
+from conformance.errors import ConfigurationError
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.load.plan import ACTIONS, SIZES, Plan, Sample, sizes_of
 from conformance.stress.load.user import Load
-from conformance.targets.base import target_of
+from conformance.targets.open import target_of
 
 WEIGHTS = {"push": 2, "pull": 6, "list": 2, "delete": 1, "referrers": 1}
 

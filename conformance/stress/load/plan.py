@@ -15,7 +15,7 @@ from conformance.client.client import Client
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.transport import TransportError
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 
 ACTIONS = ("push", "pull", "list", "delete", "referrers")
 SIZES = "4KiB*8,64KiB*3,1MiB"

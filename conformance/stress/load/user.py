@@ -12,11 +12,11 @@ from functools import partial
 from random import Random
 from urllib.parse import urljoin
 
-from conformance.checks.finding import next_link
 from conformance.client.client import IMAGE, Client, location_of
 from conformance.client.content import DOCKER_LAYER, LAYER, Content, Manifest
 from conformance.client.exchange import Body, Exchange
 from conformance.client.large_blob import LargeBlob
+from conformance.client.reading import next_link
 from conformance.client.steps import descriptors_in, tags_in
 from conformance.client.transport import Transport, TransportError
 from conformance.stress.common.base import Budget, Stress

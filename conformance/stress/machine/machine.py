@@ -16,7 +16,7 @@ from conformance.checks.passive import next_link
 from conformance.client.client import Client, location_of
 from conformance.client.exchange import Exchange
 from conformance.client.steps import tags_in
-from conformance.stress.holdings import Expected, Unclear, nothing, refused, right
+from conformance.stress.machine.holdings import Expected, Unclear, nothing, refused, right
 from conformance.stress.machine.model import REFUSED, Model
 from conformance.stress.machine.program import Program, Step
 from conformance.stress.machine.rules import MAX_PAGES, RULES, Call, World

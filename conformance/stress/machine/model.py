@@ -12,7 +12,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from conformance.client.content import ALGORITHMS, digest_of
-from conformance.stress.holdings import (
+from conformance.stress.machine import expectations
+from conformance.stress.machine.expectations import Check
+from conformance.stress.machine.holdings import (
     Effect,
     Expected,
     Manifest,
@@ -26,8 +28,6 @@ from conformance.stress.holdings import (
     refused,
     unclear,
 )
-from conformance.stress.machine import expectations
-from conformance.stress.machine.expectations import Check
 
 NAME = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")

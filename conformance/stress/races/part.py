@@ -14,10 +14,9 @@ from dataclasses import replace
 from itertools import count
 from threading import Thread
 
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import Client
 from conformance.client.content import Content
-from conformance.client.steps import Steps
+from conformance.client.steps import Steps, Unprepared
 from conformance.stress.common.abilities import abilities_of
 from conformance.stress.common.base import Figures, Finding, Stress
 from conformance.stress.races.linearizability import Stuck, Undecided, by_key, check

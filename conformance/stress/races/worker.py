@@ -13,7 +13,6 @@ from random import Random
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from conformance.checks.finding import next_link
 from conformance.checks.passive_content import (
     content_that_was_asked,
     digest_matches_body,
@@ -23,6 +22,7 @@ from conformance.checks.passive_content import (
 from conformance.client.client import Client
 from conformance.client.content import Blob, Content, Manifest, digest_of
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 from conformance.client.steps import MAX_PAGES, Steps, descriptors_in, tags_in
 from conformance.client.transport import TransportError
 from conformance.stress.races.linearizability import Key, Kind

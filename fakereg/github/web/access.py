@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fakereg.auth.accounts import ANONYMOUS, Identity, Kind, Visibility
+from fakereg.auth.caller import DELETE, EVERYTHING, PULL, PUSH, Rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github import rights as permissions
-from fakereg.github.packages import CONTAINER, DOCKER, Package, visibility
-from fakereg.github.rights import DELETE, EVERYTHING, PULL, PUSH, Rights
+from fakereg.github.model import CONTAINER, DOCKER, Package
+from fakereg.github.packages import visibility
 from fakereg.http.authorization import basic_credentials, quoted
 from fakereg.http.call import Call
 from fakereg.http.hosts import Site

@@ -11,15 +11,17 @@ from typing import Any, NamedTuple, TypeVar
 from werkzeug.wrappers import Response
 
 from fakereg.auth.accounts import Identity, Kind, Visibility
+from fakereg.auth.caller import DELETE, PULL
 from fakereg.github import migration
 from fakereg.github.deleted import Deleted
-from fakereg.github.packages import CONTAINER, DOCKER, Package, Version, tags_by_digest
+from fakereg.github.model import CONTAINER, DOCKER, Package, Version
+from fakereg.github.packages import tags_by_digest
 from fakereg.github.restore import NameTaken, delete_package, delete_version, restore_package, restore_version
-from fakereg.github.rights import DELETE, PULL
 from fakereg.github.web import access, lists
 from fakereg.github.web.access import RESTORE, TYPES, Shelf
 from fakereg.github.web.documents import deleted_document, package_document, version_document
-from fakereg.http.call import Call, empty_response, json_response
+from fakereg.http.answers import empty_response, json_response
+from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 
 Item = TypeVar("Item")

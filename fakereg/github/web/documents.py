@@ -11,10 +11,10 @@ from urllib.parse import quote
 from fakereg.auth.accounts import Repository, Visibility
 from fakereg.github import image
 from fakereg.github.deleted import Deleted
-from fakereg.github.packages import DOCKER, Package, Version
+from fakereg.github.model import DOCKER, Package, Version
 from fakereg.github.web.access import Shelf
 from fakereg.http.call import Call
-from fakereg.http.hosts import scheme
+from fakereg.http.origin import scheme
 from fakereg.spec.names import Digest, Tag
 
 API = "/api/v3"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from fakereg.http.call import Call, path_segments
-from fakereg.http.hosts import origin
+from fakereg.http.origin import origin
 from fakereg.spec.errors import Code, RegistryError
 
 DOCUMENTATION = "https://docs.github.com/rest/packages/packages"

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 from werkzeug.wrappers import Response
 
 from fakereg.auth.accounts import Role
+from fakereg.auth.caller import PULL
 from fakereg.dialect.fields import LARGE_IMAGE
 from fakereg.github import rights
 from fakereg.github.image import Labels
-from fakereg.github.packages import CONTAINER, DOCKER, Package
-from fakereg.github.rights import PULL
+from fakereg.github.model import CONTAINER, DOCKER, Package
 from fakereg.github.web import access, html
 from fakereg.github.web.access import Shelf
 from fakereg.github.web.documents import account_path

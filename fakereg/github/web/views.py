@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from fakereg.github import image
 from fakereg.github.image import Labels, Platform
-from fakereg.github.packages import DOCKER, Package, Version, tags_by_digest
+from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.packages import tags_by_digest
 from fakereg.github.web.access import Shelf
 from fakereg.github.web.documents import account_path, page_path, time_text
 from fakereg.spec.manifest import Descriptor
@@ -99,7 +100,7 @@ def _view(shelf: Shelf, package: Package, version: Version, tags: Mapping[Digest
         return None
     manifest, notice = image.shown(stored), shelf.site.dialect.image_size_notice
     shown = [version.name] if package.type == DOCKER else list(tags.get(stored.digest, ()))
-    size = image.size(manifest)
+    size = manifest.blob_bytes
     return VersionView(
         id=version.id,
         tags=shown,

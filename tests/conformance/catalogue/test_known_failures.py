@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.known_failures import KnownFailure, find, parse
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 from tests.conformance.command.test_main import conformance, results
 
 BROKEN = "fake:oci,digest_header=false"

@@ -8,9 +8,9 @@ import pytest
 
 import fakereg
 from conformance.checks.capabilities import PROBES, Capabilities, judge
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import Client
 from conformance.client.content import Content
+from conformance.client.steps import Unprepared
 from conformance.client.transport import WsgiTransport
 from tests.conformance.servers import answering, exchange
 

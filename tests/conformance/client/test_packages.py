@@ -12,12 +12,13 @@ from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.credentials import Authenticator
 from conformance.client.exchange import Exchange
-from conformance.client.packages import Packages, document, entries, name_of, packages_of, tags_of
+from conformance.client.packages import Packages, document, entries, name_of, tags_of
 from conformance.client.steps import Steps
 from conformance.client.transport import WsgiTransport
 from conformance.config.settings import resolve
 from conformance.run.actors import Clients
 from conformance.run.fixtures import _tidy
+from conformance.run.github import packages_of
 from conformance.targets.fakes import InProcessFake
 from tests.conformance.servers import answering, exchange
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 import fakereg
-from conformance.checks.verdict import Unprepared
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.references import given_image, parse
-from conformance.client.steps import Steps
+from conformance.client.steps import Steps, Unprepared
 from conformance.client.transport import HttpTransport, WsgiTransport
 from tests.conformance.command.test_main import conformance, results
 

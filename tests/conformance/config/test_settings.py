@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from conformance.config.description import PROFILES, Identity
-from conformance.config.options import OPTIONS, ConfigurationError, Option
+from conformance.config.options import OPTIONS, Option
 from conformance.config.settings import Settings, resolve
+from conformance.errors import ConfigurationError
 
 
 def settle(

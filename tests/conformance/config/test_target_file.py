@@ -9,9 +9,9 @@ import pytest
 
 import fakereg
 from conformance.config.description import Hosts, Identity
-from conformance.config.options import ConfigurationError
 from conformance.config.settings import Settings, resolve
 from conformance.config.target_file import read
+from conformance.errors import ConfigurationError
 from tests.conformance.command.test_main import conformance, results
 
 WHOLE = """

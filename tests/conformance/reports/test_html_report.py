@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conformance.html import REQUIREMENT_WORDS, SCENARIO_WORDS
+from conformance.reports.html import REQUIREMENT_WORDS, SCENARIO_WORDS
 from conformance.reports.html_report import OPEN_REPORTS, html_report
 from conformance.reports.results import REQUIREMENT_OUTCOMES, SCENARIO_OUTCOMES
 from tests.conformance.documents import HOSTILE, document, eventful, known, large, row, scenario, unpushed, violation

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from conformance.client.tokens import forged, parts_of
-from fakereg.auth.tokens import FORMATS, TokenError, Tokens
+from fakereg.auth.token_errors import TokenError
+from fakereg.auth.tokens import FORMATS, Tokens
 from fakereg.clock import ManualClock
 from tests.mutants.auth import BEARER
 from tests.mutants.harness import Answer, Ask, Mutant, facts_about

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fakereg
-from conformance.config.options import ConfigurationError
+from conformance.errors import ConfigurationError
 from conformance.run import workers
 from tests.conformance.command.test_main import conformance, results
 from tests.conformance.delaying import delaying

@@ -13,9 +13,10 @@ import trustme
 import fakereg
 from conformance.client.client import Client
 from conformance.config.description import Description, Hosts, Identity
-from conformance.config.options import ConfigurationError
 from conformance.config.settings import Settings
-from conformance.targets.base import Target, UnusableTarget, attached, target_of
+from conformance.errors import ConfigurationError
+from conformance.targets.base import Target, UnusableTarget
+from conformance.targets.open import attached, target_of
 from tests.conformance.servers import answering, served
 
 

@@ -11,9 +11,10 @@ from conformance.catalogue import known_failures
 from conformance.checks.capabilities import PROBES
 from conformance.config.settings import Settings
 from conformance.targets import containers
-from conformance.targets.base import UnusableTarget, target_of
+from conformance.targets.base import UnusableTarget
 from conformance.targets.containers import ContainerTarget, Server
 from conformance.targets.engine import Recipe
+from conformance.targets.open import target_of
 
 NAMES = ("registry-2", "registry-3", "zot", "olareg")
 FIELDS = {"image", "port", "ready", "command", "environment", "required", "absent", "known"}

@@ -16,8 +16,9 @@ from conformance.client.steps import Steps
 from conformance.config.description import PROFILES
 from conformance.config.settings import Settings
 from conformance.run.actors import Clients
-from conformance.targets.base import Target, UnusableTarget, target_of
+from conformance.targets.base import Target, UnusableTarget
 from conformance.targets.fakes import HOSTNAME, SCALED_BLOB, InProcessFake
+from conformance.targets.open import target_of
 from tests.conformance.command.test_main import conformance, results
 
 REGISTRIES = ("github-docker", "github-container")

@@ -18,7 +18,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import Grant, TokenError, Tokens
+from fakereg.auth.token_errors import TokenError
+from fakereg.auth.tokens import Grant, Tokens
 from fakereg.clock import ManualClock
 from tests.fakereg import keys
 from tests.fakereg.keys import key_of

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import TokenError, Tokens
+from fakereg.auth.token_errors import TokenError
+from fakereg.auth.tokens import Tokens
 from fakereg.clock import ManualClock
 from tests.fakereg import keys
 from tests.fakereg.keys import key_of

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fakereg.auth import scopes
 from fakereg.auth.scopes import Access
-from fakereg.auth.tokens import FORMATS, LIFETIME_MINIMUM, TOKEN_LIMIT, Issued, TokenError, Tokens
+from fakereg.auth.token_errors import TOKEN_LIMIT, TokenError
+from fakereg.auth.tokens import FORMATS, LIFETIME_MINIMUM, Issued, Tokens
 from fakereg.clock import ManualClock
 
 SERVICE = "registry.example"

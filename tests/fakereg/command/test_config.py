@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts, Kind, Role, Visibility
 from fakereg.command import config
 
@@ -58,7 +59,7 @@ def test_a_file_has_settings_and_accounts(tmp_path: Path) -> None:
     assert chosen["dialect"] == ["github-docker", "github-container"]
     assert (chosen["hostname"], chosen["port"], chosen["subdomain_isolation"]) == ("ghes.test", 5001, False)
     accounts = Accounts()
-    assert config.add_accounts(accounts, document) == ["ghp_one", "github_pat_two", "ghs_three"]
+    assert documents.add_accounts(accounts, document) == ["ghp_one", "github_pat_two", "ghs_three"]
     assert accounts.organizations["octo-org"].base_role == Role.NONE
     assert accounts.repositories["octocat/octo-app"].visibility == Visibility.INTERNAL
     assert accounts.repositories["octocat/octo-app"].roles == {"hubot": Role.WRITE}
@@ -174,9 +175,9 @@ def test_accounts_that_cannot_be_are_refused_as_a_whole(document: dict[str, Any]
     accounts = Accounts()
     accounts.add_user("octocat")
     with pytest.raises(ValueError, match=message):
-        config.add_accounts(accounts, {"organizations": {"org": {"owners": ["octocat"]}}, **document})
+        documents.add_accounts(accounts, {"organizations": {"org": {"owners": ["octocat"]}}, **document})
     with pytest.raises(ValueError, match=message):
-        config.add_accounts(accounts, {"users": {"before": {}}, **document})
+        documents.add_accounts(accounts, {"users": {"before": {}}, **document})
     assert set(accounts.users) == {"octocat"}
     assert not accounts.organizations
     assert not accounts.tokens
@@ -196,7 +197,7 @@ def test_accounts_that_cannot_be_are_refused_as_a_whole(document: dict[str, Any]
 )
 def test_a_time_is_seconds_or_a_moment(expires: Any, seconds: float | None) -> None:
     accounts = Accounts()
-    config.add_accounts(accounts, {"users": {"a": {}}, "tokens": [{"user": "a", "expires": expires}]})
+    documents.add_accounts(accounts, {"users": {"a": {}}, "tokens": [{"user": "a", "expires": expires}]})
     (token,) = accounts.tokens.values()
     assert seconds is None or token.expires == seconds
 
@@ -209,11 +210,11 @@ _values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(config.ACCOUNTS), _values))
+@given(st.dictionaries(st.sampled_from(documents.ACCOUNTS), _values))
 def test_whatever_a_document_holds_it_is_taken_or_refused(document: dict[str, Any]) -> None:
     accounts = Accounts()
     try:
-        secrets = config.add_accounts(accounts, document)
+        secrets = documents.add_accounts(accounts, document)
     except ValueError:
         assert not accounts.users
         assert not accounts.tokens

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Request
 
 from fakereg import routes
+from fakereg.auth.caller import DELETE, PULL, PUSH
 from fakereg.auth.scopes import Access
-from fakereg.github.rights import DELETE, PULL, PUSH
 from fakereg.http import authorization
 from fakereg.http.call import Call
 from fakereg.spec.names import Digest, Name

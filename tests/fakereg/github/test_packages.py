@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from fakereg.auth.accounts import Role, Visibility
 from fakereg.github import image
 from fakereg.github.deleted import COUNT_LIMIT, Deleted, Deletions, Kept
-from fakereg.github.packages import Package, Packages, Version
+from fakereg.github.model import Package, Version
+from fakereg.github.packages import Packages
+from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import StoredManifest
@@ -231,7 +233,7 @@ def test_a_config_that_is_anything_has_no_labels(content: bytes) -> None:
     manifest = StoredManifest(json.dumps(document).encode(), OCI_IMAGE, Digest("a:b"))
     site = ghes.registry.sites.of_type("container")
     assert site is not None
-    assert image.labels(site.storage, Name(NAME), image.parse(manifest)) == image.Labels()
+    assert image.labels(site.storage, Name(NAME), manifests.parse(*manifest)) == image.Labels()
 
 
 @pytest.mark.row("GHC-09")
@@ -243,7 +245,7 @@ def test_labels_are_cut_and_can_be_written(ghes: Ghes) -> None:
     assert site is not None
     stored = site.storage.manifest(Name(NAME), digest)
     assert stored is not None
-    found = image.labels(site.storage, Name(NAME), image.parse(stored))
+    found = image.labels(site.storage, Name(NAME), manifests.parse(*stored))
     assert found == image.Labels("", "d" * 512, "?" + "l" * 255)
 
 

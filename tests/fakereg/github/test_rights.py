@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakereg.auth.accounts import ANONYMOUS, SCOPES, Accounts, Identity, Kind, Role, Token, Visibility
+from fakereg.auth.caller import EVERYTHING, NOTHING, Caller
 from fakereg.auth.scopes import Access
 from fakereg.auth.tokens import Tokens
 from fakereg.dialect import fields
 from fakereg.github import rights as permissions
-from fakereg.github.packages import Package
-from fakereg.github.rights import EVERYTHING, NOTHING, Caller
+from fakereg.github.model import Package
 from fakereg.spec.names import Name
 
 DOCKER, CONTAINER, OPEN = fields.parse("github-docker"), fields.parse("github-container"), fields.parse("oci")

@@ -19,8 +19,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 
 import fakereg
-from conformance.config.options import ConfigurationError
 from conformance.config.settings import Settings
+from conformance.errors import ConfigurationError
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.load.plan import ACTIONS, Plan, Sample, sizes_of
 from conformance.stress.load.user import Load

@@ -14,8 +14,8 @@ from conformance.client.client import DOCKER_IMAGE, IMAGE, INDEX
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange, Request
 from conformance.stress.common.strategies import ranges
-from conformance.stress.holdings import Expected, Unclear, right
 from conformance.stress.machine.expectations import part_of
+from conformance.stress.machine.holdings import Expected, Unclear, right
 from conformance.stress.machine.model import Model
 
 ALL = frozenset({

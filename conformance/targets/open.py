@@ -1,0 +1,48 @@
+"""From the text of a target to the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from conformance.client.exchange import redact
+from conformance.config.description import Hosts
+from conformance.config.options import TARGETS
+from conformance.config.settings import Settings
+from conformance.targets.base import AttachedTarget, Target, UnusableTarget, UrlTarget
+
+
+def target_of(settings: Settings) -> Target:
+    """The target that the settings name, not yet entered; UnusableTarget when there is no such kind."""
+    name = settings.target
+    kind, _, rest = name.partition(":")
+    match kind:
+        case "http" | "https":
+            return UrlTarget(name, name, settings)
+        case "fake":
+            from conformance.targets.fakes import InProcessFake
+
+            return InProcessFake(name, rest or "oci", settings)
+        case "socket":
+            from conformance.targets.fakes import SocketFake
+
+            return SocketFake(name, rest or "oci", settings)
+        case "container" | "server" if rest:
+            from conformance.targets.containers import container_target
+
+            return container_target(name, settings)
+        case "stack":
+            from conformance.targets.stack import StackTarget
+
+            return StackTarget(name, settings)
+    raise UnusableTarget(
+        f"the target {redact(name)!r} is of no known kind: give {TARGETS} (a URL has http:// before it)"
+    )
+
+
+def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:
+    """The target that another process of this run has started, from what that process handed over."""
+    if settings.target.partition(":")[0] in {"http", "https"}:
+        return UrlTarget(settings.target, settings.target, settings)
+    hosts = Hosts(**{**handover["hosts"], "unserved": tuple(handover["hosts"]["unserved"])})
+    return AttachedTarget(target_of(settings), handover["url"], hosts)

@@ -1,0 +1,49 @@
+"""The control API of packages: what GitHub lets owners do on its pages, and the migration."""
+
+from __future__ import annotations
+
+from werkzeug.wrappers import Response
+
+from fakereg.github.migration import MigrationConflict
+from fakereg.http.answers import json_response
+from fakereg.http.call import Call
+from fakereg.http.secret import invalid, json_object
+from fakereg.spec.errors import Code, RegistryError
+
+_PACKAGE = {"visibility": "a text", "roles": "an object of texts", "repository": "a text"}
+
+
+def patch_package(call: Call, *parts: str) -> Response:
+    """Change who may see a container package, the roles on it and the repository that it is linked to."""
+    document = json_object(call)
+    if unknown := set(document) - set(_PACKAGE):
+        raise invalid(f"{min(unknown)!r} is unknown; known are {', '.join(_PACKAGE)}")
+    for field, value in document.items():
+        texts = [*value.values()] if isinstance(value, dict) else [value]
+        if isinstance(value, dict) != (field == "roles") or not all(isinstance(text, str) for text in texts):
+            raise invalid(f"{field} is not {_PACKAGE[field]}")
+    try:
+        package = call.instance.change_package("/".join(parts), **document)
+    except KeyError:
+        raise RegistryError(Code.NAME_UNKNOWN, "there is no such container package") from None
+    except ValueError as problem:
+        raise invalid(str(problem)) from None
+    roles = {user: role.name.lower() for user, role in package.roles.items()}
+    return json_response({"visibility": package.visibility, "roles": roles, "repository": package.repository})
+
+
+def post_migration(call: Call) -> Response:
+    """Move the Docker registry's images of `organizations`, by default of all, to the Container registry."""
+    document = json_object(call)
+    if unknown := set(document) - {"organizations"}:
+        raise invalid(f"{min(unknown)!r} is unknown; known is organizations")
+    organizations = document.get("organizations", [])
+    if not isinstance(organizations, list) or not all(isinstance(name, str) for name in organizations):
+        raise invalid("organizations is not a list of texts")
+    try:
+        return json_response({"migrated": call.instance.migrate(*organizations)})
+    except MigrationConflict as conflict:
+        details = [{"name": name} for name in conflict.names]
+        raise RegistryError(Code.DENIED, str(conflict), status=409, details=details) from None
+    except ValueError as problem:
+        raise invalid(str(problem)) from None

@@ -1,0 +1,23 @@
+"""Answers that handlers give: JSON, or nothing but a status and headers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+
+def json_response(document: Any, *, content_type: str = "application/json", **headers: str) -> Response:
+    """An answer 200 with a JSON body; `headers` with `_` for `-`."""
+    response = Response(json.dumps(document), 200, content_type=content_type)
+    response.headers.extend({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer without a body."""
+    response = Response(status=status, headers=dict(headers or {}))
+    del response.headers["Content-Type"]
+    return response
