@@ -6,9 +6,10 @@ import json
 import logging
 import string
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
@@ -18,11 +19,11 @@ from werkzeug.wrappers import Request, Response
 from fakereg import routes
 from fakereg.auth.caller import DELETE, PUSH
 from fakereg.dialect.fields import Dialect
-from fakereg.github.web import html
-from fakereg.github.web.lists import error_body
+from fakereg.github.policy import Policies
+from fakereg.github.state import GitHub
 from fakereg.http import authorization
-from fakereg.http.call import Call
-from fakereg.http.instance import Instance
+from fakereg.http.call import DEFAULT_POLICY, Call, Policy
+from fakereg.http.instance import Instance, Options
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
 from fakereg.routes import Endpoint, Resource
 from fakereg.spec.errors import Code, RegistryError
@@ -41,6 +42,30 @@ class Registry(Instance):
     It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
     (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
     """
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        super().__init__(**options)
+        self.github = GitHub(sites=self.sites, accounts=self.accounts, clock=self.clock, migrated=self.migrated)
+        self._vendors = (Policies(self.github),)
+        self._policies = {site.dialect.name: self._policy_of(site.dialect) for site in self.sites.all}
+
+    def change(self, registry: str, settings: Mapping[str, str]) -> None:
+        """Change settings, given as text; the policy of the registry follows."""
+        super().change(registry, settings)
+        self._policies = {site.dialect.name: self._policy_of(site.dialect) for site in self.sites.all}
+
+    def reset(self) -> None:
+        """Forget all content, the journal and the counts of the rate limit; accounts and settings stay.
+
+        Raise ValueError while a migration runs.
+        """
+        with ExitStack() as stack:
+            for policy in self._policies.values():
+                stack.enter_context(policy.resetting())
+            super().reset()
+
+    def _policy_of(self, dialect: Dialect) -> Policy:
+        return next(filter(None, (vendor.of(dialect) for vendor in self._vendors)), DEFAULT_POLICY)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -79,19 +104,29 @@ class Registry(Instance):
         try:
             face = self.sites.anywhere if routes.is_control(request.path) else self.sites.find(request)
             dialect = face.site.dialect
-            call = Call(request, face.site, dialect, face.site, self, notes=notes)
+            policy = self._policies[dialect.name]
+            call = Call(request, face.site, dialect, face.site, self, policy=policy, notes=notes)
             if face.registry and routes.is_registry(request.path):
-                self.rates.check(request.remote_addr or "", dialect.rate_limit)
+                if dialect.rate_limit:
+                    self.rates.check(request.remote_addr or "", dialect.rate_limit)
                 if dialect.auth != "none":
                     call = replace(call, caller=authorization.identify(call))
                     authorization.require_credentials(call, ping=routes.is_ping(request.path))
-            resource, arguments = routes.find(request, face)
+            resource, arguments = routes.find(call, face, self._policies.values())
             response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
-            response = _refusal(_reason(problem), request, resource, dialect)
+            response = self._refusal(_reason(problem), request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
+        return response
+
+    def _refusal(self, refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:
+        forms = (policy.refusal(request.path, refusal) for policy in self._policies.values())
+        response = next(filter(None, forms), None) or _registry_refusal(refusal)
+        response.headers.extend(refusal.headers)
+        if refusal.status == 405:
+            response.headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
         return response
 
 
@@ -103,12 +138,12 @@ def _visible(text: str) -> str:
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
     """The answer of the endpoint, if the caller may have it."""
     name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
-    if name and (home := call.instance.home(call.site, name)) is not call.home:
+    if name and (home := call.policy.home(call.site, name)) is not call.home:
         call = replace(call, home=home)
-    if endpoint.action:
+    if endpoint.action and call.dialect.auth != "none":
         authorization.authorize(call, endpoint.action, name)
     if name and endpoint.action in (PUSH, DELETE):
-        call.instance.packages.check_settled(name)
+        call.policy.check_write(call, name)
     return endpoint.handler(call, *arguments)
 
 
@@ -125,15 +160,7 @@ def _reason(problem: Exception) -> RegistryError:
     return RegistryError(Code.DENIED, "the storage failed, see the log", status=503, headers={"Retry-After": "60"})
 
 
-def _refusal(refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:
-    headers: dict[str, Any] = dict(refusal.headers)
-    if refusal.status == 405:
-        headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
-    if routes.is_page(request.path):
-        page = html.refusal(refusal)
-        page.headers.extend(headers)
-        return page
+def _registry_refusal(refusal: RegistryError) -> Response:
     if refusal.plain:
-        return Response(f"{refusal.message}\n", refusal.status, headers=headers, content_type=refusal.content_type)
-    body = error_body(refusal) if routes.is_api(request.path) else refusal.body()
-    return Response(json.dumps(body), refusal.status, headers=headers, content_type=refusal.content_type)
+        return Response(f"{refusal.message}\n", refusal.status, content_type=refusal.content_type)
+    return Response(json.dumps(refusal.body()), refusal.status, content_type=refusal.content_type)

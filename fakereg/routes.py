@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-
-from werkzeug.wrappers import Request
 
 from fakereg.api import blobs, catalog, control, manifests, ping, referrers, tags, tokens, uploads
 from fakereg.auth.caller import DELETE, PULL, PUSH
 from fakereg.dialect.fields import Dialect
-from fakereg.github import control as github_control
-from fakereg.github import routes
 from fakereg.http import authorization
 from fakereg.http.authorization import LOGIN
-from fakereg.http.call import Handler, path_segments
+from fakereg.http.call import Call, Found, Handler, Policy, path_segments
 from fakereg.http.hosts import Face
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
@@ -68,10 +64,8 @@ CONTROL: Mapping[str, Resource] = {
     "accounts": {"GET": Endpoint(control.get_accounts), "PATCH": Endpoint(control.patch_accounts)},
     "settings": {"GET": Endpoint(control.get_settings), "PATCH": Endpoint(control.patch_settings)},
     "journal": {"GET": Endpoint(control.get_journal), "DELETE": Endpoint(control.delete_journal)},
-    "migration": {"POST": Endpoint(github_control.post_migration)},
     "reset": {"POST": Endpoint(control.post_reset)},
 }
-CONTROL_PACKAGE: Resource = {"PATCH": Endpoint(github_control.patch_package)}
 CONTROL_TOKEN: Resource = {"DELETE": Endpoint(control.delete_token)}
 TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 
@@ -91,45 +85,48 @@ def is_ping(path: str) -> bool:
     return path in ("/v2", "/v2/")
 
 
-def is_api(path: str) -> bool:
-    """Whether a path is that of GitHub's API, whose errors have a body of their own."""
-    return path.startswith("/api/v3/")
+Route = tuple[Resource, tuple[str, ...]]
+"""The resource that a path names, and what its handlers get beside the Call."""
 
 
-def is_page(path: str) -> bool:
-    """Whether a path is one of those for people, whose errors are pages, too."""
-    others = is_registry(path) or is_api(path) or is_control(path)
-    return not others and path.split("/")[3:4] == ["packages"]
+def find(call: Call, face: Face, policies: Iterable[Policy]) -> Route:
+    """Return the resource of the path; raise 404, or NAME_INVALID for a bad name.
 
-
-def find(request: Request, face: Face) -> tuple[Resource, tuple[str, ...]]:
-    """The resource that the path names and the handler's arguments; raise 404, or NAME_INVALID for a bad name."""
-    path, dialect = request.path, face.site.dialect
+    `policies` are those of all registries of the server, which may have further paths.
+    """
+    path, dialect = call.request.path, call.dialect
     if is_control(path):
-        return _in_control(path)
+        return _in_control(path.split("/"), policies)
     if face.registry and is_registry(path):
-        return _in_registry(path, dialect)
+        return _in_registry(call, path)
     if face.tokens and path == "/token" and dialect.auth == "bearer":
         return TOKEN, ()
-    if face.web and (found := routes.find(path_segments(request))):
-        handlers, arguments = found
-        return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
+    if face.web:
+        segments = path_segments(call.request)
+        if found := next(filter(None, (policy.find(segments) for policy in policies)), None):
+            return _of_vendor(found)
     raise _nothing(dialect)
 
 
-def _in_control(path: str) -> tuple[Resource, tuple[str, ...]]:
-    match path.split("/"):
+def _of_vendor(found: Found) -> Route:
+    handlers, arguments = found
+    return {method: Endpoint(handler) for method, handler in handlers.items()}, arguments
+
+
+def _in_control(segments: list[str], policies: Iterable[Policy]) -> Route:
+    match segments:
         case ["", "_fakereg", resource] if resource in CONTROL:
             return CONTROL[resource], ()
         case ["", "_fakereg", "tokens", id] if id:
             return CONTROL_TOKEN, (id,)
-        case ["", "_fakereg", "packages", "container", *name]:
-            return CONTROL_PACKAGE, tuple(name)
+    if found := next(filter(None, (policy.find_control(segments) for policy in policies)), None):
+        return _of_vendor(found)
     raise _nothing()
 
 
-def _in_registry(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]]:
+def _in_registry(call: Call, path: str) -> Route:
     """A repository name has any number of parts, so the end of the path decides."""
+    dialect = call.dialect
     match path.split("/"):
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
@@ -138,17 +135,17 @@ def _in_registry(path: str, dialect: Dialect) -> tuple[Resource, tuple[str, ...]
         case ["", "v2", "_catalog"] if dialect.catalog:
             return CATALOG, ()
         case ["", "v2", *name, "tags", "list"]:
-            return TAGS, (_name(name, dialect),)
+            return TAGS, (_name(name, call),)
         case ["", "v2", *name, "manifests", reference]:
-            return MANIFEST, (_name(name, dialect), _part(reference, is_reference, dialect))
+            return MANIFEST, (_name(name, call), _part(reference, is_reference, dialect))
         case ["", "v2", *name, "referrers", digest] if dialect.referrers or not dialect.plain_errors:
-            return REFERRERS, (_name(name, dialect), digest)
+            return REFERRERS, (_name(name, call), digest)
         case ["", "v2", *name, "blobs", "uploads"] | ["", "v2", *name, "blobs", "uploads", ""]:
-            return UPLOADS, (_name(name, dialect),)
+            return UPLOADS, (_name(name, call),)
         case ["", "v2", *name, "blobs", "uploads", id]:
-            return UPLOAD, (_name(name, dialect), id)
+            return UPLOAD, (_name(name, call), id)
         case ["", "v2", *name, "blobs", digest]:
-            return BLOB, (_name(name, dialect), _part(digest, is_digest, dialect))
+            return BLOB, (_name(name, call), _part(digest, is_digest, dialect))
     raise _nothing(dialect)
 
 
@@ -187,18 +184,14 @@ def _part(text: str, formed: Callable[[str], bool], dialect: Dialect) -> str:
     return text
 
 
-def _name(parts: list[str], dialect: Dialect) -> Name:
-    """The name, in the dialect's form; raise NAME_INVALID or NAME_UNKNOWN (rows 3.32 and 6.4)."""
-    text = "/".join(parts)
+def _name(parts: list[str], call: Call) -> Name:
+    """The name, in the form that the dialect and the vendor want; raise NAME_INVALID or NAME_UNKNOWN."""
+    text, dialect = "/".join(parts), call.dialect
     try:
         name = Name.parse(text, host=dialect.host_names)
     except RegistryError:
         if dialect.plain_errors and len(text) <= NAME_LENGTH_LIMIT:
             raise _nothing(dialect) from None
         raise
-    if dialect.name_form == "owner/repository/image" and len(parts) != 3:
-        message = "docker image push is only supported with a tag of the format :owner/:repo_name/:image_name."
-        raise RegistryError(Code.NAME_UNKNOWN, message)
-    if dialect.name_form == "namespace/image" and len(parts) < 2:
-        raise RegistryError(Code.NAME_INVALID, "a repository name is NAMESPACE/IMAGE_NAME", details=[{"name": name}])
+    call.policy.check_name(call, name)
     return name

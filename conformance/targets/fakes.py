@@ -165,7 +165,7 @@ class InProcessFake(Fake):
         from fakereg.github.migration import MigrationConflict
 
         try:
-            self.running.migrate()
+            self.running.github.migrate()
         except MigrationConflict as clash:
             return clash.names
         return ()

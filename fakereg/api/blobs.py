@@ -5,7 +5,6 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional
-from fakereg.github import policy
 from fakereg.http.answers import empty_response
 from fakereg.http.call import Call
 from fakereg.server.body import FileRange
@@ -19,7 +18,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     size = call.storage.blob_size(name, digest)
     reading = call.request.method == "GET"  # pushes, which ask with HEAD, find what can be restored
-    if size is None or (reading and policy.withdrawn(call, name)):
+    if size is None or (reading and not call.policy.shows_blobs(call, name)):
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}

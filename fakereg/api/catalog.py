@@ -13,7 +13,7 @@ from fakereg.http.call import Call
 def get(call: Call) -> Response:
     """The repositories that the caller may pull, in ASCII order, from `last` (exclusive) on, at most `n`."""
     names = call.storage.repositories()
-    everything = call.caller.external and call.dialect.rights == "open"
+    everything = call.caller.external and call.policy.open
     if call.dialect.auth != "none" and not everything:
         names = [name for name in names if PULL in call.own_rights(name)]
     shown, links = paging.page(call, names)

@@ -6,7 +6,6 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional, manifest_rules
-from fakereg.github import policy
 from fakereg.http.answers import empty_response
 from fakereg.http.call import Call
 from fakereg.spec import manifest as manifests
@@ -33,7 +32,8 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
         return empty_response(304, headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
-    policy.downloaded(call, name, reference, manifest.digest)
+    if call.request.method == "GET":  # HEAD downloads nothing
+        call.policy.pulled(call, name, reference, manifest.digest)
     return manifest_rules.mark_large(call, manifest, response)
 
 
@@ -46,7 +46,7 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        with policy.published(call, name, manifest, tags):
+        with call.policy.publishing(call, name, manifest, tags):
             call.storage.put_manifest(
                 name,
                 manifest,

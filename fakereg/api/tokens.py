@@ -120,7 +120,7 @@ def _allowed(call: Call, asked: Access) -> frozenset[str]:
         name = Name.parse(asked.name)
     except RegistryError:
         return frozenset()
-    allowed = dataclasses.replace(call, home=call.instance.home(call.site, name)).own_rights(name)
+    allowed = dataclasses.replace(call, home=call.policy.home(call.site, name)).own_rights(name)
     return allowed | {"*"} if allowed == EVERYTHING else allowed
 
 

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from fakereg.auth.caller import PULL
 from fakereg.dialect.presets import MIB
-from fakereg.github import policy
 from fakereg.http.answers import empty_response
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
@@ -90,7 +89,7 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
     """The same for one repository, which has to be of the same registry still, and not deleted."""
-    there = call.instance.home(call.site, source) is call.home and not policy.withdrawn(call, source)
+    there = call.policy.home(call.site, source) is call.home and call.policy.shows_blobs(call, source)
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 

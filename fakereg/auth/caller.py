@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fakereg.auth.accounts import ANONYMOUS, Identity
+from fakereg.auth.accounts import ANONYMOUS, Identity, Kind, Role
 from fakereg.auth.scopes import Access
 from fakereg.spec.errors import RegistryError
 
@@ -42,3 +42,26 @@ class Caller:
 
 NOBODY = Caller(silent=True)
 """A request without credentials."""
+
+
+def open_rights(identity: Identity, *, anonymous_pull: bool) -> Rights:
+    """Return the rights where there are no roles: everything for a user; for nobody a pull, if that is allowed."""
+    if identity.user:
+        return EVERYTHING
+    return frozenset({PULL}) if anonymous_pull else NOTHING
+
+
+def token_rights(identity: Identity, *, write_includes_read: bool) -> Rights:
+    """Return what the scopes of a classic token, or the permission of a GITHUB_TOKEN, allow; others have no limit."""
+    token = identity.token
+    if token and token.kind == Kind.ACTIONS:
+        return _OF_ACTIONS[token.packages]
+    if not token or token.kind != Kind.CLASSIC:
+        return EVERYTHING
+    read, write, delete = (f"{verb}:packages" in token.scopes for verb in ("read", "write", "delete"))
+    read = read or (write and write_includes_read)
+    allowed = {PULL: read, PUSH: write, DELETE: delete and read}
+    return frozenset(action for action, allow in allowed.items() if allow)
+
+
+_OF_ACTIONS = {Role.NONE: NOTHING, Role.READ: frozenset({PULL}), Role.WRITE: EVERYTHING, Role.ADMIN: EVERYTHING}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.github.migration import MigrationConflict
+from fakereg.github.state import PackageCall
 from fakereg.http.answers import json_response
-from fakereg.http.call import Call
 from fakereg.http.secret import invalid, json_object
 from fakereg.spec.errors import Code, RegistryError
 
 _PACKAGE = {"visibility": "a text", "roles": "an object of texts", "repository": "a text"}
 
 
-def patch_package(call: Call, *parts: str) -> Response:
+def patch_package(call: PackageCall, *parts: str) -> Response:
     """Change who may see a container package, the roles on it and the repository that it is linked to."""
     document = json_object(call)
     if unknown := set(document) - set(_PACKAGE):
@@ -23,7 +23,7 @@ def patch_package(call: Call, *parts: str) -> Response:
         if isinstance(value, dict) != (field == "roles") or not all(isinstance(text, str) for text in texts):
             raise invalid(f"{field} is not {_PACKAGE[field]}")
     try:
-        package = call.instance.change_package("/".join(parts), **document)
+        package = call.github.change_package("/".join(parts), **document)
     except KeyError:
         raise RegistryError(Code.NAME_UNKNOWN, "there is no such container package") from None
     except ValueError as problem:
@@ -32,7 +32,7 @@ def patch_package(call: Call, *parts: str) -> Response:
     return json_response({"visibility": package.visibility, "roles": roles, "repository": package.repository})
 
 
-def post_migration(call: Call) -> Response:
+def post_migration(call: PackageCall) -> Response:
     """Move the Docker registry's images of `organizations`, by default of all, to the Container registry."""
     document = json_object(call)
     if unknown := set(document) - {"organizations"}:
@@ -41,7 +41,7 @@ def post_migration(call: Call) -> Response:
     if not isinstance(organizations, list) or not all(isinstance(name, str) for name in organizations):
         raise invalid("organizations is not a list of texts")
     try:
-        return json_response({"migrated": call.instance.migrate(*organizations)})
+        return json_response({"migrated": call.github.migrate(*organizations)})
     except MigrationConflict as conflict:
         details = [{"name": name} for name in conflict.names]
         raise RegistryError(Code.DENIED, str(conflict), status=409, details=details) from None

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from fakereg.github.model import CONTAINER, DOCKER, Package, Version
-from fakereg.github.packages import has_versions, inherit, tags_by_digest
+from fakereg.auth.accounts import Accounts
+from fakereg.github.model import CONTAINER, Package, Version
+from fakereg.github.packages import Packages, has_versions, inherit, tags_by_digest
 from fakereg.http.hosts import Site
 from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import StorageError, UploadGone
-
-if TYPE_CHECKING:
-    from fakereg.http.instance import Instance
 
 _READ_BYTES = 1 << 20
 _UPLOAD_SECONDS = 86400.0
@@ -35,46 +32,45 @@ class MigrationConflict(Exception):
         self.names = tuple(names)
 
 
-def migrate(instance: Instance, organizations: Collection[str]) -> list[Name]:
-    """Move the images of the organizations, or of all if none is given; see `Instance.migrate`."""
-    old, new = instance.sites.of_type(DOCKER), instance.sites.of_type(CONTAINER)
-    if not old or not new:
-        raise ValueError("a migration needs a Docker registry and a Container registry")
-    owners = _owners(instance, organizations)
-    with _moving(instance, old, new, owners) as images:
+def migrate(packages: Packages, accounts: Accounts, old: Site, new: Site, organizations: Collection[str]) -> list[Name]:
+    """Move the images of organizations, or of all if none is given, from the registry `old` to `new`.
+
+    Return the names of the images, which stay the same. Raise MigrationConflict if a name is taken there, ValueError
+    for an unknown organization or if a migration runs already; then, as after any failure, nothing has changed.
+    """
+    owners = _owners(packages, accounts, organizations)
+    with _moving(packages, old, new, owners) as images:
         copied = _Copy(old, new)
         try:
-            packages = [_moved(instance, old, package, copied.image(package.name)) for package in images]
+            moved = [_moved(packages, accounts, old, package, copied.image(package.name)) for package in images]
         except BaseException:
             copied.undo()
             raise
-        with instance.packages.lock:
-            for package in packages:
-                instance.packages.adopt(package)
-            instance.packages.migrated |= owners
-    return [package.name for package in packages]
+        with packages.lock:
+            for package in moved:
+                packages.adopt(package)
+            packages.migrated |= owners
+    return [package.name for package in moved]
 
 
-def conflicts(instance: Instance, owner: str) -> list[Package]:
-    """The packages of the Docker registry whose names the Container registry has, too."""
-    old, new = instance.sites.of_type(DOCKER), instance.sites.of_type(CONTAINER)
-    if not old or not new or owner in instance.packages.migrated:
+def conflicts(packages: Packages, old: Site, new: Site, owner: str) -> list[Package]:
+    """Return the packages of the Docker registry `old` whose names the Container registry `new` has, too."""
+    if owner in packages.migrated:
         return []
-    return [package for package in instance.packages.of_owner(old, owner) if has_versions(new, package.name)]
+    return [package for package in packages.of_owner(old, owner) if has_versions(new, package.name)]
 
 
-def _owners(instance: Instance, organizations: Collection[str]) -> frozenset[str]:
-    known = instance.accounts.organizations
+def _owners(packages: Packages, accounts: Accounts, organizations: Collection[str]) -> frozenset[str]:
+    known = accounts.organizations
     asked = frozenset(organization.lower() for organization in organizations)
     if unknown := asked - set(known):
         raise ValueError(f"there is no organization {min(unknown)}")
-    return (asked or frozenset(known)) - instance.packages.migrated
+    return (asked or frozenset(known)) - packages.migrated
 
 
 @contextmanager
-def _moving(instance: Instance, old: Site, new: Site, owners: frozenset[str]) -> Iterator[list[Package]]:
+def _moving(packages: Packages, old: Site, new: Site, owners: frozenset[str]) -> Iterator[list[Package]]:
     """The packages to move, with pushes refused meanwhile. Raise MigrationConflict, or ValueError if one runs."""
-    packages = instance.packages
     with packages.lock:
         if packages.moving:
             raise ValueError("a migration is under way")
@@ -150,11 +146,13 @@ class _Copy:
             upload.release()
 
 
-def _moved(instance: Instance, old: Site, package: Package, copied: Mapping[Digest, Collection[Tag]]) -> Package:
+def _moved(
+    packages: Packages, accounts: Accounts, old: Site, package: Package, copied: Mapping[Digest, Collection[Tag]]
+) -> Package:
     """The package as it goes on: with its repository's visibility, and a version for each manifest."""
-    known = {version.name: version for version in instance.packages.versions(old, package)}
+    known = {version.name: version for version in packages.versions(old, package)}
     moved = replace(package, type=CONTAINER, roles={}, versions={})
-    inherit(moved, instance.accounts)
+    inherit(moved, accounts)
     for digest, tags in copied.items():
         if not known.keys() >= set(tags):  # by a deletion through the registry that was under way already
             raise StorageError(f"{package.name} has changed while it was copied; nothing was migrated")

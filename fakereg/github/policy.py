@@ -1,94 +1,181 @@
-"""What pushes and pulls mean for packages: first publication, link to a repository, downloads, deleted ones."""
+"""GitHub's registries beside the specification: rights, publication, links, downloads, deleted and moved packages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from urllib.parse import urlsplit
 
+from werkzeug.wrappers import Response
+
 from fakereg.auth.accounts import Identity, Kind, Role
-from fakereg.auth.caller import PUSH
-from fakereg.github import image
+from fakereg.auth.caller import DELETE, PULL, PUSH, Rights
+from fakereg.dialect.fields import Dialect
+from fakereg.github import image, names, rights, routes
 from fakereg.github.model import CONTAINER, DOCKER, Package
 from fakereg.github.packages import inherit
+from fakereg.github.state import GitHub
 from fakereg.http import authorization
-from fakereg.http.call import Call
+from fakereg.http.call import Call, Found, Policy
+from fakereg.http.hosts import Site
 from fakereg.http.origin import asked_host
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 
 _REPOSITORY_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?/?")
+_PERMISSION = {PULL: "read", PUSH: "write", DELETE: "delete"}
 
 
-@contextmanager
-def published(call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[None]:
-    """Around the step that stores a manifest: what is known of the package changes with it.
+class GitHubPolicy(Policy):
+    """The policy of a registry whose images are GitHub's packages, or whose repositories have GitHub's roles."""
 
-    Raise 503 if the repository is moving to another registry, or has moved since the request began; and the denial of
-    a caller who may not push any more, since somebody else made a package of that name while the body came.
-    """
-    type = call.home.dialect.package_type
-    if type == "none":
-        yield
-        return
-    packages, source = call.instance.packages, _source(call, name, manifest) if type == CONTAINER else ""
-    with packages.lock:
-        packages.check_settled(name)
-        if call.instance.home(call.site, name) is not call.home:
-            raise RegistryError(Code.DENIED, "the image has moved", status=503, headers={"Retry-After": "1"})
-        authorization.authorize(call, PUSH, name)
-        anew = packages.find(call.home, name) is None
-        yield
-        versions = tags if type == DOCKER else [manifest.digest]
-        package = packages.published(call.home, name, versions, anew=anew)
-        _describe(call, package, source, anew=anew)
+    def __init__(self, github: GitHub, *, open: bool) -> None:
+        self.github = github
+        self.open = open
 
+    def home(self, site: Site, name: Name) -> Site:
+        """Return the Container registry for a repository that was migrated to it (GHD-31)."""
+        return self.github.home(site, name)
 
-def downloaded(call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
-    """Count a GET of a manifest; HEAD downloads nothing."""
-    if call.request.method == "GET":
+    def rights(self, call: Call, name: Name) -> Rights:
+        """Return what the scopes of the caller's token and the caller's role allow.
+
+        A package that is in another registry after a migration has the rights that it has there.
+        """
+        accounts, package = self.github.accounts, self._package(call, name)
+        dialect = call.home.dialect if package and call.home is not call.site else call.dialect
+        return rights.rights(call.caller.identity, name, dialect=dialect, accounts=accounts, package=package)
+
+    def denial_text(self, call: Call, action: str, name: Name) -> str:
+        """Return the dialect's message; a GITHUB_TOKEN without `packages: write` has one of its own.
+
+        It reveals whether there is a package only to a workflow of the linked repository and to callers who may pull.
+        """
+        dialect, token, package = call.dialect, call.caller.identity.token, self._package(call, name)
+        unable = token and token.kind == Kind.ACTIONS and token.packages < Role.WRITE
+        text = dialect.actions_denial_text if action == PUSH and unable else ""
+        connected = token and package and token.repository == package.repository
+        verb = "Write" if package and (connected or PULL in call.own_rights(name)) else "Create"
+        return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
+
+    def check_name(self, call: Call, name: Name) -> None:
+        """Raise NAME_UNKNOWN or NAME_INVALID for a name without the parts that the registry wants."""
+        names.check(name, call.dialect.name_form)
+
+    def check_write(self, call: Call, name: Name) -> None:
+        """Raise 503 while the packages of the owner are migrated."""
+        self.github.packages.check_settled(name)
+
+    def publishing(
+        self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
+    ) -> AbstractContextManager[None]:
+        """Change the package in one step with the storage; see `_publishing`."""
+        if call.home.dialect.package_type == "none":
+            return nullcontext()
+        return self._publishing(call, name, manifest, tags)
+
+    def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
+        """Count a download."""
         by_tag = call.home.dialect.package_type == DOCKER
-        call.instance.packages.downloaded(call.home, name, reference if by_tag else digest)
+        self.github.packages.downloaded(call.home, name, reference if by_tag else digest)
+
+    def shows_blobs(self, call: Call, name: Name) -> bool:
+        """Return False for the blobs of a deleted package, which stay in the storage to be restored."""
+        return not self.github.packages.deleted.emptied(call.home.dialect.package_type, name)
+
+    def find(self, segments: Sequence[str]) -> Found | None:
+        """Return the handlers of a path of the packages API or the pages."""
+        return routes.find(self.github, segments)
+
+    def find_control(self, segments: Sequence[str]) -> Found | None:
+        """Return the handlers of the control API of packages and the migration."""
+        return routes.find_control(self.github, segments)
+
+    def refusal(self, path: str, problem: RegistryError) -> Response | None:
+        """Return an error as GitHub's API or a page has it."""
+        return routes.refusal(path, problem)
+
+    @contextmanager
+    def resetting(self) -> Iterator[None]:
+        """Forget the packages with the content; raise ValueError while a migration runs."""
+        packages = self.github.packages
+        with packages.lock:
+            if packages.moving:
+                raise ValueError("a migration is running: reset when it has ended")
+            yield
+            packages.clear()
+
+    def _package(self, call: Call, name: Name) -> Package | None:
+        return self.github.packages.find(call.home, name)
+
+    @contextmanager
+    def _publishing(self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[None]:
+        """Hold the lock of the packages while the manifest is stored; afterwards the package has the new version.
+
+        Raise 503 if the repository is moving to another registry, or has moved since the request began; and the denial
+        of a caller who may not push any more, because another caller published a package of that name meanwhile.
+        """
+        packages, type = self.github.packages, call.home.dialect.package_type
+        source = _source(self.github, call, name, manifest) if type == CONTAINER else ""
+        with packages.lock:
+            packages.check_settled(name)
+            if self.home(call.site, name) is not call.home:
+                raise RegistryError(Code.DENIED, "the image has moved", status=503, headers={"Retry-After": "1"})
+            authorization.authorize(call, PUSH, name)
+            anew = packages.find(call.home, name) is None
+            yield
+            versions = tags if type == DOCKER else [manifest.digest]
+            package = packages.published(call.home, name, versions, anew=anew)
+            _describe(self.github, call, package, source, anew=anew)
 
 
-def withdrawn(call: Call, name: Name) -> bool:
-    """Whether the blobs of a repository are not to be read, since the package was deleted."""
-    return call.instance.packages.deleted.emptied(call.home.dialect.package_type, name)
+class Policies:
+    """The policies of the dialects that are GitHub's in some respect."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._strict = GitHubPolicy(github, open=False)
+        self._open = GitHubPolicy(github, open=True)
+
+    def of(self, dialect: Dialect) -> GitHubPolicy | None:
+        """Return the policy of a dialect, None for one that has nothing of GitHub's."""
+        if dialect.rights != rights.OPEN:
+            return self._strict
+        return self._open if dialect.package_type != "none" or dialect.name_form in names.FORMS else None
 
 
-def _describe(call: Call, package: Package, source: str, *, anew: bool) -> None:
-    """Who publishes first administers the package; what it is linked to stays until somebody changes it."""
+def _describe(github: GitHub, call: Call, package: Package, source: str, *, anew: bool) -> None:
+    """Make the first publisher an administrator of the package; a link stays until it is changed by hand."""
     identity, by_docker = call.caller.identity, call.dialect.package_type == DOCKER
-    if anew and identity.user in call.instance.accounts.users:
+    if anew and identity.user in github.accounts.users:
         package.roles[identity.user] = Role.ADMIN
     if anew and by_docker and package.type == CONTAINER:  # to docker.HOSTNAME, after a migration
-        inherit(package, call.instance.accounts)
+        inherit(package, github.accounts)
     package.repository = package.repository or source
     package.from_docker = package.from_docker or by_docker
 
 
-def _source(call: Call, name: Name, manifest: Manifest) -> str:
-    """The repository to link: a GITHUB_TOKEN's own, or that of the label `source` if the caller may write there."""
+def _source(github: GitHub, call: Call, name: Name, manifest: Manifest) -> str:
+    """Return the repository to link: a GITHUB_TOKEN's own, or that of the label `source`, if the caller may write."""
     identity, owner = call.caller.identity, name.partition("/")[0]
     if identity.token and identity.token.kind == Kind.ACTIONS:
         named = identity.token.repository
     else:
-        named = _named(call, image.labels(call.storage, name, manifest).source)
-    return named if named.partition("/")[0] == owner and _may_write(call, identity, named) else ""
+        named = _named(github, call, image.labels(call.storage, name, manifest).source)
+    return named if named.partition("/")[0] == owner and _may_write(github, identity, named) else ""
 
 
-def _may_write(call: Call, identity: Identity, repository: str) -> bool:
-    return call.instance.accounts.role(identity, repository) >= Role.WRITE
+def _may_write(github: GitHub, identity: Identity, repository: str) -> bool:
+    return github.accounts.role(identity, repository) >= Role.WRITE
 
 
-def _named(call: Call, url: str) -> str:
-    """OWNER/REPOSITORY of a URL of this instance, else nothing. The port does not matter."""
+def _named(github: GitHub, call: Call, url: str) -> str:
+    """Return OWNER/REPOSITORY of a URL of this instance, whatever its port, else the empty text."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        ours = call.instance.sites.hostname or urlsplit(f"//{asked_host(call.request)}").hostname
+        ours = github.sites.hostname or urlsplit(f"//{asked_host(call.request)}").hostname
     except ValueError:
         return ""
     match = _REPOSITORY_PATH.fullmatch(parts.path.lower())

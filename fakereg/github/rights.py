@@ -6,13 +6,16 @@ repository (GHD-13), `package` for the Container registry, where it has its own 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fakereg.auth.accounts import Accounts, Identity, Kind, Role
-from fakereg.auth.caller import DELETE, EVERYTHING, NOTHING, PULL, PUSH, Rights
+from fakereg.auth.caller import EVERYTHING, NOTHING, PULL, PUSH, Rights, open_rights, token_rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github.model import Package
 from fakereg.spec.names import Name
+
+OPEN = "open"
+"""The setting `rights` of a registry without roles."""
 
 _ACTIONS = {Role.NONE: NOTHING, Role.READ: {PULL}, Role.WRITE: {PULL, PUSH}, Role.ADMIN: EVERYTHING}
 
@@ -22,27 +25,14 @@ def rights(
 ) -> Rights:
     """What `identity` may do with the repository `name`, which is the `package`, if there is one already."""
     roles = role_rights(identity, name, dialect=dialect, accounts=accounts, package=package)
-    return scope_rights(identity, dialect) & roles
+    return token_rights(identity, write_includes_read=dialect.write_includes_read) & roles
 
 
 def role_rights(
     identity: Identity, name: Name, *, dialect: Dialect, accounts: Accounts, package: Package | None = None
 ) -> Rights:
     """What `identity` may do there by its role, whatever the scopes of its token say."""
-    return frozenset(_RULES[dialect.rights](identity, name, dialect, accounts, package))
-
-
-def scope_rights(identity: Identity, dialect: Dialect) -> Rights:
-    """What the scopes of the identity's token allow, or the permission of a GITHUB_TOKEN; no token, no limit."""
-    token = identity.token
-    if token and token.kind == Kind.ACTIONS:
-        return EVERYTHING if token.packages >= Role.WRITE else frozenset(_ACTIONS[token.packages])
-    if not token or token.kind != Kind.CLASSIC:
-        return EVERYTHING
-    read, write, delete = (f"{verb}:packages" in token.scopes for verb in ("read", "write", "delete"))
-    read = read or (write and dialect.write_includes_read)
-    allowed = {PULL: read, PUSH: write, DELETE: delete and read}
-    return frozenset(action for action, allow in allowed.items() if allow)
+    return frozenset(RULES[dialect.rights](identity, name, dialect, accounts, package))
 
 
 def package_role(identity: Identity, package: Package, accounts: Accounts) -> Role:
@@ -67,9 +57,7 @@ def may_create(identity: Identity, owner: str, accounts: Accounts) -> bool:
 
 
 def _open(identity: Identity, name: Name, dialect: Dialect, accounts: Accounts, package: Package | None) -> Rights:
-    if identity.user:
-        return EVERYTHING
-    return frozenset({PULL}) if dialect.anonymous_pull else NOTHING
+    return open_rights(identity, anonymous_pull=dialect.anonymous_pull)
 
 
 def _repository(
@@ -86,8 +74,9 @@ def _package(identity: Identity, name: Name, dialect: Dialect, accounts: Account
     return frozenset({PULL, PUSH}) if may_create(identity, owner, accounts) else NOTHING
 
 
-_RULES: dict[str, Callable[[Identity, Name, Dialect, Accounts, Package | None], Rights]] = {
-    "open": _open,
+RULES: Mapping[str, Callable[[Identity, Name, Dialect, Accounts, Package | None], Rights]] = {
+    OPEN: _open,
     "repository": _repository,
     "package": _package,
 }
+"""How a role follows from accounts and packages, by the dialect's setting `rights`."""

@@ -1,11 +1,19 @@
-"""Paths of the packages API and of the pages, as their parts, to handlers."""
+"""Paths of the packages API, of the pages and of the control API of packages, to handlers."""
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 
-from fakereg.github.web import api, pages
-from fakereg.http.call import Handler
+from werkzeug.wrappers import Response
+
+from fakereg.github import control
+from fakereg.github.state import GitHub, PackageCall
+from fakereg.github.web import api, html, pages
+from fakereg.github.web.lists import error_body
+from fakereg.http.call import Call, Found, Handler
+from fakereg.spec.errors import RegistryError
 
 Handlers = Mapping[str, Handler]
 
@@ -20,11 +28,46 @@ ACCOUNT_PAGE: Handlers = {"GET": pages.get_account}
 REPOSITORY_PAGE: Handlers = {"GET": pages.get_repository}
 DOCKER_PAGE: Handlers = {"GET": pages.get_by_id}
 CONTAINER_PAGE: Handlers = {"GET": pages.get_container}
+CONTROL_PACKAGE: Handlers = {"PATCH": control.patch_package}
+CONTROL_MIGRATION: Handlers = {"POST": control.post_migration}
 
 
-def find(parts: Sequence[str]) -> tuple[Handlers, tuple[str, ...]] | None:
-    """The handlers of a path and their arguments; None if it is neither the API's nor a page's."""
-    match parts:
+def find(github: GitHub, segments: Sequence[str]) -> Found | None:
+    """Return the handlers of a path of the API or of a page, and their arguments; None for another path."""
+    return _bound(github, _find(segments))
+
+
+def find_control(github: GitHub, segments: Sequence[str]) -> Found | None:
+    """Return the handlers of a path below `/_fakereg/`, and their arguments; None for one of others."""
+    match segments:
+        case ["", "_fakereg", "packages", "container", *name]:
+            return _bound(github, (CONTROL_PACKAGE, tuple(name)))
+        case ["", "_fakereg", "migration"]:
+            return _bound(github, (CONTROL_MIGRATION, ()))
+    return None
+
+
+def refusal(path: str, problem: RegistryError) -> Response | None:
+    """Return an error in the form that the API or the pages have; None for another path."""
+    if path.startswith("/api/v3/"):
+        return Response(json.dumps(error_body(problem)), problem.status, content_type=problem.content_type)
+    return html.refusal(problem) if path.split("/")[3:4] == ["packages"] else None
+
+
+def _bound(github: GitHub, found: Found | None) -> Found | None:
+    """Give handlers the call that knows the packages."""
+    if not found:
+        return None
+    handlers, arguments = found
+    return {method: functools.partial(_handle, github, handler) for method, handler in handlers.items()}, arguments
+
+
+def _handle(github: GitHub, handler: Handler, call: Call, *arguments: str) -> Response:
+    return handler(PackageCall.of(call, github), *arguments)
+
+
+def _find(segments: Sequence[str]) -> Found | None:
+    match segments:
         case ["", "api", "v3", "user", *rest]:
             return _in_api(rest, "user", "")
         case ["", "api", "v3", "orgs" | "users" as kind, login, *rest]:

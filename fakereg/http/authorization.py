@@ -11,11 +11,10 @@ from contextlib import suppress
 from werkzeug.wrappers import Request
 
 from fakereg.auth import scopes
-from fakereg.auth.accounts import Identity, Kind, Role
+from fakereg.auth.accounts import Identity
 from fakereg.auth.caller import DELETE, EVERYTHING, NOBODY, PULL, PUSH, Caller
 from fakereg.auth.scopes import Access
 from fakereg.auth.token_errors import TokenError
-from fakereg.dialect.fields import Dialect
 from fakereg.http.call import Call
 from fakereg.http.origin import asked_host, origin
 from fakereg.spec.errors import Code, RegistryError
@@ -25,7 +24,6 @@ LOGIN, CATALOG = "login", "catalog"
 """What endpoints without a repository want, beside the actions of permissions.py."""
 
 _WANTED = {PULL: frozenset({PULL}), PUSH: frozenset({PULL, PUSH}), DELETE: frozenset({DELETE})}
-_PERMISSION = {PULL: "read", PUSH: "write", DELETE: "delete"}
 _ALL_REPOSITORIES = Access("registry", "catalog", frozenset("*"))
 
 
@@ -88,7 +86,7 @@ def require_credentials(call: Call, *, ping: bool) -> None:
     A `ping` is left to `authorize`.
     """
     caller, dialect = call.caller, call.dialect
-    if ping or dialect.auth != "basic" or (caller.silent and _everybody_pulls(dialect)):
+    if ping or dialect.auth != "basic" or (caller.silent and _everybody_pulls(call)):
         return
     if caller.silent:
         raise unauthorized(call, dialect.authentication_text)
@@ -115,7 +113,7 @@ def service(call: Call) -> str:
 
 def may_list_repositories(call: Call) -> bool:
     """Whether the caller may ask for the catalog; it shows those that may be pulled."""
-    return bool(call.caller.identity.user) or call.caller.external or _everybody_pulls(call.dialect)
+    return bool(call.caller.identity.user) or call.caller.external or _everybody_pulls(call)
 
 
 def quoted(text: str) -> str:
@@ -171,7 +169,7 @@ def _basic_refusal(call: Call) -> RegistryError:
 def _require_login(call: Call) -> None:
     """Some registries do not look whether the credentials count (GHD-29)."""
     caller, dialect = call.caller, call.dialect
-    if caller.silent and not (dialect.auth == "basic" and _everybody_pulls(dialect)):
+    if caller.silent and not (dialect.auth == "basic" and _everybody_pulls(call)):
         raise unauthorized(call, dialect.authentication_text, scope=dialect.ping_scope)
     if caller.problem and dialect.login_check:
         raise caller.problem
@@ -202,7 +200,7 @@ def _require(call: Call, action: str, name: Name) -> None:
     if not caller.identity.user and not caller.external:
         # A client that came with an anonymous token is told that a new one is no use: docker would try for a minute.
         raise unauthorized(call, dialect.authentication_text, scope=scope, error="insufficient_scope")
-    text = _denial_text(call, action, name)
+    text = call.policy.denial_text(call, action, name)
     if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
         raise unauthorized(call, text, scope=scope, error="insufficient_scope")
     if dialect.denial_refusal == 404:
@@ -228,18 +226,5 @@ def _scope(call: Call, action: str, name: Name) -> str:
     return " ".join(map(scopes.text, scopes.merge(wanted)))
 
 
-def _denial_text(call: Call, action: str, name: Name) -> str:
-    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (row 3.30).
-
-    It tells a package that is there only to whom it is connected or who may pull it.
-    """
-    dialect, token, package = call.dialect, call.caller.identity.token, call.package(name)
-    unable = token and token.kind == Kind.ACTIONS and token.packages < Role.WRITE
-    text = dialect.actions_denial_text if action == PUSH and unable else ""
-    connected = token and package and token.repository == package.repository
-    verb = "Write" if package and (connected or PULL in call.own_rights(name)) else "Create"
-    return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
-
-
-def _everybody_pulls(dialect: Dialect) -> bool:
-    return dialect.rights == "open" and dialect.anonymous_pull
+def _everybody_pulls(call: Call) -> bool:
+    return call.policy.open and call.dialect.anonymous_pull

@@ -152,10 +152,6 @@ class Sites:
         at_host = face.site if face and face.registry else None
         return next((site for site in self.all if service and site.dialect.service == service), at_host)
 
-    def of_type(self, package_type: str) -> Site | None:
-        """The registry whose images are packages of that type."""
-        return next((site for site in self.all if site.dialect.package_type == package_type), None)
-
     def _face(self, host: str) -> Face | None:
         match = _HOST.fullmatch(host)
         return self._faces.get(match["name"].lower().rstrip(".")) if match else None

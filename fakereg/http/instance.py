@@ -13,13 +13,9 @@ from fakereg.auth.sample import sample
 from fakereg.clock import Clock
 from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
-from fakereg.github import migration
-from fakereg.github.model import CONTAINER, DOCKER, Package
-from fakereg.github.packages import Packages
-from fakereg.http.hosts import Site, Sites, new_tokens
+from fakereg.http.hosts import Sites, new_tokens
 from fakereg.http.rate_limit import RateLimit
 from fakereg.journal import Journal
-from fakereg.spec.names import Name
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
 
@@ -97,7 +93,7 @@ class Instance:
             open=functools.partial(open_storage, clock=clock, new_id=new_id),
         )
         self.accounts = accounts or sample(clock=clock)
-        self.packages = Packages(clock=clock, accounts=self.accounts, migrated=migrated)
+        self.migrated = tuple(migrated)
         self.journal = Journal()
         self.rates = RateLimit(clock)
         self.clock = clock
@@ -117,43 +113,6 @@ class Instance:
         """Where the content of the registry is, or of the first of several."""
         return self.sites.all[0].storage
 
-    def home(self, site: Site, name: Name) -> Site:
-        """The registry that has the content of a repository of `site`: another one after a migration (GHD-31)."""
-        moved = site.dialect.package_type == DOCKER and name.partition("/")[0] in self.packages.migrated
-        return (self.sites.of_type(CONTAINER) or site) if moved else site
-
-    def change_package(
-        self,
-        name: str,
-        *,
-        visibility: str | None = None,
-        roles: Mapping[str, str] | None = None,
-        repository: str | None = None,
-    ) -> Package:
-        """Set what owners set on GitHub's pages: who may see a container package, roles by login, its repository.
-
-        An empty text for `repository` unlinks it. Gives the package; raise ValueError for what there is not, KeyError
-        if there is no such package.
-        """
-        site = self.sites.of_type(CONTAINER)
-        package = self.packages.find(site, Name(name)) if site else None
-        if not package:
-            raise KeyError(name)
-        if unknown := set(roles or ()) - set(self.accounts.users):
-            raise ValueError(f"there is no user {min(unknown)}")
-        if repository and repository not in self.accounts.repositories:
-            raise ValueError(f"there is no repository {repository}")
-        self.packages.change(package, visibility=visibility, roles=roles, repository=repository)
-        return package
-
-    def migrate(self, *organizations: str) -> list[Name]:
-        """Move the Docker registry's images of organizations, or of all, to the Container registry (GHD-31).
-
-        Gives the names of the images, which stay what they were. Raise `migration.MigrationConflict` if a name is
-        taken there, ValueError if it cannot begin; then, as after any failure, nothing has changed.
-        """
-        return migration.migrate(self, organizations)
-
     def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
         """Change settings of the dialect while it runs; of several, `registry` names one, else it is the first.
 
@@ -171,16 +130,9 @@ class Instance:
             site.dialect = changed
 
     def reset(self) -> None:
-        """Forget all content, the journal and who asked how often; accounts and settings stay.
-
-        Raise ValueError while images move.
-        """
-        with self.packages.lock:
-            if self.packages.moving:
-                raise ValueError("a migration is under way")
-            for site in self.sites.all:
-                site.storage.clear()
-            self.packages.clear()
+        """Forget all content, the journal and the counts of the rate limit; accounts and settings stay."""
+        for site in self.sites.all:
+            site.storage.clear()
         self.journal.clear()
         self.rates.clear()
 

@@ -84,7 +84,7 @@ def stored_package(registry: Registry, name: str) -> Package:
     site, content = registry.sites.all[0], json.dumps(docker_image(Digest.of(b"{}"))).encode()
     manifest = parse(content, DOCKER_IMAGE, Digest.of(content))
     site.storage.put_manifest(Name(name), manifest, tags=[], complete=False)
-    package = registry.packages.find(site, Name(name))
+    package = registry.github.packages.find(site, Name(name))
     assert package
     return package
 

@@ -93,9 +93,9 @@ class Ghes:
 
     def package(self, type: str, name: str) -> Any:
         """What the registry knows of a package, or None."""
-        site = self.registry.sites.of_type(type)
+        site = self.registry.github.site(type)
         assert site is not None
-        return self.registry.packages.find(site, Name(name))
+        return self.registry.github.packages.find(site, Name(name))
 
     def _client(self, subdomain: str, scheme: str, user: str, secret: str) -> HostClient:
         secret = secret or self.secret(user)

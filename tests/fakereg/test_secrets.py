@@ -250,4 +250,4 @@ def test_names_of_repositories_and_users_are_no_secrets(registry: Registry) -> N
     client = RegistryClient(registry)
     client.get("/v2/mona/app/a/tags/list", headers={"Host": HOSTS[0]})
     assert registry.journal.filter(path="/v2/mona/app/a/tags/list", status=401)
-    assert registry.packages.find(registry.sites.all[0], Name("mona/app/a")) is None
+    assert registry.github.packages.find(registry.sites.all[0], Name("mona/app/a")) is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fakereg.github import migration
+from fakereg.github.state import GitHub
 from fakereg.github.web import access
-from fakereg.http.instance import Instance
 from tests.mutants.github_packages import DOCKER
 from tests.mutants.harness import Answer, Ask, instead, patched
 
@@ -18,7 +18,11 @@ def at(ask: Ask, subdomain: str) -> bool:
 
 @instead("GHD-31", "docker.HOSTNAME is gone after the migration", target=DOCKER)
 def docker_is_gone(ask: Ask) -> Answer | None:
-    return Answer(404) if at(ask, "docker.") and ask.registry.packages.migrated and ask.kind == "manifests" else None
+    return (
+        Answer(404)
+        if at(ask, "docker.") and ask.registry.github.packages.migrated and ask.kind == "manifests"
+        else None
+    )
 
 
 @instead("GHD-31", "what was moved is not found by its digest", target=DOCKER)
@@ -33,7 +37,7 @@ def no_layers(patch: pytest.MonkeyPatch) -> None:
 
 @patched("GHD-31", "pushes go on to the Docker registry", target=DOCKER)
 def pushes_stay(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Instance, "home", lambda instance, site, name: site)
+    patch.setattr(GitHub, "home", lambda github, site, name: site)
 
 
 @patched("GHD-31", "a moved image is no docker package any more", target=DOCKER)
@@ -50,11 +54,10 @@ def clashes_move(patch: pytest.MonkeyPatch) -> None:
 def moves_the_rest(patch: pytest.MonkeyPatch) -> None:
     migrate = migration.migrate
 
-    def partly(instance, organizations):  # type: ignore[no-untyped-def]
+    def partly(packages, accounts, old, new, organizations):  # type: ignore[no-untyped-def]
         try:
-            return migrate(instance, organizations)
+            return migrate(packages, accounts, old, new, organizations)
         except migration.MigrationConflict:
-            old, new = instance.sites.of_type("docker"), instance.sites.of_type("container")
             copy = migration._Copy(old, new)
             for name in old.storage.repositories():
                 copy.image(name)
@@ -70,7 +73,7 @@ def lists_no_conflicts(ask: Ask) -> Answer | None:
 
 @patched("GHD-31", "every image is a conflict", target=DOCKER)
 def lists_all(patch: pytest.MonkeyPatch) -> None:
-    def conflicts(instance, owner):  # type: ignore[no-untyped-def]
-        return instance.packages.of_owner(instance.sites.of_type("docker"), owner)
+    def conflicts(packages, old, new, owner):  # type: ignore[no-untyped-def]
+        return packages.of_owner(old, owner)
 
     patch.setattr(migration, "conflicts", conflicts)

@@ -156,9 +156,9 @@ def shows_none(ask: Ask, answer: Answer) -> None:
 
 @patched("GHC-09", "the source links no repository", target=CONTAINER)
 def links_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy, "_source", lambda call, name, manifest: "")
+    patch.setattr(policy, "_source", lambda github, call, name, manifest: "")
 
 
 @patched("GHC-09", "a package is linked without a source", target=CONTAINER)
 def links_always(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(policy, "_source", lambda call, name, manifest: "conformance-org/elsewhere")
+    patch.setattr(policy, "_source", lambda github, call, name, manifest: "conformance-org/elsewhere")

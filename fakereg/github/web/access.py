@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fakereg.auth.accounts import ANONYMOUS, Identity, Kind, Visibility
-from fakereg.auth.caller import DELETE, EVERYTHING, PULL, PUSH, Rights
+from fakereg.auth.caller import DELETE, EVERYTHING, PULL, PUSH, Rights, token_rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github import rights as permissions
 from fakereg.github.model import CONTAINER, DOCKER, Package
 from fakereg.github.packages import visibility
+from fakereg.github.state import PackageCall
 from fakereg.http.authorization import basic_credentials, quoted
-from fakereg.http.call import Call
 from fakereg.http.hosts import Site
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
@@ -33,14 +33,14 @@ _SCOPES = {
 class Shelf:
     """The packages of one account that are found as type `type`; `site` has their content."""
 
-    call: Call
+    call: PackageCall
     type: str
     owner: str
     site: Site
 
     def packages(self, identity: Identity) -> list[Package]:
         """Those that the identity may read."""
-        found = self.call.instance.packages.of_owner(self.site, self.owner)
+        found = self.call.github.packages.of_owner(self.site, self.owner)
         return [package for package in found if self.shows(identity, package)]
 
     def shows(self, identity: Identity, package: Package) -> bool:
@@ -60,38 +60,32 @@ class Shelf:
 
     def rights(self, identity: Identity, package: Package) -> Rights:
         """What the role of an identity allows."""
-        dialect, accounts = self.site.dialect, self.call.instance.accounts
+        dialect, accounts = self.site.dialect, self.call.github.accounts
         if dialect.auth == "none":
             return EVERYTHING
         return permissions.role_rights(identity, package.name, dialect=dialect, accounts=accounts, package=package)
 
     def visibility(self, package: Package) -> Visibility:
         """Who sees a package."""
-        return visibility(package, self.call.instance.accounts)
+        return visibility(package, self.call.github.accounts)
 
 
-def check_served(call: Call) -> None:
-    """Raise 404 where no registry has packages."""
-    if all(site.dialect.package_type == "none" for site in call.instance.sites.all):
-        raise RegistryError(Code.UNSUPPORTED, "there are no packages here", status=404)
-
-
-def dialect_of(call: Call, type: str) -> Dialect:
+def dialect_of(call: PackageCall, type: str) -> Dialect:
     """How the registry of a type of packages behaves; the one that was asked stands in for types without one."""
-    site = call.instance.sites.of_type(type)
+    site = call.github.site(type)
     return site.dialect if site else call.dialect
 
 
-def shelf(call: Call, type: str, owner: str) -> Shelf | None:
+def shelf(call: PackageCall, type: str, owner: str) -> Shelf | None:
     """The packages of an account, if the registry of their type is there and enabled."""
-    site = call.instance.sites.of_type(type)
+    site = call.github.site(type)
     if not site:
         return None
-    home = call.instance.home(site, Name(owner))
+    home = call.github.home(site, Name(owner))
     return None if "disabled" in (site.dialect.ecosystem, home.dialect.ecosystem) else Shelf(call, type, owner, home)
 
 
-def identify(call: Call, dialect: Dialect) -> Identity:
+def identify(call: PackageCall, dialect: Dialect) -> Identity:
     """Whom `token SECRET`, `Bearer SECRET` or Basic prove; nobody without credentials; raise 401 for bad ones."""
     header = call.request.headers.get("Authorization", "")
     if not header or dialect.auth == "none":
@@ -100,7 +94,7 @@ def identify(call: Call, dialect: Dialect) -> Identity:
     alone = scheme.lower() in ("token", "bearer")
     pair = ("", secret.strip()) if alone else basic_credentials(call.request)
     check = dialect.check_user and not alone
-    authenticate = call.instance.accounts.authenticate
+    authenticate = call.github.accounts.authenticate
     identity = authenticate(*pair, kinds=dialect.credentials, check_user=check) if pair else None
     if not identity:
         raise unauthorized(dialect, "Bad credentials")
@@ -121,6 +115,6 @@ def check_scopes(identity: Identity, type: str, dialect: Dialect, action: str) -
     wanted, names = _SCOPES[action]
     token = identity.token
     unlinked = type == DOCKER and token and token.kind == Kind.CLASSIC and "repo" not in token.scopes
-    if unlinked or not wanted <= permissions.scope_rights(identity, dialect):
+    if unlinked or not wanted <= token_rights(identity, write_includes_read=dialect.write_includes_read):
         also = " and repo" if type == DOCKER else ""
         raise RegistryError(Code.DENIED, f"the token needs the scopes {names}{also}")

@@ -12,16 +12,15 @@ from werkzeug.wrappers import Response
 
 from fakereg.auth.accounts import Identity, Kind, Visibility
 from fakereg.auth.caller import DELETE, PULL
-from fakereg.github import migration
 from fakereg.github.deleted import Deleted
 from fakereg.github.model import CONTAINER, DOCKER, Package, Version
 from fakereg.github.packages import tags_by_digest
 from fakereg.github.restore import NameTaken, delete_package, delete_version, restore_package, restore_version
+from fakereg.github.state import PackageCall
 from fakereg.github.web import access, lists
 from fakereg.github.web.access import RESTORE, TYPES, Shelf
 from fakereg.github.web.documents import deleted_document, package_document, version_document
 from fakereg.http.answers import empty_response, json_response
-from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 
 Item = TypeVar("Item")
@@ -35,7 +34,7 @@ class Found(NamedTuple):
     package: Package
 
 
-def get_packages(call: Call, kind: str, login: str) -> Response:
+def get_packages(call: PackageCall, kind: str, login: str) -> Response:
     """The packages of type `?package_type=` that the caller may read, by name, perhaps of one visibility."""
     type = call.request.args.get("package_type", "")
     identity, owner = _enter(call, kind, login, type, PULL)
@@ -47,27 +46,27 @@ def get_packages(call: Call, kind: str, login: str) -> Response:
     return _list(call, shown, lambda package: package_document(shelf, package))
 
 
-def get_package(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+def get_package(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
     """One package."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     return json_response(package_document(shelf, package))
 
 
-def delete(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+def delete(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
     """204: the package is gone with all its versions, and can be restored for a while."""
     found = _find(call, kind, login, type, name, DELETE)
     _check_administrator(found, kind)
     shelf, package = found.shelf, found.package
-    _check_deletable(found, call.instance.packages.versions(shelf.site, package))
-    delete_package(call.instance.packages, shelf.site, package, now=call.instance.clock())
+    _check_deletable(found, call.github.packages.versions(shelf.site, package))
+    delete_package(call.github.packages, shelf.site, package, now=call.github.clock())
     return empty_response(204)
 
 
-def post_restore(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
     """204: the package is back as it was; 403 if its name is in use again."""
     identity, owner = _enter(call, kind, login, type, RESTORE)
     shelf = access.shelf(call, type, owner)
-    gone = call.instance.packages.deleted.packages(shelf.site.dialect.package_type, owner) if shelf else []
+    gone = call.github.packages.deleted.packages(shelf.site.dialect.package_type, owner) if shelf else []
     package = shelf.named(name, identity, [deleted.package for deleted in gone]) if shelf else None
     if not shelf or not package:
         raise _missing()
@@ -76,7 +75,7 @@ def post_restore(call: Call, kind: str, login: str, type: str, name: str) -> Res
     return empty_response(204)
 
 
-def get_versions(call: Call, kind: str, login: str, type: str, name: str) -> Response:
+def get_versions(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
     """The versions of a package, the newest first; with `?state=deleted` those that can be restored."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     state = call.request.args.get("state", "active")
@@ -84,35 +83,35 @@ def get_versions(call: Call, kind: str, login: str, type: str, name: str) -> Res
         raise RegistryError(Code.UNSUPPORTED, "state is active or deleted", status=422)
     if state == "active":
         tags = tags_by_digest(shelf.site, package.name)
-        versions = call.instance.packages.versions(shelf.site, package)
+        versions = call.github.packages.versions(shelf.site, package)
         return _list(call, versions, lambda version: version_document(shelf, package, version, tags=tags))
-    gone = call.instance.packages.deleted.versions(package)
+    gone = call.github.packages.deleted.versions(package)
     return _list(call, gone, lambda deleted: deleted_document(shelf, deleted))
 
 
-def get_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+def get_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
     """One version."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     tags = tags_by_digest(shelf.site, package.name)
     return json_response(version_document(shelf, package, _version(call, shelf, package, id), tags=tags))
 
 
-def delete_one_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+def delete_one_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
     """204: the version is gone, and the package with it if it was the last one."""
     found = _find(call, kind, login, type, name, DELETE)
     _check_administrator(found, kind)
     version = _version(call, found.shelf, found.package, id)
     _check_deletable(found, [version])
-    packages = call.instance.packages
-    delete_version(packages, found.shelf.site, found.package, version, now=call.instance.clock())
+    packages = call.github.packages
+    delete_version(packages, found.shelf.site, found.package, version, now=call.github.clock())
     return empty_response(204)
 
 
-def post_restore_version(call: Call, kind: str, login: str, type: str, name: str, id: str) -> Response:
+def post_restore_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
     """204: the version is back, with those of its tags that are free; 403 if its name is in use again."""
     found = _find(call, kind, login, type, name, RESTORE)
     _check_administrator(found, kind)
-    gone = call.instance.packages.deleted.versions(found.package)
+    gone = call.github.packages.deleted.versions(found.package)
     deleted = next((one for one in gone if str(one.versions[0].id) == id), None)
     if not deleted:
         raise _missing()
@@ -120,19 +119,18 @@ def post_restore_version(call: Call, kind: str, login: str, type: str, name: str
     return empty_response(204)
 
 
-def get_conflicts(call: Call, kind: str, login: str) -> Response:
+def get_conflicts(call: PackageCall, kind: str, login: str) -> Response:
     """The packages of the Docker registry whose names are taken in the Container registry: no migration with them."""
     identity, owner = _enter(call, kind, login, DOCKER, PULL)
     shelf = access.shelf(call, DOCKER, owner)
     if not shelf:
         return _list(call, [], dict)
-    shown = [package for package in migration.conflicts(call.instance, owner) if shelf.shows(identity, package)]
+    shown = [package for package in call.github.conflicts(owner) if shelf.shows(identity, package)]
     return _list(call, shown, lambda package: package_document(shelf, package))
 
 
-def _enter(call: Call, kind: str, login: str, type: str, action: str) -> tuple[Identity, str]:
+def _enter(call: PackageCall, kind: str, login: str, type: str, action: str) -> tuple[Identity, str]:
     """Who asks, and the account that is asked about; raise 401, 403 for a missing scope, 404 for no account."""
-    access.check_served(call)
     dialect = access.dialect_of(call, type)
     identity = access.identify(call, dialect)
     if not identity.user and dialect.auth != "none":
@@ -146,8 +144,8 @@ def _enter(call: Call, kind: str, login: str, type: str, action: str) -> tuple[I
     return identity, _account(call, identity, kind, login.lower())
 
 
-def _account(call: Call, identity: Identity, kind: str, login: str) -> str:
-    accounts = call.instance.accounts
+def _account(call: PackageCall, identity: Identity, kind: str, login: str) -> str:
+    accounts = call.github.accounts
     if kind == "user" and not identity.user:
         raise access.unauthorized(call.dialect)
     if kind == "user" and identity.user not in accounts.users:
@@ -158,7 +156,7 @@ def _account(call: Call, identity: Identity, kind: str, login: str) -> str:
     return owner
 
 
-def _wanted(call: Call, type: str) -> str:
+def _wanted(call: PackageCall, type: str) -> str:
     """The visibility to show. `internal` is for packages with rights of their own; else it is `private` (row 2.11)."""
     text = call.request.args.get("visibility", "")
     if text and text not in list(Visibility):
@@ -166,7 +164,7 @@ def _wanted(call: Call, type: str) -> str:
     return Visibility.PRIVATE if text == Visibility.INTERNAL and type != CONTAINER else text
 
 
-def _find(call: Call, kind: str, login: str, type: str, name: str, action: str) -> Found:
+def _find(call: PackageCall, kind: str, login: str, type: str, name: str, action: str) -> Found:
     identity, owner = _enter(call, kind, login, type, action)
     shelf = access.shelf(call, type, owner)
     package = shelf.named(name, identity, shelf.packages(identity)) if shelf else None
@@ -175,8 +173,8 @@ def _find(call: Call, kind: str, login: str, type: str, name: str, action: str) 
     return Found(identity, shelf, package)
 
 
-def _version(call: Call, shelf: Shelf, package: Package, id: str) -> Version:
-    versions = call.instance.packages.versions(shelf.site, package)
+def _version(call: PackageCall, shelf: Shelf, package: Package, id: str) -> Version:
+    versions = call.github.packages.versions(shelf.site, package)
     found = next((version for version in versions if str(version.id) == id), None)
     if not found:
         raise _missing()
@@ -186,7 +184,7 @@ def _version(call: Call, shelf: Shelf, package: Package, id: str) -> Version:
 def _check_administrator(found: Found, kind: str) -> None:
     """Raise 403 for who has no admin role; below `/orgs` users have to be owners of the organization, too."""
     identity, shelf, package = found
-    organization = shelf.call.instance.accounts.organizations.get(package.owner)
+    organization = shelf.call.github.accounts.organizations.get(package.owner)
     workflow = identity.token is not None and identity.token.kind == Kind.ACTIONS
     owner = not organization or workflow or identity.user in organization.owners
     owner = owner or kind != "orgs" or shelf.site.dialect.auth == "none"
@@ -204,14 +202,14 @@ def _check_deletable(found: Found, versions: Sequence[Version]) -> None:
         raise RegistryError(Code.DENIED, message, status=dialect.undeletable_refusal)
 
 
-def _restore(restore: Callable[..., None], call: Call, shelf: Shelf, deleted: Deleted) -> None:
+def _restore(restore: Callable[..., None], call: PackageCall, shelf: Shelf, deleted: Deleted) -> None:
     try:
-        restore(call.instance.packages, shelf.site, deleted)
+        restore(call.github.packages, shelf.site, deleted)
     except NameTaken:
         raise RegistryError(Code.DENIED, "the name is in use again; delete what has it first") from None
 
 
-def _list(call: Call, items: Sequence[Item], show: Callable[[Item], dict[str, Any]]) -> Response:
+def _list(call: PackageCall, items: Sequence[Item], show: Callable[[Item], dict[str, Any]]) -> Response:
     shown, headers = lists.page(call, items)
     return json_response([show(item) for item in shown], **headers)
 

@@ -12,8 +12,8 @@ from fakereg.auth.accounts import Repository, Visibility
 from fakereg.github import image
 from fakereg.github.deleted import Deleted
 from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.state import PackageCall
 from fakereg.github.web.access import Shelf
-from fakereg.http.call import Call
 from fakereg.http.origin import scheme
 from fakereg.spec.names import Digest, Tag
 
@@ -23,13 +23,13 @@ API = "/api/v3"
 def package_document(shelf: Shelf, package: Package) -> dict[str, Any]:
     """A package."""
     call = shelf.call
-    repository = call.instance.accounts.repositories.get(package.source)
+    repository = call.github.accounts.repositories.get(package.source)
     document = {
         "id": package.id,
         "name": package.title,
         "package_type": package.type,
         "owner": _owner(call, package.owner),
-        "version_count": len(call.instance.packages.versions(shelf.site, package)),
+        "version_count": len(call.github.packages.versions(shelf.site, package)),
         "visibility": shelf.visibility(package),
         "url": package_url(call, package),
         "created_at": time_text(package.created_at),
@@ -69,27 +69,27 @@ def deleted_document(shelf: Shelf, deleted: Deleted) -> dict[str, Any]:
     return {**document, "deleted_at": time_text(deleted.at)}
 
 
-def page_path(call: Call, package: Package) -> str:
+def page_path(call: PackageCall, package: Package) -> str:
     """The path of a package's page."""
     if package.type == DOCKER:
         return f"/{package.source}/packages/{package.id}"
     return f"{account_path(call, package.owner)}/packages/container/package/{quote(package.path, safe='')}"
 
 
-def account_path(call: Call, login: str) -> str:
+def account_path(call: PackageCall, login: str) -> str:
     """The path below which the packages of an account are, on pages and in the API."""
-    return f"/{'orgs' if login in call.instance.accounts.organizations else 'users'}/{login}"
+    return f"/{'orgs' if login in call.github.accounts.organizations else 'users'}/{login}"
 
 
-def package_url(call: Call, package: Package) -> str:
+def package_url(call: PackageCall, package: Package) -> str:
     """The address of a package in the API. It has the path: two repositories may have images of one name."""
     name = quote(package.path, safe="")
     return f"{web_url(call)}{API}{account_path(call, package.owner)}/packages/{package.type}/{name}"
 
 
-def web_url(call: Call) -> str:
+def web_url(call: PackageCall) -> str:
     """Where API and pages are: scheme and host."""
-    return f"{scheme(call.request)}://{call.instance.sites.host(None, call.request)}"
+    return f"{scheme(call.request)}://{call.github.sites.host(None, call.request)}"
 
 
 def time_text(seconds: float) -> str:
@@ -109,8 +109,8 @@ def _labels(shelf: Shelf, package: Package, version: Version) -> image.Labels:
     return image.labels(shelf.site.storage, package.name, image.shown(stored)) if stored else image.Labels()
 
 
-def _owner(call: Call, login: str) -> dict[str, Any]:
-    organization = login in call.instance.accounts.organizations
+def _owner(call: PackageCall, login: str) -> dict[str, Any]:
+    organization = login in call.github.accounts.organizations
     return {
         "login": login,
         "id": _id(login),
@@ -121,7 +121,7 @@ def _owner(call: Call, login: str) -> dict[str, Any]:
     }
 
 
-def _repository(call: Call, repository: Repository) -> dict[str, Any]:
+def _repository(call: PackageCall, repository: Repository) -> dict[str, Any]:
     return {
         "id": _id(repository.name),
         "name": repository.name.partition("/")[2],

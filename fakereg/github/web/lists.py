@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from fakereg.http.call import Call, path_segments
+from fakereg.github.state import PackageCall
+from fakereg.http.call import path_segments
 from fakereg.http.origin import origin
 from fakereg.spec.errors import Code, RegistryError
 
@@ -18,7 +19,7 @@ _DIGITS = 9
 Item = TypeVar("Item")
 
 
-def page(call: Call, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
+def page(call: PackageCall, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
     """The part of a list that is asked for, and its Link header; raise 400 for what is beyond the first 10,000.
 
     Numbers that are none, or below 1, count as not given, and `per_page` is 100 at most.
@@ -42,14 +43,14 @@ def error_body(refusal: RegistryError) -> dict[str, Any]:
     return {"message": refusal.message, "documentation_url": DOCUMENTATION, "status": str(refusal.status)}
 
 
-def _number(call: Call, name: str, default: int) -> int:
+def _number(call: PackageCall, name: str, default: int) -> int:
     text = call.request.args.get(name, "")
     if not (text.isascii() and text.isdigit()):
         return default
     return int(text[:_DIGITS]) or default
 
 
-def _address(call: Call, number: int) -> str:
+def _address(call: PackageCall, number: int) -> str:
     path = "/".join(quote(segment, safe="") for segment in path_segments(call.request))
     arguments = [(name, text) for name, text in call.request.args.items(multi=True) if name != "page"]
     query = urlencode([*arguments, ("page", str(number))], errors="replace")

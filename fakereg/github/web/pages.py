@@ -12,16 +12,15 @@ from urllib.parse import urlencode
 from werkzeug.wrappers import Response
 
 from fakereg.auth.accounts import Role
-from fakereg.auth.caller import PULL
+from fakereg.auth.caller import PULL, token_rights
 from fakereg.dialect.fields import LARGE_IMAGE
-from fakereg.github import rights
 from fakereg.github.image import Labels
 from fakereg.github.model import CONTAINER, DOCKER, Package
+from fakereg.github.state import PackageCall
 from fakereg.github.web import access, html
 from fakereg.github.web.access import Shelf
 from fakereg.github.web.documents import account_path
 from fakereg.github.web.views import is_link, package_view, version_views
-from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 
 PAGE_SIZE = 30
@@ -40,14 +39,14 @@ class Shown(NamedTuple):
     package: Package
 
 
-def get_account(call: Call, kind: str, login: str) -> Response:
+def get_account(call: PackageCall, kind: str, login: str) -> Response:
     """The packages of an organization (`orgs`) or a user (`users`)."""
     owner = login.lower()
     found = _visible(call, owner, (CONTAINER, DOCKER)) if _is_account(call, kind, owner) else None
     return _list(call, owner, found, [(owner, f"/{kind}/{owner}/packages")])
 
 
-def get_repository(call: Call, owner: str, repository: str) -> Response:
+def get_repository(call: PackageCall, owner: str, repository: str) -> Response:
     """The packages of a repository: those of the Docker registry, and those that are linked to it."""
     owner, name = owner.lower(), f"{owner}/{repository}".lower()
     found = [shown for shown in _visible(call, owner, (CONTAINER, DOCKER)) if shown.package.source == name]
@@ -55,49 +54,49 @@ def get_repository(call: Call, owner: str, repository: str) -> Response:
     return _list(call, name, found if found or _reads(call, name) else None, trail)
 
 
-def get_by_id(call: Call, owner: str, repository: str, id: str) -> Response:
+def get_by_id(call: PackageCall, owner: str, repository: str, id: str) -> Response:
     """A package of the Docker registry, also after it has moved."""
     name = f"{owner}/{repository}".lower()
     found = _visible(call, owner.lower(), (DOCKER,))
     return _one(call, DOCKER, [one for one in found if (one.package.source, str(one.package.id)) == (name, id)])
 
 
-def get_container(call: Call, kind: str, login: str, name: str) -> Response:
+def get_container(call: PackageCall, kind: str, login: str, name: str) -> Response:
     """A package of the Container registry."""
     owner = login.lower()
     found = _visible(call, owner, (CONTAINER,)) if _is_account(call, kind, owner) else []
     return _one(call, CONTAINER, [one for one in found if one.package.path == name])
 
 
-def _is_account(call: Call, kind: str, login: str) -> bool:
-    accounts = call.instance.accounts
+def _is_account(call: PackageCall, kind: str, login: str) -> bool:
+    accounts = call.github.accounts
     return login in (accounts.organizations if kind == "orgs" else accounts.users)
 
 
-def _reads(call: Call, repository: str) -> bool:
+def _reads(call: PackageCall, repository: str) -> bool:
     """Whether there is such a repository for the caller: who may not read it does not learn that it exists."""
-    dialect, accounts = access.dialect_of(call, DOCKER), call.instance.accounts
+    dialect, accounts = access.dialect_of(call, DOCKER), call.github.accounts
     identity = access.identify(call, dialect)
     open_to_all = dialect.auth == "none" and repository in accounts.repositories
     return open_to_all or accounts.role(identity, repository) >= Role.READ
 
 
-def _visible(call: Call, owner: str, types: Collection[str]) -> list[Shown]:
+def _visible(call: PackageCall, owner: str, types: Collection[str]) -> list[Shown]:
     """What of an account's packages the caller may pull, by name; one that has moved is found once."""
-    access.check_served(call)
     found: dict[int, Shown] = {}
     for type in types:
         dialect = access.dialect_of(call, type)
         identity = access.identify(call, dialect)
         shelf = access.shelf(call, type, owner)
-        readable = dialect.auth == "none" or PULL in rights.scope_rights(identity, dialect)
+        allowed = token_rights(identity, write_includes_read=dialect.write_includes_read)
+        readable = dialect.auth == "none" or PULL in allowed
         if shelf and readable:
             shown = (Shown(shelf, package) for package in shelf.packages(identity))
             found = {**{one.package.id: one for one in shown}, **found}
     return sorted(found.values(), key=lambda one: one.package.name)
 
 
-def _list(call: Call, title: str, found: list[Shown] | None, trail: Trail) -> Response:
+def _list(call: PackageCall, title: str, found: list[Shown] | None, trail: Trail) -> Response:
     if found is None or (not found and _is_anonymous(call)) or "sign-in" in call.request.args:
         _refuse(call, DOCKER, known=found is not None)
     shown, links = _page(call, found or [])
@@ -112,11 +111,11 @@ def _list(call: Call, title: str, found: list[Shown] | None, trail: Trail) -> Re
     )
 
 
-def _one(call: Call, type: str, found: Sequence[Shown]) -> Response:
+def _one(call: PackageCall, type: str, found: Sequence[Shown]) -> Response:
     if not found:
         _refuse(call, type, known=False)
     shelf, package = found[0]
-    versions = call.instance.packages.versions(shelf.site, package)
+    versions = call.github.packages.versions(shelf.site, package)
     shown, links = _page(call, versions)
     newest = version_views(shelf, package, versions[:PAGE_SIZE])
     lead = next((version for version in newest if version.tags), newest[0] if newest else None)
@@ -134,7 +133,7 @@ def _one(call: Call, type: str, found: Sequence[Shown]) -> Response:
     )
 
 
-def _refuse(call: Call, type: str, *, known: bool) -> None:
+def _refuse(call: PackageCall, type: str, *, known: bool) -> None:
     """Ask who has no credentials for some; tell others that there is nothing. Pass those whose list is empty."""
     if _is_anonymous(call):
         raise access.unauthorized(access.dialect_of(call, type))
@@ -142,13 +141,13 @@ def _refuse(call: Call, type: str, *, known: bool) -> None:
         raise RegistryError(Code.NAME_UNKNOWN, "There is no such page, or you may not see it.")
 
 
-def _is_anonymous(call: Call) -> bool:
+def _is_anonymous(call: PackageCall) -> bool:
     """Whether credentials could change what is shown."""
-    asking = any(site.dialect.auth != "none" for site in call.instance.sites.all)
+    asking = any(site.dialect.auth != "none" for site in call.github.sites.all)
     return asking and not call.request.headers.get("Authorization")
 
 
-def _page(call: Call, items: Sequence[Item]) -> tuple[Sequence[Item], Trail]:
+def _page(call: PackageCall, items: Sequence[Item]) -> tuple[Sequence[Item], Trail]:
     """The part of a list at `?page=`, and links to its neighbours."""
     text = call.request.args.get("page", "")
     number = int(text[:_DIGITS]) if text.isascii() and text.isdigit() else 1

@@ -61,8 +61,8 @@ class VersionView:
 def package_view(shelf: Shelf, package: Package) -> PackageView:
     """A package as a list and its page show it."""
     call = shelf.call
-    versions = call.instance.packages.versions(shelf.site, package)
-    repository = call.instance.accounts.repositories.get(package.source)
+    versions = call.github.packages.versions(shelf.site, package)
+    repository = call.github.accounts.repositories.get(package.source)
     return PackageView(
         name=package.name,
         path=page_path(call, package),
@@ -120,6 +120,6 @@ def _view(shelf: Shelf, package: Package, version: Version, tags: Mapping[Digest
 
 
 def _command(shelf: Shelf, package: Package, tags: Sequence[str], digest: str) -> str:
-    host = shelf.call.instance.sites.host(shelf.site, shelf.call.request)
+    host = shelf.call.github.sites.host(shelf.site, shelf.call.request)
     reference = f":{tags[0]}" if tags else f"@{digest}"
     return f"docker pull {host}/{package.name}{reference}" if host else ""

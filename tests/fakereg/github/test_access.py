@@ -97,7 +97,7 @@ class World:
         manifest = parse(IMAGE, DOCKER_IMAGE, Digest.of(IMAGE))
         self.storage.put_manifest(name, manifest, tags=[Tag("v1")], complete=True)
         if not self.docker:
-            package = self.registry.packages.find(self.registry.sites.all[0], name)
+            package = self.registry.github.packages.find(self.registry.sites.all[0], name)
             assert package
             package.visibility = Visibility(visibility)
             for field, value in fields.items():

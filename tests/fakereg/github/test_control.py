@@ -108,11 +108,11 @@ def test_an_organization_may_have_been_migrated_before(tmp_path: Path) -> None:
     }
     first = Registry(**options)
     push(first, DOCKER, "octo-org/octo-service/web")
-    first.migrate()
+    first.github.migrate()
     first.close()
     again = Registry(**options, migrated=["Octo-Org"])
     push(again, DOCKER, "octo-org/octo-service/late")
-    container = again.sites.of_type("container")
+    container = again.github.site("container")
     assert container
     assert container.storage.repositories() == ["octo-org/octo-service/late", "octo-org/octo-service/web"]
     again.close()

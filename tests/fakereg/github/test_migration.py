@@ -28,7 +28,7 @@ pytestmark = pytest.mark.row("GHD-31")
 
 def content(ghes: Ghes, type: str, name: str = NAME) -> dict[str, Any]:
     """What the storage of a registry has of an image: its tags with digests, and its blobs."""
-    site = ghes.registry.sites.of_type(type)
+    site = ghes.registry.github.site(type)
     assert site is not None
     storage, image = site.storage, Name(name)
     tags = {tag: storage.manifest(image, tag) for tag in storage.tags(image) or []}
@@ -45,7 +45,7 @@ def test_afterwards_both_hosts_serve_the_image(tmp_path: Path, where: str) -> No
     docker.publish(NAME, "2.0", layer=b"another")
     before = content(ghes, "docker")
     assert containers.get(f"/v2/{NAME}/manifests/1.0").status_code == 404
-    assert ghes.registry.migrate("Octo-Org") == [NAME]
+    assert ghes.registry.github.migrate("Octo-Org") == [NAME]
     assert content(ghes, "container") == content(ghes, "docker") == before
     for client in (docker, containers):
         assert Digest.of(client.get(f"/v2/{NAME}/manifests/1.0").data) == digest
@@ -57,7 +57,7 @@ def test_afterwards_both_hosts_serve_the_image(tmp_path: Path, where: str) -> No
 def test_the_package_is_linked_to_its_repository_and_inherits_from_it(ghes: Ghes) -> None:
     for name in (NAME, SITE):
         ghes.docker().publish(name, "1.0")
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     private, public = (ghes.package("container", name) for name in (NAME, SITE))
     assert (private.repository, private.visibility) == ("octo-org/service", Visibility.PRIVATE)
     assert (public.repository, public.visibility) == ("octo-org/site", Visibility.PUBLIC)
@@ -75,7 +75,7 @@ def test_the_api_finds_it_by_both_types(ghes: Ghes) -> None:
     ghes.docker().get(f"/v2/{NAME}/manifests/latest")
     api = ghes.api()
     id = api.get(f"{API}/docker/monalisa").get_json()["id"]
-    ghes.registry.migrate("octo-org")
+    ghes.registry.github.migrate("octo-org")
     ghes.containers().publish("octo-org/only-container", "1.0")
     found = {type: api.get(f"{API}?package_type={type}").get_json() for type in ("docker", "container")}
     assert [package["name"] for package in found["docker"]] == ["service/monalisa"]
@@ -92,7 +92,7 @@ def test_the_api_finds_it_by_both_types(ghes: Ghes) -> None:
 def test_afterwards_pushes_land_in_the_container_registry(ghes: Ghes) -> None:
     docker, containers = ghes.docker(), ghes.containers()
     docker.publish(NAME, "1.0")
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     docker.publish(NAME, "2.0", layer=b"another")
     docker.publish("octo-org/site/new", "1.0")
     for name, tag in [(NAME, "2.0"), ("octo-org/site/new", "1.0")]:
@@ -108,10 +108,10 @@ def test_afterwards_pushes_land_in_the_container_registry(ghes: Ghes) -> None:
 def test_afterwards_a_package_has_its_own_rights_at_both_hosts(ghes: Ghes) -> None:
     """mona, who may do everything in one repository and reads the public one, is nobody to these packages."""
     ghes.docker().publish(SITE, "1.0")
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     mona = ghes.docker("mona")
     assert mona.get(f"/v2/{SITE}/manifests/1.0").status_code == 200
-    ghes.registry.change_package(SITE, visibility="private", repository="")
+    ghes.registry.github.change_package(SITE, visibility="private", repository="")
     for name in (NAME, "octo-org/site/secret"):
         ghes.containers("hubot").publish(name, "1.0")
     for name in (SITE, NAME, "octo-org/site/secret"):
@@ -124,7 +124,7 @@ def test_afterwards_a_package_has_its_own_rights_at_both_hosts(ghes: Ghes) -> No
 @pytest.mark.parametrize("format", ["opaque", "ES256"])
 def test_tokens_of_the_docker_registry_have_the_same_rights(format: str) -> None:
     ghes = Ghes(dialect=[f"github-docker,auth=bearer,token_format={format}", "github-container"])
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     ghes.containers("hubot").publish("octo-org/site/secret", "1.0")
     form = {"service": "test", "client_id": "test", "grant_type": "password"}
     form["scope"] = "repository:octo-org/site/secret:pull"
@@ -138,7 +138,7 @@ def test_tokens_of_the_docker_registry_have_the_same_rights(format: str) -> None
 def test_no_blob_is_mounted_from_one_registry_into_the_other(ghes: Ghes, name: str, source: str) -> None:
     """Each registry may have content under the other one's name: from before the migration, or by chance."""
     ghes.docker().publish(SITE, "1.0")
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     ghes.containers().publish(OWN, "1.0")
     query = {"mount": Digest.of(b"layer"), "from": source}
     assert ghes.docker().post(f"/v2/{name}/blobs/uploads/", query_string=query).status_code == 202
@@ -150,7 +150,7 @@ def test_what_was_deleted_before_does_not_come_back_without_its_blobs(ghes: Ghes
     api, path = ghes.api(), f"{API}/docker/monalisa/versions"
     _, old = api.get(path).get_json()
     assert api.delete(f"{path}/{old['id']}").status_code == 204
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     assert api.get(f"{path}?state=deleted").get_json() == []
     assert api.post(f"{path}/{old['id']}/restore").status_code == 404
     assert ghes.containers().get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["2.0"]
@@ -161,10 +161,10 @@ def test_images_of_users_and_of_other_organizations_stay(ghes: Ghes) -> None:
     ghes.accounts.add_repository("other-org/app")
     for name in (OWN, "other-org/app/image", NAME):
         ghes.docker().publish(name, "1.0")
-    assert ghes.registry.migrate("octo-org") == [NAME]
+    assert ghes.registry.github.migrate("octo-org") == [NAME]
     assert ghes.package("container", OWN) is None
-    assert ghes.registry.migrate() == ["other-org/app/image"]
-    assert ghes.registry.migrate() == []
+    assert ghes.registry.github.migrate() == ["other-org/app/image"]
+    assert ghes.registry.github.migrate() == []
     assert ghes.package("container", OWN) is None
     assert ghes.docker().get(f"/v2/{OWN}/manifests/1.0").status_code == 200
 
@@ -175,13 +175,13 @@ def test_clashes_make_the_whole_migration_fail_and_are_all_named(ghes: Ghes) -> 
     for name in (NAME, SITE):
         ghes.containers().publish(name, "1.0", layer=b"another")
     with pytest.raises(MigrationConflict) as caught:
-        ghes.registry.migrate()
+        ghes.registry.github.migrate()
     assert caught.value.names == (NAME, SITE)
     assert ghes.package("container", "octo-org/service/free") is None
     assert ghes.docker().publish(NAME, "2.0")
     for path in ("service%2Fmonalisa", "site%2Fpage"):
         assert ghes.api().delete(f"{API}/container/{path}").status_code == 204
-    assert len(ghes.registry.migrate()) == 3
+    assert len(ghes.registry.github.migrate()) == 3
     conflicts = ghes.api().get("/api/v3/orgs/octo-org/docker/conflicts")
     assert conflicts.get_json() == []
 
@@ -209,7 +209,7 @@ def _fail() -> None:
 @pytest.fixture
 def failing(ghes: Ghes) -> Failing:
     """The storage of the Container registry, with an image to migrate before the bad one, and the bad one."""
-    site = ghes.registry.sites.of_type("container")
+    site = ghes.registry.github.site("container")
     assert site is not None
     site.storage = storage = Failing(clock=ghes.clock)
     ghes.docker().publish(NAME, "1.0")
@@ -222,22 +222,22 @@ def test_a_failure_in_the_middle_leaves_nothing(ghes: Ghes, failing: Failing) ->
     before = content(ghes, "container"), content(ghes, "container", SITE)
     failing.at_bad = _fail
     with pytest.raises(StorageError, match="full"):
-        ghes.registry.migrate()
+        ghes.registry.github.migrate()
     assert (content(ghes, "container"), content(ghes, "container", SITE)) == before
     assert before[0]["blobs"] == [Digest.of(b"layer")]
     ghes.docker().publish(NAME, "2.0", layer=b"another")
     failing.at_bad = None
-    assert ghes.registry.migrate() == [NAME, SITE]
+    assert ghes.registry.github.migrate() == [NAME, SITE]
     assert "2.0" in content(ghes, "container")["tags"]
 
 
 def test_no_reset_comes_between(ghes: Ghes, failing: Failing) -> None:
     def reset() -> None:
-        with pytest.raises(ValueError, match="under way"):
+        with pytest.raises(ValueError, match="a migration is running"):
             ghes.registry.reset()
 
     failing.at_bad = reset
-    assert ghes.registry.migrate() == [NAME, SITE]
+    assert ghes.registry.github.migrate() == [NAME, SITE]
     assert content(ghes, "container") == content(ghes, "docker")
 
 
@@ -245,7 +245,7 @@ def test_a_tag_that_is_deleted_meanwhile_ends_the_migration(ghes: Ghes, failing:
     """A deletion through the registry, if it began before, does not wait."""
     failing.at_bad = lambda: ghes.registry.sites.all[0].storage.delete_tag(Name(SITE), Tag("bad"))
     with pytest.raises(StorageError, match="has changed"):
-        ghes.registry.migrate()
+        ghes.registry.github.migrate()
     assert content(ghes, "container") == {"tags": {}, "blobs": []}
 
 
@@ -264,10 +264,10 @@ def test_no_push_is_lost_while_images_move(ghes: Ghes, failing: Failing) -> None
         assert docker.get(f"/v2/{NAME}/manifests/1.0").status_code == 200
         assert docker.publish(OWN, "1.0")
         with pytest.raises(ValueError, match="under way"):
-            ghes.registry.migrate()
+            ghes.registry.github.migrate()
 
     failing.at_bad = push
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     assert seen == [(503, "10")] * 6
     assert docker.publish(NAME, "3.0", layer=b"another")
 
@@ -282,9 +282,9 @@ def test_a_push_that_began_before_does_not_end_in_the_old_place(ghes: Ghes, has_
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if has_moved:
-                ghes.registry.migrate()
+                ghes.registry.github.migrate()
             else:
-                ghes.registry.packages.moving = frozenset({"octo-org"})
+                ghes.registry.github.packages.moving = frozenset({"octo-org"})
             return super().read(size)
 
     response = docker.put(
@@ -300,16 +300,16 @@ def test_a_push_that_began_before_does_not_end_in_the_old_place(ghes: Ghes, has_
 
 def test_a_migration_needs_both_registries_and_organizations(ghes: Ghes) -> None:
     with pytest.raises(ValueError, match="nobody"):
-        ghes.registry.migrate("octo-org", "nobody")
+        ghes.registry.github.migrate("octo-org", "nobody")
     with pytest.raises(ValueError, match="no organization octocat"):
-        ghes.registry.migrate("octocat")
+        ghes.registry.github.migrate("octocat")
     with pytest.raises(ValueError, match="a Container registry"):
-        Ghes(dialect="github-docker").registry.migrate()
+        Ghes(dialect="github-docker").registry.github.migrate()
 
 
 def test_a_reset_forgets_that_images_have_moved(ghes: Ghes) -> None:
     ghes.docker().publish(NAME, "1.0")
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     ghes.registry.reset()
     ghes.docker().publish(NAME, "1.0")
     assert ghes.package("container", NAME) is None

@@ -28,10 +28,10 @@ SOURCE = "org.opencontainers.image.source"
 
 
 def names(ghes: Ghes, type: str, name: str) -> list[str]:
-    site = ghes.registry.sites.of_type(type)
+    site = ghes.registry.github.site(type)
     package = ghes.package(type, name)
     assert site is not None
-    return [version.name for version in ghes.registry.packages.versions(site, package)]
+    return [version.name for version in ghes.registry.github.packages.versions(site, package)]
 
 
 @pytest.mark.row("GHD-18")
@@ -206,7 +206,7 @@ def test_a_registry_without_packages_has_none() -> None:
     client.publish(NAME, "1.0")
     assert client.get(f"/v2/{NAME}/manifests/1.0").status_code == 200
     site = plain.registry.sites.all[0]
-    assert plain.registry.packages.find(site, Name(NAME)) is None
+    assert plain.registry.github.packages.find(site, Name(NAME)) is None
     assert client.get("/api/v3/orgs/octo-org/packages?package_type=container").status_code == 404
 
 
@@ -231,7 +231,7 @@ def test_a_config_that_is_anything_has_no_labels(content: bytes) -> None:
         "layers": [],
     }
     manifest = StoredManifest(json.dumps(document).encode(), OCI_IMAGE, Digest("a:b"))
-    site = ghes.registry.sites.of_type("container")
+    site = ghes.registry.github.site("container")
     assert site is not None
     assert image.labels(site.storage, Name(NAME), manifests.parse(*manifest)) == image.Labels()
 
@@ -241,7 +241,7 @@ def test_labels_are_cut_and_can_be_written(ghes: Ghes) -> None:
     prefix = "org.opencontainers.image."
     labels = {prefix + "description": "d" * 600, prefix + "licenses": "\ud800" + "l" * 300, prefix + "source": 5}
     digest = ghes.containers().publish(NAME, "1.0", labels=labels)
-    site = ghes.registry.sites.of_type("container")
+    site = ghes.registry.github.site("container")
     assert site is not None
     stored = site.storage.manifest(Name(NAME), digest)
     assert stored is not None
@@ -271,7 +271,7 @@ def test_what_is_kept_of_deletions_is_bounded() -> None:
 
 def test_settings_of_an_owner_are_checked(ghes: Ghes) -> None:
     ghes.containers().publish(NAME, "1.0")
-    package, packages = ghes.package("container", NAME), ghes.registry.packages
+    package, packages = ghes.package("container", NAME), ghes.registry.github.packages
     packages.change(package, visibility="internal", roles={"mona": "write"}, repository="octo-org/site")
     assert (package.visibility, package.roles) == (Visibility.INTERNAL, {"mona": Role.WRITE})
     with pytest.raises(ValueError, match="visibility"):

@@ -93,7 +93,7 @@ def test_a_tag_of_the_docker_registry_goes_alone(ghes: Ghes, api: HostClient) ->
         assert api.delete(f"{DOCKER}/versions/{ids[gone]}").status_code == 204
         assert client.get(f"/v2/{DOCKER_NAME}/manifests/{gone}").status_code == 404
         assert set(client.get(f"/v2/{DOCKER_NAME}/tags/list").get_json()["tags"]) == left
-    site = ghes.registry.sites.of_type("docker")
+    site = ghes.registry.github.site("docker")
     assert site is not None
     assert len(site.storage.manifests(Name(DOCKER_NAME)) or []) == 1
     client.publish(DOCKER_NAME, "2.0", layer=b"a third")
@@ -119,9 +119,9 @@ def test_a_public_version_with_many_downloads_stays(ghes: Ghes, api: HostClient,
     client = ghes.containers()
     client.publish(NAME, "2.0", layer=b"another")
     package = ghes.package("container", NAME)
-    loved, other = ghes.registry.packages.versions(ghes.registry.sites.all[1], package)
+    loved, other = ghes.registry.github.packages.versions(ghes.registry.sites.all[1], package)
     loved.downloads = 4999
-    ghes.registry.packages.change(package, visibility="public")
+    ghes.registry.github.packages.change(package, visibility="public")
     for expected in (204, refusal):
         client.get(f"/v2/{NAME}/manifests/{loved.name}")
         response = api.delete(f"{CONTAINER}/versions/{loved.id}")
@@ -129,7 +129,7 @@ def test_a_public_version_with_many_downloads_stays(ghes: Ghes, api: HostClient,
         api.post(f"{CONTAINER}/versions/{loved.id}/restore")
     assert api.delete(CONTAINER).status_code == refusal
     assert api.delete(f"{CONTAINER}/versions/{other.id}").status_code == 204
-    ghes.registry.packages.change(package, visibility="private")
+    ghes.registry.github.packages.change(package, visibility="private")
     assert api.delete(CONTAINER).status_code == 204
 
 
@@ -186,7 +186,7 @@ class Failing(MemoryStorage):
 
 @pytest.mark.row("GHD-30")
 def test_a_deletion_that_fails_changes_nothing(ghes: Ghes) -> None:
-    site = ghes.registry.sites.of_type("container")
+    site = ghes.registry.github.site("container")
     assert site is not None
     site.storage = Failing()
     client, api = ghes.containers(), ghes.api()
@@ -202,7 +202,7 @@ def test_a_deletion_that_fails_changes_nothing(ghes: Ghes) -> None:
 
 
 def test_what_is_too_large_to_be_kept_is_not_read_either(ghes: Ghes, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = ghes.registry.sites.of_type("container")
+    site = ghes.registry.github.site("container")
     assert site is not None
     site.storage = storage = Failing()
     storage.failed = True
@@ -221,7 +221,7 @@ def test_what_is_too_large_to_be_kept_is_not_read_either(ghes: Ghes, monkeypatch
 def test_a_deletion_that_comes_too_late_spares_the_next_package_of_that_name(ghes: Ghes, api: HostClient) -> None:
     """A request has found a package; before it changes anything somebody deletes that and publishes another."""
     ghes.containers().publish(NAME, "2.0", layer=b"another")
-    packages, site = ghes.registry.packages, ghes.registry.sites.of_type("container")
+    packages, site = ghes.registry.github.packages, ghes.registry.github.site("container")
     assert site is not None
     package = ghes.package("container", NAME)
     new, old = packages.versions(site, package)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakereg.auth.accounts import ANONYMOUS, SCOPES, Accounts, Identity, Kind, Role, Token, Visibility
-from fakereg.auth.caller import EVERYTHING, NOTHING, Caller
+from fakereg.auth.caller import EVERYTHING, NOTHING, Caller, token_rights
 from fakereg.auth.scopes import Access
 from fakereg.auth.tokens import Tokens
 from fakereg.dialect import fields
@@ -51,7 +51,7 @@ def rights(identity: Identity, name: str, dialect: fields.Dialect, package: Pack
 @given(st.frozensets(st.sampled_from(SCOPES)), st.booleans())
 def test_scopes_allow_what_they_are_named_after(scopes: frozenset[str], included: bool) -> None:
     dialect = fields.configure(DOCKER, {"write_includes_read": str(included).lower()})
-    allowed = permissions.scope_rights(classic(*scopes), dialect)
+    allowed = token_rights(classic(*scopes), write_includes_read=dialect.write_includes_read)
     reads = "read:packages" in scopes or (included and "write:packages" in scopes)
     assert ("pull" in allowed) == reads
     assert ("push" in allowed) == ("write:packages" in scopes)
@@ -84,8 +84,8 @@ def test_deleting_needs_the_role_admin() -> None:
 
 
 def test_who_has_no_classic_token_is_not_held_back_by_scopes() -> None:
-    assert permissions.scope_rights(MONA, DOCKER) == EVERYTHING
-    assert permissions.scope_rights(ANONYMOUS, DOCKER) == EVERYTHING
+    assert token_rights(MONA, write_includes_read=True) == EVERYTHING
+    assert token_rights(ANONYMOUS, write_includes_read=True) == EVERYTHING
 
 
 @pytest.mark.row("GHC-14")

@@ -211,8 +211,8 @@ def test_hosts_of_a_site_are_told_with_the_port_that_was_asked(client: RegistryC
     assert sites.host(docker, request) == "docker.ghes.test:5000"
     assert sites.host(container, request) == "containers.ghes.test:5000"
     assert sites.host(None, request) == "ghes.test:5000"
-    assert sites.of_type("container") is container
-    assert sites.of_type("npm") is None
+    assert client.registry.github.site("container") is container
+    assert client.registry.github.site("npm") is None
 
 
 def test_a_token_server_has_nothing_but_tokens(make_client: MakeClient) -> None:

@@ -61,10 +61,10 @@ def expected(way: str, who: Who, place: Place, operation: str, *, write_reads: b
 def attempt(world: World, who: Who, name: Name, operation: str) -> int:
     """Do the operation; the status, put as `expected` does."""
     site = world.registry.sites.all[0]
-    package = world.registry.packages.find(site, name)
+    package = world.registry.github.packages.find(site, name)
     assert package
     if operation == "restore":
-        delete_package(world.registry.packages, site, package, now=world.clock())
+        delete_package(world.registry.github.packages, site, package, now=world.clock())
     owner, image = package.owner, package.path.replace("/", "%2F")
     kind = "orgs" if owner in world.accounts.organizations else "users"
     packages = f"/api/v3/{kind}/{owner}/packages"
@@ -89,8 +89,8 @@ def attempt(world: World, who: Who, name: Name, operation: str) -> int:
 
 def _version(world: World, name: Name) -> int:
     site = world.registry.sites.all[0]
-    package = world.registry.packages.find(site, name)
-    return world.registry.packages.versions(site, package)[0].id if package else 0
+    package = world.registry.github.packages.find(site, name)
+    return world.registry.github.packages.versions(site, package)[0].id if package else 0
 
 
 def _there(world: World, name: Name) -> bool:
@@ -110,7 +110,7 @@ def differences(world: World, *, write_reads: bool) -> Iterator[str]:
             state = "" if right else ", and the image is not as it should be"
             yield f"{who} {place} {operation}: {got}, not {want}{state}"
         if changed:
-            world.registry.packages.deleted.clear()
+            world.registry.github.packages.deleted.clear()
             world.remake(name)
 
 

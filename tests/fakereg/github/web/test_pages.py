@@ -173,7 +173,7 @@ def test_the_links_of_the_api_lead_to_the_pages(ghes: Ghes, web: HostClient) -> 
 @pytest.mark.row("GHD-31")
 def test_an_image_that_has_moved_is_shown_once_and_at_both_addresses(ghes: Ghes, web: HostClient) -> None:
     old = docker_path(ghes)
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     for path in (old, "/orgs/octo-org/packages/container/package/service%2Fmonalisa"):
         assert f"docker pull containers.{HOSTNAME}/{DOCKER_NAME}:1.0" in page(web, path).text
     assert page(web, "/octo-org/service/packages").text.count(DOCKER_NAME) == 1
@@ -222,7 +222,7 @@ def test_a_public_container_image_is_shown_to_everybody(ghes: Ghes, web: HostCli
     for path in (CONTAINER, "/orgs/octo-org/packages/container/package/nothing", "/orgs/octo-org/packages"):
         assert anonymous.get(path).status_code == 401
     assert hubot.get(CONTAINER).status_code == 404
-    ghes.registry.packages.change(ghes.package("container", NAME), visibility="public")
+    ghes.registry.github.packages.change(ghes.package("container", NAME), visibility="public")
     for client in (anonymous, hubot):
         assert client.get(CONTAINER).status_code == 200
     listed = page(anonymous, "/orgs/octo-org/packages")
@@ -284,7 +284,7 @@ def test_an_image_whose_registry_is_not_served_has_no_command() -> None:
     HostClient(ghes.registry, HOSTNAME, scheme="Basic", user="octocat", secret=ghes.secret("octocat")).publish(
         DOCKER_NAME, "1.0"
     )
-    ghes.registry.migrate()
+    ghes.registry.github.migrate()
     shown = page(ghes.api(), "/orgs/octo-org/packages/container/package/service%2Fmonalisa")
     assert "docker pull" not in shown.text
     assert "not served" in shown.text
