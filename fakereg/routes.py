@@ -188,7 +188,7 @@ def _part(text: str, formed: Callable[[str], bool], dialect: Dialect) -> str:
 
 
 def _name(parts: list[str], dialect: Dialect) -> Name:
-    """The name, in the dialect's form; raise NAME_INVALID or NAME_UNKNOWN (rows 3.32 and 6.4)."""
+    """The name, in the dialect's form; raise NAME_INVALID or NAME_UNKNOWN (GP-3.32, GP-6.4)."""
     text = "/".join(parts)
     try:
         name = Name.parse(text, host=dialect.host_names)

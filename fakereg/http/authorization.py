@@ -124,7 +124,7 @@ def quoted(text: str) -> str:
 
 
 def _bearer(call: Call, text: str) -> Caller:
-    if not text:  # no token is not a junk token (row 3.26)
+    if not text:  # no token is not a junk token (GP-3.26)
         return Caller(problem=unauthorized(call, "authentication token not provided"))
     try:
         grant = call.site.tokens.verify(text, service=service(call))
@@ -140,7 +140,7 @@ def _bearer(call: Call, text: str) -> Caller:
 
 
 def _credentials(call: Call, text: str) -> Identity | None:
-    """Whom the base64 of `SECRET` or `USER:SECRET` proves (row 3.26 of GitHub's Container registry)."""
+    """Whom the base64 of `SECRET` or `USER:SECRET` proves (GitHub's Container registry, GP-3.26)."""
     plain = _decoded(text) if call.dialect.bearer_credentials else None
     if plain is None:
         return None
@@ -229,7 +229,7 @@ def _scope(call: Call, action: str, name: Name) -> str:
 
 
 def _denial_text(call: Call, action: str, name: Name) -> str:
-    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (row 3.30).
+    """The dialect's message; a GITHUB_TOKEN made without `packages: write` has one of its own (GP-3.30).
 
     It tells a package that is there only to whom it is connected or who may pull it.
     """
