@@ -49,7 +49,7 @@ def content_that_was_asked(exchange: Exchange) -> Findings:
 
 
 def length_matches_body(exchange: Exchange) -> Findings:
-    """The body has the length that was announced (RFC 9110 section 8.6), and none where none may be (section 6.4.1)."""
+    """The body has the announced length, and there is none where none may be (RFC 9110 sections 8.6 and 6.4.1)."""
     length, size = exchange.header("Content-Length"), f"{len(exchange.body)} bytes"
     if exchange.request.method == "HEAD" or exchange.status in {204, 304}:
         what = "HEAD" if exchange.request.method == "HEAD" else f"status {exchange.status}"
@@ -77,7 +77,7 @@ def head_like_get(exchange: Exchange, reads: Reads) -> Findings:
 
 
 def may_be_left_out(head: Exchange, name: str) -> bool:
-    """Whether HEAD is right to lack a header: the type of a blob may be found out while it is sent (section 9.3.2)."""
+    """Whether HEAD may lack a header: the type of a blob can be found out while it is sent (RFC 9110 section 9.3.2)."""
     return name == "Content-Type" and kind_of(head) == "blobs" and head.header(name) is None
 
 

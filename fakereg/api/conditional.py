@@ -155,7 +155,7 @@ def _if_range(call: Call, digest: Digest) -> bool:
 
 
 def _tag(call: Call, digest: Digest) -> str:
-    """What is between the quotes of an ETag: the digest, or the start of it (row 6.7)."""
+    """What is between the quotes of an ETag: the digest, or the start of it (GP-6.7)."""
     return digest.encoded[:32] if _weak(call) else str(digest)
 
 

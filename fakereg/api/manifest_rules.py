@@ -46,7 +46,7 @@ def check_pull(call: Call, manifest: StoredManifest) -> None:
 
 
 def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
-    """Raise MANIFEST_UNKNOWN for a pull by digest where manifests have tags only (rows 6.9 and 1c)."""
+    """Raise MANIFEST_UNKNOWN for a pull by digest where manifests have tags only (GP-6.9, GP-1.22)."""
     if isinstance(reference, Digest) and not call.dialect.digest_references:
         owner, image = name.split("/")[0], name.split("/")[-1]
         message = f'Docker image reference {image}:{reference} not found under repo "{owner}".'
@@ -54,7 +54,7 @@ def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
 
 
 def check_push_reference(call: Call, reference: Tag | Digest) -> None:
-    """Raise the refusal of a push by digest where manifests have tags only (row 1.7), or of its algorithm."""
+    """Raise the refusal of a push by digest where manifests have tags only (GP-1.7), or of its algorithm."""
     if not isinstance(reference, Digest):
         return
     if not call.dialect.digest_references:

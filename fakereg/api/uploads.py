@@ -225,7 +225,7 @@ def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
 
 
 def _check_patch(call: Call, length: int) -> None:
-    """Raise 416 for a ranged PATCH over the dialect's limit (row 3.37); streams have none."""
+    """Raise 416 for a ranged PATCH over the dialect's limit (GP-3.37); streams have none."""
     limit = call.dialect.ranged_patch_limit
     if 0 < limit < length:
         message = f"the request body is too large and exceeds the maximum permissible limit of {limit / MIB:.2f}MiB"

@@ -31,7 +31,7 @@ ACTIONS_USER = "github-actions"
 _LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
 _REPOSITORY = re.compile(r"[a-z0-9-]{1,39}/[a-z0-9._-]{1,100}")
 SECRET_CHARACTERS = 36
-"""Characters of a secret behind its prefix (row 2.6)."""
+"""Characters of a secret behind its prefix (docs/github-registries.md, GP-2.6)."""
 _SECRET_LIMIT = 255
 
 

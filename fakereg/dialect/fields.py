@@ -282,7 +282,7 @@ PRESETS = {
     "distribution": Dialect(name="distribution", **presets.DISTRIBUTION),
 }
 """Named dialects: the specification's main branch, its releases 1.1 and 1.0, the two registries of GitHub Packages (the
-Docker registry, rows GHD, and the Container registry, rows GHC), and docker-registry 2.8.2 with deletion enabled.
+Docker registry and the Container registry: docs/github-registries.md), and docker-registry 2.8.2 with deletion enabled.
 """
 
 

@@ -1,7 +1,7 @@
 """What the presets of registries that exist change in the settings of `Dialect`.
 
-DOC, OBS, INF and UNK in comments say how well a value for GitHub's registries is founded; that of docker-registry was
-measured side by side with it.
+DOC, OBS, INF and UNK in comments say how well a value for GitHub's registries is founded; ids such as GP-6.7 are those
+of docs/github-registries.md. The values of docker-registry were measured side by side with it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _NOT_AUTHENTICATED = (
 _GITHUB: dict[str, Any] = {
     "credentials": (Kind.CLASSIC, Kind.ACTIONS),  # DOC
     "undeletable_downloads": 5000,  # DOC; 25 in older releases
-    "tag_deletion": False,  # OBS for the Container registry, row 3.39; through another API
+    "tag_deletion": False,  # OBS for the Container registry, GP-3.39; through another API
     "manifest_deletion": False,
     "blob_deletion": False,
-    "upload_cancel": False,  # OBS for the Container registry, row 3.38
-    "catalog": False,  # OBS for the Container registry, row 3.41
-    "referrers": False,  # OBS for the Container registry, row 3.43
+    "upload_cancel": False,  # OBS for the Container registry, GP-3.38
+    "catalog": False,  # OBS, GP-3.41 and GP-6.16
+    "referrers": False,  # OBS for the Container registry, GP-3.43
     "anonymous_mount": False,  # UNK, as the next ones: these came with later releases of the specification
     "digest_algorithm_parameter": False,
     "tag_parameters": 0,
@@ -40,46 +40,46 @@ GITHUB_DOCKER: dict[str, Any] = {
     "image_size_notice": 10 * GIB,  # DOC, likewise
     "foreign_layers": False,  # DOC
     "manifest_formats": ("docker",),  # DOC; that OCI images are refused is UNK
-    "indexes": False,  # OBS, row 6.12
+    "indexes": False,  # OBS, GP-6.12
     "digest_references": False,  # DOC
-    "digest_refusal_type": "text/plain; charset=utf-8",  # INF from what Docker Engine 25 and later does, section 1c
-    "manifest_head": False,  # OBS, row 6.6
-    "manifest_charset": True,  # OBS, row 6.7
-    "etag_form": "weak",  # OBS, row 6.7
-    "digest_header": False,  # OBS, row 6.7
-    "blob_push_digest": False,  # OBS, row 6.11
-    "auth": "basic",  # OBS, row 2.13
+    "digest_refusal_type": "text/plain; charset=utf-8",  # INF from Docker Engine 25 and later, GP-1.22
+    "manifest_head": False,  # OBS, GP-6.6
+    "manifest_charset": True,  # OBS, GP-6.7
+    "etag_form": "weak",  # OBS, GP-6.7
+    "digest_header": False,  # OBS, GP-6.7
+    "blob_push_digest": False,  # OBS, GP-6.11
+    "auth": "basic",  # OBS, GP-2.13
     "rights": "repository",  # DOC
-    "login_check": False,  # OBS, row 2.4
+    "login_check": False,  # OBS, GP-2.4
     "realm": "GitHub Package Registry",  # UNK
-    "authentication_text": _NOT_AUTHENTICATED,  # OBS, row 6.1
+    "authentication_text": _NOT_AUTHENTICATED,  # OBS, GP-6.1
     "invalid_text": _NOT_AUTHENTICATED,
     "denial_text": _NOT_AUTHENTICATED,
-    "denial_refusal": 401,  # OBS, row 6.1; 403 and 404 are possible too
+    "denial_refusal": 401,  # OBS, GP-6.1; 403 and 404 are possible too
     "package_type": "docker",
     "subdomain": "docker",  # DOC
     **_GITHUB,
 }
 
 GITHUB_CONTAINER: dict[str, Any] = {
-    "name_form": "namespace/image",  # DOC, row 3.1
-    "blob_size_limit": 10 * GIB,  # DOC, row 3.4
-    "upload_timeout": 600.0,  # DOC, row 3.4
-    "ranged_patch_limit": 4 * MIB,  # OBS, row 3.37
-    "index_needs_accept": True,  # OBS, row 3.34
-    "tags_default_page_size": 100,  # OBS, row 3.40
-    "auth": "bearer",  # OBS, row 3.20, as the placeholder
+    "name_form": "namespace/image",  # DOC, GP-3.1
+    "blob_size_limit": 10 * GIB,  # DOC, GP-3.4
+    "upload_timeout": 600.0,  # DOC, GP-3.4
+    "ranged_patch_limit": 4 * MIB,  # OBS, GP-3.37
+    "index_needs_accept": True,  # OBS, GP-3.34
+    "tags_default_page_size": 100,  # OBS, GP-3.40
+    "auth": "bearer",  # OBS, GP-3.20, as the placeholder
     "ping_scope": "repository:user/image:pull",
     "rights": "package",  # DOC
-    "bearer_credentials": True,  # OBS, row 3.26, as the next one
+    "bearer_credentials": True,  # OBS, GP-3.26, as the next one
     "junk_tokens": True,
-    "basic_challenge": False,  # OBS, row 3.27
-    "anonymous_token_check": True,  # OBS, row 3.22
-    "token_refusal": 403,  # OBS, row 3.23
-    "invalid_text": "unauthenticated: User cannot be authenticated with the token provided.",  # OBS, row 3.28
-    "denial_refusal": 403,  # OBS, row 3.29
+    "basic_challenge": False,  # OBS, GP-3.27
+    "anonymous_token_check": True,  # OBS, GP-3.22
+    "token_refusal": 403,  # OBS, GP-3.23
+    "invalid_text": "unauthenticated: User cannot be authenticated with the token provided.",  # OBS, GP-3.28
+    "denial_refusal": 403,  # OBS, GP-3.29
     "denial_text": "permission_denied: {permission}_package",
-    "actions_denial_text": "installation not allowed to {verb} organization package",  # OBS, row 3.30
+    "actions_denial_text": "installation not allowed to {verb} organization package",  # OBS, GP-3.30
     "package_type": "container",
     "subdomain": "containers",  # DOC
     "needs_isolation": True,  # DOC

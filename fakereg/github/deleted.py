@@ -1,4 +1,4 @@
-"""What was deleted and can be restored for a while (row GHD-30): packages, and versions of packages."""
+"""Deleted packages and versions, which can be restored for a while (GHD-30 in docs/github-registries.md)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _PLATFORM_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels that GitHub knows (rows 3.6 and 3.7): the URL of the source, a description, and an SPDX licence."""
+    """The labels that GitHub knows (GP-3.6, GP-3.7): the URL of the source, a description, and an SPDX licence."""
 
     source: str = ""
     description: str = ""

@@ -1,4 +1,4 @@
-"""The Docker registry's images of organizations move to the Container registry (GHD-31, section 4).
+"""The Docker registry's images of organizations move to the Container registry (GHD-31, GP-4.1 to GP-4.10).
 
 The images are copied and keep their names. Until all are there nothing of them shows, and pushes of their owners are
 refused; then the Docker registry's host goes on with the content of the Container registry.

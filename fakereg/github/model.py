@@ -54,7 +54,7 @@ class Package:
 
     @property
     def title(self) -> str:
-        """What the API calls its name: of the Docker registry IMAGE_NAME alone (row 1.1), else the `path`."""
+        """What the API calls its name: of the Docker registry IMAGE_NAME alone (GP-1.1), else the `path`."""
         return self.name.rpartition("/")[2] if self.type == DOCKER else self.path
 
     @property

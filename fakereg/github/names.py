@@ -1,4 +1,4 @@
-"""How many parts the name of an image has in GitHub's registries (GHD-05, GHC-02)."""
+"""How many parts the name of an image has in GitHub's registries (GP-3.32, GP-6.4)."""
 
 from __future__ import annotations
 

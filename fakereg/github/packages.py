@@ -164,7 +164,7 @@ def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
 
 
 def visibility(package: Package, accounts: Accounts) -> Visibility:
-    """Who sees a package. One of the Docker registry has its repository's, and no `internal` (rows 2.8 and 2.11)."""
+    """Who sees a package. One of the Docker registry has its repository's, and no `internal` (GP-2.8, GP-2.11)."""
     if package.type != DOCKER:
         return package.visibility
     repository = accounts.repositories.get(package.source)

@@ -49,7 +49,7 @@ class GitHubPolicy(Policy):
         return rights.rights(call.caller.identity, name, dialect=dialect, accounts=accounts, package=package)
 
     def denial_text(self, call: Call, action: str, name: Name) -> str:
-        """Return the dialect's message; a GITHUB_TOKEN without `packages: write` has one of its own.
+        """Return the dialect's message; a GITHUB_TOKEN without `packages: write` has one of its own (GP-3.30).
 
         It reveals whether there is a package only to a workflow of the linked repository and to callers who may pull.
         """

@@ -122,7 +122,7 @@ def quoted(text: str) -> str:
 
 
 def _bearer(call: Call, text: str) -> Caller:
-    if not text:  # no token is not a junk token (row 3.26)
+    if not text:  # no token is not a junk token (GP-3.26)
         return Caller(problem=unauthorized(call, "authentication token not provided"))
     try:
         grant = call.site.tokens.verify(text, service=service(call))
@@ -138,7 +138,7 @@ def _bearer(call: Call, text: str) -> Caller:
 
 
 def _credentials(call: Call, text: str) -> Identity | None:
-    """Whom the base64 of `SECRET` or `USER:SECRET` proves (row 3.26 of GitHub's Container registry)."""
+    """Whom the base64 of `SECRET` or `USER:SECRET` proves (GitHub's Container registry, GP-3.26)."""
     plain = _decoded(text) if call.dialect.bearer_credentials else None
     if plain is None:
         return None

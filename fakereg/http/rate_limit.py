@@ -58,7 +58,7 @@ class RateLimit:
 
 
 def _duration(seconds: float) -> str:
-    """A duration as row 3.44 writes it: 880.092µs, 1.5ms, 2s."""
+    """A duration as GitHub's Container registry writes it (GP-3.44): 880.092µs, 1.5ms, 2s."""
     units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")]
     size, unit = next((pair for pair in units if seconds >= pair[0]), units[-1])
     return f"{seconds / size:.3f}".rstrip("0").rstrip(".") + unit

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Code(enum.StrEnum):
-    """The 14 codes of the specification, and one that GitHub's Container registry adds (row 3.37).
+    """The 14 codes of the specification, and one that GitHub's Container registry adds (GP-3.37).
 
     The value is what goes over the wire.
     """

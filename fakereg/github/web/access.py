@@ -1,4 +1,4 @@
-"""Who asks for packages, which ones there are, and which of them are shown (sections 2 and 5)."""
+"""Who asks for packages, which ones there are, and which of them are shown (GP-2.17 to GP-2.21, GP-5.10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages API below `/api/v3`: list, look, delete, restore (section 5 of the facts; rows GHD-10, 23, 30, GHC-11).
+"""The packages API below `/api/v3`: list, look, delete, restore (docs/github-registries.md, GP-5.1 to GP-5.15).
 
 Each path begins with `/orgs/ORG`, `/users/USER` or `/user`, which handlers get as `kind` and `login`.
 """
@@ -157,7 +157,7 @@ def _account(call: PackageCall, identity: Identity, kind: str, login: str) -> st
 
 
 def _wanted(call: PackageCall, type: str) -> str:
-    """The visibility to show. `internal` is for packages with rights of their own; else it is `private` (row 2.11)."""
+    """The visibility to show. `internal` is for packages with rights of their own; else it is `private` (GP-2.11)."""
     text = call.request.args.get("visibility", "")
     if text and text not in list(Visibility):
         raise RegistryError(Code.UNSUPPORTED, f"visibility is one of {', '.join(Visibility)}", status=422)
@@ -193,7 +193,7 @@ def _check_administrator(found: Found, kind: str) -> None:
 
 
 def _check_deletable(found: Found, versions: Sequence[Version]) -> None:
-    """Raise the dialect's refusal for public versions that many rely on (rule A of section 2)."""
+    """Raise the dialect's refusal for public versions that many rely on (GHD-30, GP-2.23)."""
     dialect = found.shelf.site.dialect
     most = dialect.undeletable_downloads
     public = found.shelf.visibility(found.package) == Visibility.PUBLIC

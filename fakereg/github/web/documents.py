@@ -1,4 +1,4 @@
-"""Packages and versions in the shapes of GitHub's API, and where their pages are (section 5)."""
+"""Packages and versions in the shapes of GitHub's API, and where their pages are (GP-5.12 to GP-5.15)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages for people: the packages of an account or repository, and one package (rows GHD-23, GHD-22, GHC-09).
+"""Pages for people: the packages of an account or repository, and one package (GHD-22, GHD-23, GHC-09).
 
 Who may pull an image may see its page. A browser asks for name and token when it gets the Basic challenge.
 """

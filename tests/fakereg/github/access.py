@@ -1,7 +1,7 @@
 """Who may do what with GitHub's two registries, as their documentation has it: a table, and the rule that reads it.
 
-Nothing here comes from the code under test. The sources are the rows GHD-06 to GHD-13, GHD-20 and GHD-29, GHC-03 to
-GHC-05 and GHC-14, and of the collected facts section 2 and the rows 3.20 to 3.30. A further operation is one more line
+Nothing here comes from the code under test. The sources are in docs/github-registries.md: GHD-06 to GHD-13, GHD-20
+and GHD-29, GHC-03 to GHC-05 and GHC-14, GP-2.1 to GP-2.22 and GP-3.20 to GP-3.31. A further operation is one more line
 in NEEDS, and one step in test_access.py.
 """
 
@@ -120,7 +120,7 @@ def expected(way: str, who: Who, place: Place, operation: str, *, write_reads: b
     refusal = 401 if way == "basic" or who == NOBODY or (way == "shortcut" and not who.counts) else 403
     if operation == LOGIN:  # GHD-29: the Docker registry looks at no credentials, but wants some
         return 200 if who.counts or (way == "basic" and who != NOBODY) else refusal
-    if not who.counts:  # GHD-07; rows 3.21 and 3.26: in the token flow nobody, as the shortcut any junk
+    if not who.counts:  # GHD-07, GP-3.21, GP-3.26: in the token flow nobody, as the shortcut any junk
         anonymous = (way, who == NOBODY) in {("token", True), ("shortcut", False)}
         return 200 if anonymous and place.visibility == "public" and NEEDS[operation].role == "read" else refusal
     if not _has(way, who, place, NEEDS[operation], write_reads=write_reads):

@@ -1,6 +1,6 @@
 """The access table of the packages API and of the pages, with the people and places of access.py.
 
-What is wanted stands in `expected`, from section 2 of the collected facts: the scopes of each operation, `repo` beside
+What is wanted stands in `expected`, from GP-2.17 to GP-2.21 and GP-5.10: the scopes of each operation, `repo` beside
 them for packages of the Docker registry, the role read or admin, and for an organization's packages one of its owners.
 """
 
