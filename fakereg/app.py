@@ -23,6 +23,7 @@ from fakereg.github.policy import Policies
 from fakereg.github.state import GitHub
 from fakereg.http import authorization
 from fakereg.http.call import DEFAULT_POLICY, Call, Policy
+from fakereg.http.hosts import Face
 from fakereg.http.instance import Instance, Options
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
 from fakereg.routes import Endpoint, Resource
@@ -99,10 +100,10 @@ class Registry(Instance):
         return response(environ, start_response)
 
     def _answer(self, request: Request, notes: list[str]) -> Response:
-        dialect = self.dialect
+        dialect = self.sites.all[0].dialect
         resource: Resource = {}
         try:
-            face = self.sites.anywhere if routes.is_control(request.path) else self.sites.find(request)
+            face = self._face(request)
             dialect = face.site.dialect
             policy = self._policies[dialect.name]
             call = Call(request, face.site, dialect, face.site, self, policy=policy, notes=notes)
@@ -117,9 +118,15 @@ class Registry(Instance):
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = self._refusal(_reason(problem), request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
-        for warning in dialect.warning_headers():
-            response.headers.add("Warning", warning)
+        if dialect.warnings:
+            for warning in dialect.warning_headers():
+                response.headers.add("Warning", warning)
         return response
+
+    def _face(self, request: Request) -> Face:
+        if routes.is_control(request.path):
+            return self.sites.anywhere
+        return self.sites.everything or self.sites.find(request)
 
     def _refusal(self, refusal: RegistryError, request: Request, resource: Resource, dialect: Dialect) -> Response:
         forms = (policy.refusal(request.path, refusal) for policy in self._policies.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional
-from fakereg.http.answers import empty_response
+from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.server.body import FileRange
 from fakereg.spec.errors import Code, RegistryError
@@ -23,7 +23,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}
     if conditional.unchanged(call, digest):
-        return empty_response(304, headers)
+        return EmptyResponse(status=304, headers=headers)
     if call.dialect.blob_range:
         headers["Accept-Ranges"] = "bytes"
         part = conditional.byte_range(call, digest, size)
@@ -37,7 +37,7 @@ def delete(call: Call, name: Name, digest_text: str) -> Response:
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     if not call.storage.delete_blob(name, digest):
         raise _unknown(call, name, digest)
-    return empty_response(202)
+    return EmptyResponse(status=202)
 
 
 def _part(

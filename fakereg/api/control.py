@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts, Token
 from fakereg.dialect import fields
-from fakereg.http.answers import empty_response, json_response
+from fakereg.http.answers import EmptyResponse, json_response
 from fakereg.http.call import Call
 from fakereg.http.secret import invalid, json_object, require_secret
 from fakereg.spec.errors import Code, RegistryError
@@ -43,7 +43,7 @@ def delete_token(call: Call, id: str) -> Response:
     require_secret(call)
     if not call.instance.accounts.revoke_id(id):
         raise RegistryError(Code.UNSUPPORTED, "there is no token with this id", status=404)
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def get_settings(call: Call) -> Response:
@@ -75,7 +75,7 @@ def delete_journal(call: Call) -> Response:
     """Forget the requests so far."""
     require_secret(call)
     call.instance.journal.clear()
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def post_reset(call: Call) -> Response:
@@ -85,7 +85,7 @@ def post_reset(call: Call) -> Response:
         call.instance.reset()
     except ValueError as problem:
         raise invalid(str(problem)) from None
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def _setting(name: str, value: Any) -> str:

@@ -6,7 +6,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional, manifest_rules
-from fakereg.http.answers import empty_response
+from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
@@ -19,31 +19,37 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     """The manifest with the bytes and the media type that were pushed; also for HEAD."""
     name, scope = call.source(name)
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
-    manifest_rules.check_reference(call, name, reference)
+    rules = call.dialect.restricts_manifests
+    if rules:
+        manifest_rules.check_reference(call, name, reference)
     manifest = call.storage.manifest(name, reference)
     if manifest is None:
         raise _unknown(call, name, reference)
-    manifest_rules.check_pull(call, manifest)
+    if rules:
+        manifest_rules.check_pull(call, manifest)
     conditional.check_manifest(call, manifest.digest)
     headers = {**scope, **conditional.headers(call, manifest.digest)}
     if call.dialect.index_needs_accept:
         headers["Vary"] = "Accept"
     if conditional.manifest_unchanged(call, manifest.digest):
-        return empty_response(304, headers if call.dialect.manifest_conditions == "rfc" else scope)
+        return EmptyResponse(status=304, headers=headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
     if call.request.method == "GET":  # HEAD downloads nothing
         call.policy.pulled(call, name, reference, manifest.digest)
-    return manifest_rules.mark_large(call, manifest, response)
+    return manifest_rules.mark_large(call, manifest, response) if rules else response
 
 
 def put(call: Call, name: Name, reference_text: str) -> Response:
     """201: stored as it is, under its digest, the tag in the path and those in `?tag=`."""
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
-    manifest_rules.check_push_reference(call, reference)
+    rules = call.dialect.restricts_manifests
+    if rules:
+        manifest_rules.check_push_reference(call, reference)
     more = _tag_parameters(call) if isinstance(reference, Digest) else []
     manifest = _parse(call, reference)
-    manifest_rules.check_push(call, manifest)
+    if rules:
+        manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
         with call.policy.publishing(call, name, manifest, tags):
@@ -52,14 +58,15 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
                 manifest,
                 tags=tags,
                 complete=not call.dialect.missing_descriptors,
-                guard=conditional.guard(call),
+                guard=conditional.guard(call) if call.conditional else None,
             )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]
         raise RegistryError(
             Code.MANIFEST_BLOB_UNKNOWN, "manifest references a manifest or blob unknown to registry", details=details
         ) from missing
-    return manifest_rules.mark_large(call, manifest, _created(call, name, reference, manifest, more))
+    created = _created(call, name, reference, manifest, more)
+    return manifest_rules.mark_large(call, manifest, created) if rules else created
 
 
 def delete(call: Call, name: Name, reference_text: str) -> Response:
@@ -78,7 +85,7 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
         deleted = call.storage.delete_manifest(name, reference)
     if not deleted:
         raise _unknown(call, name, reference)
-    return empty_response(202)
+    return EmptyResponse(status=202)
 
 
 def _parse(call: Call, reference: Tag | Digest) -> Manifest:
@@ -102,7 +109,7 @@ def _tag_parameters(call: Call) -> list[Tag]:
 
 
 def _created(call: Call, name: Name, reference: Tag | Digest, manifest: Manifest, tags: list[Tag]) -> Response:
-    response = empty_response(201)
+    response = EmptyResponse(status=201)
     named = manifest.digest if call.dialect.digest_locations else reference
     response.headers["Location"] = call.location(f"/v2/{name}/manifests/{named}")
     if call.dialect.manifest_push_digest:

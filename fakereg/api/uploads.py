@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from fakereg.auth.caller import PULL
 from fakereg.dialect.presets import MIB
-from fakereg.http.answers import empty_response
+from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
@@ -52,14 +52,14 @@ def get(call: Call, name: Name, id: str) -> Response:
     """204 and how far the session has come."""
     upload = _session(call, name, id)
     _check_state(call, upload)
-    return empty_response(204, _progress(call, upload))
+    return EmptyResponse(status=204, headers=_progress(call, upload))
 
 
 def delete(call: Call, name: Name, id: str) -> Response:
     """204: the session is gone."""
     with _resumed(call, name, id) as upload:
         call.storage.cancel_upload(upload)
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def _mount(call: Call, name: Name, text: str) -> Digest | None:
@@ -260,11 +260,11 @@ def _accepted(call: Call, upload: Upload, *, start: bool = False) -> Response:
     headers = _progress(call, upload)
     if start and call.dialect.chunk_min_length:
         headers["OCI-Chunk-Min-Length"] = str(call.dialect.chunk_min_length)
-    return empty_response(202, headers)
+    return EmptyResponse(status=202, headers=headers)
 
 
 def _created(call: Call, name: Name, digest: Digest) -> Response:
     headers = {"Location": call.location(f"/v2/{name}/blobs/{digest}")}
     if call.dialect.blob_push_digest:
         headers["Docker-Content-Digest"] = str(digest)
-    return empty_response(201, headers)
+    return EmptyResponse(status=201, headers=headers)

@@ -8,6 +8,7 @@ other choices are settings. The values of the presets of real registries are in 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,19 @@ def _setting(default: Any, meaning: str, *, choices: tuple[str, ...] = (), unit:
 _IN_HEADERS = ("digest_refusal_type", "realm", "service", "token_url", "ping_scope")
 """Settings that are sent in a header as they are."""
 
+MANIFEST_RULES = (
+    "digest_references",
+    "foreign_layers",
+    "image_size_notice",
+    "index_needs_accept",
+    "indexes",
+    "manifest_digest_algorithms",
+    "manifest_formats",
+    "oci_needs_accept",
+    "untyped_manifests",
+)
+"""Settings that make a rule of `api/manifest_rules.py` apply when they are not the default."""
+
 _STATUSES = {
     "deletion_refusal": (400, 405),
     "manifest_size_refusal": (400, 413),
@@ -42,7 +56,7 @@ _STATUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is derived is cached
 class Dialect:
     """Every choice that the specification leaves to a registry; `settings()` tells what each means."""
 
@@ -229,12 +243,17 @@ class Dialect:
         if sum(len(value) for value in [*self.warning_headers(), *notice]) > WARNING_BYTES_LIMIT:
             raise ValueError(f"warnings take more than {WARNING_BYTES_LIMIT} bytes")
 
-    @property
+    @functools.cached_property
     def reference_deletion(self) -> bool:
         """Whether anything can be deleted by tag or digest."""
         return self.tag_deletion or self.manifest_deletion
 
-    @property
+    @functools.cached_property
+    def restricts_manifests(self) -> bool:
+        """Whether it treats any manifest or reference otherwise than the specification: see `api/manifest_rules.py`."""
+        return any(getattr(self, name) != getattr(Dialect, name) for name in MANIFEST_RULES)
+
+    @functools.cached_property
     def host_names(self) -> bool:
         """Whether the first part of a repository name may be the name of a host."""
         return self.name_form == "host/image"

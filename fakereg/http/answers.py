@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -16,8 +15,7 @@ def json_response(document: Any, *, content_type: str = "application/json", **he
     return response
 
 
-def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer without a body."""
-    response = Response(status=status, headers=dict(headers or {}))
-    del response.headers["Content-Type"]
-    return response
+class EmptyResponse(Response):
+    """An answer without a body, and so without a Content-Type."""
+
+    default_mimetype = None

@@ -114,6 +114,12 @@ class Call:
         """Where the content is."""
         return self.home.storage
 
+    @property
+    def conditional(self) -> bool:
+        """Whether the request has a condition on the current state (RFC 9110, section 13)."""
+        environ = self.request.environ
+        return "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+
     def rights(self, name: Name) -> Rights:
         """What the caller may do with a repository."""
         if self.dialect.auth == "none":

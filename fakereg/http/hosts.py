@@ -90,7 +90,9 @@ class Sites:
             self.close()
             raise
         self.anywhere = Face(self.all[0])
-        self._everything = Face(self.all[0], registry=not tokens_only, tokens=True, web=not tokens_only)
+        """What the control API is at: every host."""
+        everything = Face(self.all[0], registry=not tokens_only, tokens=True, web=not tokens_only)
+        self.everything = None if self.hostname else everything
         self._faces = {self.hostname: Face(self.all[0], web=True)}
         for site, host in zip(self.all, hosts, strict=True):
             if host:
@@ -122,8 +124,8 @@ class Sites:
 
     def find(self, request: Request) -> Face:
         """What the host that was asked serves; raise 421 (or 404) for one that is not ours."""
-        if not self.hostname:
-            return self._everything
+        if self.everything:
+            return self.everything
         face = self._face(asked_host(request))
         if not face:
             known = ", ".join(self._faces)

@@ -20,7 +20,7 @@ from fakereg.github.state import PackageCall
 from fakereg.github.web import access, lists
 from fakereg.github.web.access import RESTORE, TYPES, Shelf
 from fakereg.github.web.documents import deleted_document, package_document, version_document
-from fakereg.http.answers import empty_response, json_response
+from fakereg.http.answers import EmptyResponse, json_response
 from fakereg.spec.errors import Code, RegistryError
 
 Item = TypeVar("Item")
@@ -59,7 +59,7 @@ def delete(call: PackageCall, kind: str, login: str, type: str, name: str) -> Re
     shelf, package = found.shelf, found.package
     _check_deletable(found, call.github.packages.versions(shelf.site, package))
     delete_package(call.github.packages, shelf.site, package, now=call.github.clock())
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
@@ -72,7 +72,7 @@ def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str)
         raise _missing()
     _check_administrator(Found(identity, shelf, package), kind)
     _restore(restore_package, call, shelf, next(deleted for deleted in gone if deleted.package is package))
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def get_versions(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
@@ -104,7 +104,7 @@ def delete_one_version(call: PackageCall, kind: str, login: str, type: str, name
     _check_deletable(found, [version])
     packages = call.github.packages
     delete_version(packages, found.shelf.site, found.package, version, now=call.github.clock())
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def post_restore_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
@@ -116,7 +116,7 @@ def post_restore_version(call: PackageCall, kind: str, login: str, type: str, na
     if not deleted:
         raise _missing()
     _restore(restore_version, call, found.shelf, deleted)
-    return empty_response(204)
+    return EmptyResponse(status=204)
 
 
 def get_conflicts(call: PackageCall, kind: str, login: str) -> Response:
