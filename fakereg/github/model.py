@@ -1,11 +1,15 @@
-"""A package of GitHub and its versions, as data."""
+"""A package of GitHub, its versions, and what differs between the two types of packages that are images."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
 
-from fakereg.auth.accounts import Role, Visibility
-from fakereg.spec.names import Name
+from fakereg.auth.accounts import Accounts, Role, Visibility
+from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import Storage
 
 DOCKER, CONTAINER = "docker", "container"
 """The types of packages that are images."""
@@ -43,6 +47,11 @@ class Package:
     versions: dict[str, Version] = field(default_factory=dict)
 
     @property
+    def kind(self) -> PackageType:
+        """What is particular to its type."""
+        return TYPES[self.type]
+
+    @property
     def owner(self) -> str:
         """The login of the user or organization that it belongs to."""
         return self.name.partition("/")[0]
@@ -54,10 +63,162 @@ class Package:
 
     @property
     def title(self) -> str:
-        """What the API calls its name: of the Docker registry IMAGE_NAME alone (GP-1.1), else the `path`."""
-        return self.name.rpartition("/")[2] if self.type == DOCKER else self.path
+        """The name in the API: of the Docker registry IMAGE_NAME alone (GP-1.1), else the `path`."""
+        return self.kind.title(self)
 
     @property
     def source(self) -> str:
         """The repository that it belongs to or is linked to, if there is one."""
-        return self.name.rpartition("/")[0] if self.type == DOCKER else self.repository
+        return self.kind.source(self)
+
+
+class PackageType:
+    """Images that are no packages; the subclasses are the types that GitHub has."""
+
+    registry = ""
+    """The name of the registry, for people."""
+
+    linked = False
+    """Whether a push may link the package to a repository."""
+
+    migrates = False
+    """Whether a migration moves the packages to the Container registry."""
+
+    internal = False
+    """Whether a package can have the visibility `internal`."""
+
+    scopes: frozenset[str] = frozenset()
+    """Scopes that the API wants of a classic token beside those of packages."""
+
+    def has_versions(self, storage: Storage, name: Name) -> bool:
+        """Return whether a repository has versions; each request asks this, so it lists nothing."""
+        return False
+
+    def versions(self, storage: Storage, name: Name) -> Sequence[Tag] | Sequence[Digest]:
+        """Return the names of the versions of a repository."""
+        return []
+
+    def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
+        """Return the versions that a push of a manifest makes or changes."""
+        return []
+
+    def pulled(self, reference: Tag | Digest, digest: Digest) -> str:
+        """Return the version that a pull of a manifest counts for."""
+        return digest
+
+    def reference(self, version: str) -> Tag | Digest:
+        """Return the reference of a version in the registry."""
+        return Digest(version)
+
+    def tags(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> list[str]:
+        """Return the tags of a version, given those of all manifests of the repository."""
+        return []
+
+    def metadata(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> dict[str, Any]:
+        """Return the tags of a version as the API has them."""
+        return {"tags": self.tags(version, tags)}
+
+    def is_named(self, package: Package, name: str) -> bool:
+        """Return whether a name that is not the whole `path` of a package means it, too."""
+        return False
+
+    def holds(self, package: Package) -> bool:
+        """Return whether a package is found under this type."""
+        return TYPES[package.type] is self
+
+    def title(self, package: Package) -> str:
+        """Return the name of a package in the API."""
+        return package.path
+
+    def source(self, package: Package) -> str:
+        """Return the repository that a package belongs to or is linked to; the empty text if there is none."""
+        return package.repository
+
+    def page(self, package: Package, account: str) -> str:
+        """Return the path of a package's page; `account` is the path of its owner."""
+        return f"{account}/packages/container/package/{quote(package.path, safe='')}"
+
+    def visibility(self, package: Package, accounts: Accounts) -> Visibility:
+        """Return who may see a package without a role."""
+        return package.visibility
+
+    def begin(self, package: Package, accounts: Accounts) -> None:
+        """Give a package that becomes known what the accounts say of it beforehand."""
+
+
+class _Docker(PackageType):
+    registry = "Docker registry"
+    migrates = True
+    scopes = frozenset({"repo"})
+
+    def has_versions(self, storage: Storage, name: Name) -> bool:
+        return name.count("/") == 2 and storage.has_tags(name)
+
+    def versions(self, storage: Storage, name: Name) -> Sequence[Tag]:
+        return (storage.tags(name) or []) if self.has_versions(storage, name) else []
+
+    def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
+        return tags
+
+    def pulled(self, reference: Tag | Digest, digest: Digest) -> str:
+        return reference
+
+    def reference(self, version: str) -> Tag | Digest:
+        return Tag(version)
+
+    def tags(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> list[str]:
+        return [version]
+
+    def metadata(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> dict[str, Any]:
+        return {"tag": [version], "tags": [version]}  # the published schema is at odds with itself
+
+    def is_named(self, package: Package, name: str) -> bool:
+        return package.name.rpartition("/")[2] == name
+
+    def holds(self, package: Package) -> bool:
+        return super().holds(package) or package.from_docker
+
+    def title(self, package: Package) -> str:
+        return package.name.rpartition("/")[2]
+
+    def source(self, package: Package) -> str:
+        return package.name.rpartition("/")[0]
+
+    def page(self, package: Package, account: str) -> str:
+        return f"/{package.source}/packages/{package.id}"
+
+    def visibility(self, package: Package, accounts: Accounts) -> Visibility:
+        """Return that of its repository; there is no `internal` (GP-2.8, GP-2.11)."""
+        repository = accounts.repositories.get(package.source)
+        public = repository and repository.visibility == Visibility.PUBLIC
+        return Visibility.PUBLIC if public else Visibility.PRIVATE
+
+    def begin(self, package: Package, accounts: Accounts) -> None:
+        package.from_docker = True
+
+
+class _Container(PackageType):
+    registry = "Container registry"
+    linked = True
+    internal = True
+
+    def has_versions(self, storage: Storage, name: Name) -> bool:
+        return "/" in name and storage.has_manifests(name)
+
+    def versions(self, storage: Storage, name: Name) -> Sequence[Digest]:
+        return (storage.manifests(name) or []) if self.has_versions(storage, name) else []
+
+    def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
+        return [digest]
+
+    def tags(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> list[str]:
+        return list(tags.get(Digest(version), ()))
+
+    def begin(self, package: Package, accounts: Accounts) -> None:
+        if said := accounts.packages.get(package.name):
+            package.visibility, package.roles, package.repository = said.visibility, dict(said.roles), said.repository
+
+
+NO_PACKAGES = PackageType()
+TYPES: Mapping[str, PackageType] = {"none": NO_PACKAGES, DOCKER: _Docker(), CONTAINER: _Container()}
+"""The types by the dialect's setting `package_type`."""

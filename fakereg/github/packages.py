@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fakereg.auth.accounts import Accounts, Role, Visibility
 from fakereg.clock import Clock
 from fakereg.github.deleted import Deletions
-from fakereg.github.model import CONTAINER, DOCKER, Package, Version
+from fakereg.github.model import TYPES, Package, PackageType, Version
 from fakereg.http.hosts import Site
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name, Tag
@@ -123,10 +123,8 @@ class Packages:
         key = type, name
         if key not in self._packages:
             now = self._clock()
-            new = Package(next(self._ids), type, name, now, now, from_docker=type == DOCKER)
-            if type == CONTAINER and (said := self._accounts.packages.get(name)):
-                new.visibility, new.roles, new.repository = said.visibility, dict(said.roles), said.repository
-            self._packages[key] = new
+            self._packages[key] = new = Package(next(self._ids), type, name, now, now)
+            new.kind.begin(new, self._accounts)
         return self._packages[key]
 
     def _version(self, package: Package, name: str) -> Version:
@@ -136,23 +134,19 @@ class Packages:
         return package.versions[name]
 
 
+def type_of(site: Site) -> PackageType:
+    """Return the type of packages that the images of a registry are."""
+    return TYPES[site.dialect.package_type]
+
+
 def version_names(site: Site, name: Name) -> Sequence[Tag] | Sequence[Digest]:
-    """The versions of a repository that there are in the storage; none if its images are no packages."""
-    if not has_versions(site, name):
-        return []
-    storage = site.storage
-    return (storage.tags(name) if site.dialect.package_type == DOCKER else storage.manifests(name)) or []
+    """Return the names of the versions that the storage has of a repository; none if its images are no packages."""
+    return type_of(site).versions(site.storage, name)
 
 
 def has_versions(site: Site, name: Name) -> bool:
-    """Whether there are any: each request asks this, so it lists nothing."""
-    parts = name.count("/") + 1
-    match site.dialect.package_type:
-        case "docker" if parts == 3:
-            return site.storage.has_tags(name)
-        case "container" if parts >= 2:
-            return site.storage.has_manifests(name)
-    return False
+    """Return whether there are any; each request asks this, so it lists nothing."""
+    return type_of(site).has_versions(site.storage, name)
 
 
 def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
@@ -161,15 +155,6 @@ def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
     for tag, digest in site.storage.targets(name).items():
         tags.setdefault(digest, []).append(tag)
     return tags
-
-
-def visibility(package: Package, accounts: Accounts) -> Visibility:
-    """Who sees a package. One of the Docker registry has its repository's, and no `internal` (GP-2.8, GP-2.11)."""
-    if package.type != DOCKER:
-        return package.visibility
-    repository = accounts.repositories.get(package.source)
-    public = repository and repository.visibility == Visibility.PUBLIC
-    return Visibility.PUBLIC if public else Visibility.PRIVATE
 
 
 def inherit(package: Package, accounts: Accounts) -> None:

@@ -13,8 +13,8 @@ from fakereg.auth.accounts import Identity, Kind, Role
 from fakereg.auth.caller import DELETE, PULL, PUSH, Rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github import image, names, rights, routes
-from fakereg.github.model import CONTAINER, DOCKER, Package
-from fakereg.github.packages import inherit
+from fakereg.github.model import NO_PACKAGES, TYPES, Package
+from fakereg.github.packages import inherit, type_of
 from fakereg.github.state import GitHub
 from fakereg.http import authorization
 from fakereg.http.call import Call, Found, Policy
@@ -72,14 +72,13 @@ class GitHubPolicy(Policy):
         self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
     ) -> AbstractContextManager[None]:
         """Change the package in one step with the storage; see `_publishing`."""
-        if call.home.dialect.package_type == "none":
+        if type_of(call.home) is NO_PACKAGES:
             return nullcontext()
         return self._publishing(call, name, manifest, tags)
 
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Count a download."""
-        by_tag = call.home.dialect.package_type == DOCKER
-        self.github.packages.downloaded(call.home, name, reference if by_tag else digest)
+        self.github.packages.downloaded(call.home, name, type_of(call.home).pulled(reference, digest))
 
     def shows_blobs(self, call: Call, name: Name) -> bool:
         """Return False for the blobs of a deleted package, which stay in the storage to be restored."""
@@ -117,8 +116,8 @@ class GitHubPolicy(Policy):
         Raise 503 if the repository is moving to another registry, or has moved since the request began; and the denial
         of a caller who may not push any more, because another caller published a package of that name meanwhile.
         """
-        packages, type = self.github.packages, call.home.dialect.package_type
-        source = _source(self.github, call, name, manifest) if type == CONTAINER else ""
+        packages, type = self.github.packages, type_of(call.home)
+        source = _source(self.github, call, name, manifest) if type.linked else ""
         with packages.lock:
             packages.check_settled(name)
             if self.home(call.site, name) is not call.home:
@@ -126,8 +125,7 @@ class GitHubPolicy(Policy):
             authorization.authorize(call, PUSH, name)
             anew = packages.find(call.home, name) is None
             yield
-            versions = tags if type == DOCKER else [manifest.digest]
-            package = packages.published(call.home, name, versions, anew=anew)
+            package = packages.published(call.home, name, type.pushed(manifest.digest, tags), anew=anew)
             _describe(self.github, call, package, source, anew=anew)
 
 
@@ -142,15 +140,16 @@ class Policies:
         """Return the policy of a dialect, None for one that has nothing of GitHub's."""
         if dialect.rights != rights.OPEN:
             return self._strict
-        return self._open if dialect.package_type != "none" or dialect.name_form in names.FORMS else None
+        ours = TYPES[dialect.package_type] is not NO_PACKAGES or dialect.name_form in names.FORMS
+        return self._open if ours else None
 
 
 def _describe(github: GitHub, call: Call, package: Package, source: str, *, anew: bool) -> None:
     """Make the first publisher an administrator of the package; a link stays until it is changed by hand."""
-    identity, by_docker = call.caller.identity, call.dialect.package_type == DOCKER
+    identity, by_docker = call.caller.identity, type_of(call.site).migrates
     if anew and identity.user in github.accounts.users:
         package.roles[identity.user] = Role.ADMIN
-    if anew and by_docker and package.type == CONTAINER:  # to docker.HOSTNAME, after a migration
+    if anew and by_docker and package.kind.linked:  # to docker.HOSTNAME, after a migration
         inherit(package, github.accounts)
     package.repository = package.repository or source
     package.from_docker = package.from_docker or by_docker

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from fakereg.github.deleted import BYTES_LIMIT, Deleted, Kept
-from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.model import Package, Version
 from fakereg.github.packages import Packages, tags_by_digest, version_names
 from fakereg.http.hosts import Site
 from fakereg.spec import manifest as manifests
@@ -37,11 +37,7 @@ def delete_version(packages: Packages, site: Site, package: Package, version: Ve
             delete_package(packages, site, package, now=now)
             return
         _check_current(packages, site, package)
-        if package.type == DOCKER:
-            content = tuple(_remove_tag(site, package.name, Tag(version.name)))
-        else:
-            content = tuple(_content(site, package.name, [Digest(version.name)]))
-            site.storage.delete_manifest(package.name, Digest(version.name))
+        content = tuple(_remove(site, package.name, package.kind.reference(version.name)))
         package.versions.pop(version.name, None)
         packages.deleted.add(Deleted(package, (version,), content, False, now, _until(site, now)))
 
@@ -91,8 +87,16 @@ def _content(site: Site, name: Name, digests: Iterable[Digest]) -> Iterator[Kept
             yield Kept(manifest, tuple(tags.get(digest, ())))
 
 
+def _remove(site: Site, name: Name, reference: Tag | Digest) -> Iterator[Kept]:
+    """Delete a manifest; or a tag, and with the last one its manifest, to which nothing else leads."""
+    if isinstance(reference, Digest):
+        yield from _content(site, name, [reference])
+        site.storage.delete_manifest(name, reference)
+    else:
+        yield from _remove_tag(site, name, reference)
+
+
 def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
-    """Delete a tag, and its manifest with the last one: nothing else leads to it."""
     manifest = site.storage.manifest(name, tag)
     if manifest:
         yield Kept(manifest, (tag,))

@@ -9,7 +9,7 @@ from fakereg.auth.accounts import Accounts
 from fakereg.clock import Clock
 from fakereg.github import migration
 from fakereg.github.model import CONTAINER, DOCKER, Package
-from fakereg.github.packages import Packages
+from fakereg.github.packages import Packages, type_of
 from fakereg.http.call import Call
 from fakereg.http.hosts import Site, Sites
 from fakereg.spec.names import Name
@@ -30,7 +30,7 @@ class GitHub:
 
     def home(self, site: Site, name: Name) -> Site:
         """Return the registry that holds the content of a repository of `site`; a migration changes it (GHD-31)."""
-        moved = site.dialect.package_type == DOCKER and name.partition("/")[0] in self.packages.migrated
+        moved = type_of(site).migrates and name.partition("/")[0] in self.packages.migrated
         return (self.site(CONTAINER) or site) if moved else site
 
     def migrate(self, *organizations: str) -> list[Name]:

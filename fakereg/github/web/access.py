@@ -9,15 +9,14 @@ from fakereg.auth.accounts import ANONYMOUS, Identity, Kind, Visibility
 from fakereg.auth.caller import DELETE, EVERYTHING, PULL, PUSH, Rights, token_rights
 from fakereg.dialect.fields import Dialect
 from fakereg.github import rights as permissions
-from fakereg.github.model import CONTAINER, DOCKER, Package
-from fakereg.github.packages import visibility
+from fakereg.github.model import CONTAINER, DOCKER, NO_PACKAGES, TYPES, Package
 from fakereg.github.state import PackageCall
 from fakereg.http.authorization import basic_credentials, quoted
 from fakereg.http.hosts import Site
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 
-TYPES = (DOCKER, CONTAINER, "npm", "maven", "rubygems", "nuget")
+TYPE_NAMES = (DOCKER, CONTAINER, "npm", "maven", "rubygems", "nuget")
 """All that GitHub calls a package type; there are no packages of those beyond images here."""
 
 RESTORE = "restore"
@@ -45,8 +44,7 @@ class Shelf:
 
     def shows(self, identity: Identity, package: Package) -> bool:
         """Whether a package is one of these, and the identity may read it."""
-        here = package.type == self.type or (self.type == DOCKER and package.from_docker)
-        return here and PULL in self.rights(identity, package)
+        return TYPES[self.type].holds(package) and PULL in self.rights(identity, package)
 
     def named(self, name: str, identity: Identity, packages: Sequence[Package]) -> Package | None:
         """The first of `packages` with this name that the identity may read.
@@ -55,7 +53,7 @@ class Shelf:
         """
         shown = [package for package in packages if self.shows(identity, package)]
         exact = [package for package in shown if package.path == name]
-        loose = [package for package in shown if self.type == DOCKER and package.name.rpartition("/")[2] == name]
+        loose = [package for package in shown if TYPES[self.type].is_named(package, name)]
         return next(iter(exact + loose), None)
 
     def rights(self, identity: Identity, package: Package) -> Rights:
@@ -67,7 +65,7 @@ class Shelf:
 
     def visibility(self, package: Package) -> Visibility:
         """Who sees a package."""
-        return visibility(package, self.call.github.accounts)
+        return package.kind.visibility(package, self.call.github.accounts)
 
 
 def dialect_of(call: PackageCall, type: str) -> Dialect:
@@ -114,7 +112,7 @@ def check_scopes(identity: Identity, type: str, dialect: Dialect, action: str) -
     """
     wanted, names = _SCOPES[action]
     token = identity.token
-    unlinked = type == DOCKER and token and token.kind == Kind.CLASSIC and "repo" not in token.scopes
-    if unlinked or not wanted <= token_rights(identity, write_includes_read=dialect.write_includes_read):
-        also = " and repo" if type == DOCKER else ""
-        raise RegistryError(Code.DENIED, f"the token needs the scopes {names}{also}")
+    also = TYPES.get(type, NO_PACKAGES).scopes
+    lacking = token and token.kind == Kind.CLASSIC and also - token.scopes
+    if lacking or not wanted <= token_rights(identity, write_includes_read=dialect.write_includes_read):
+        raise RegistryError(Code.DENIED, f"the token needs the scopes {' and '.join([names, *sorted(also)])}")

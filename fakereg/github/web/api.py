@@ -13,12 +13,12 @@ from werkzeug.wrappers import Response
 from fakereg.auth.accounts import Identity, Kind, Visibility
 from fakereg.auth.caller import DELETE, PULL
 from fakereg.github.deleted import Deleted
-from fakereg.github.model import CONTAINER, DOCKER, Package, Version
+from fakereg.github.model import DOCKER, NO_PACKAGES, TYPES, Package, Version
 from fakereg.github.packages import tags_by_digest
 from fakereg.github.restore import NameTaken, delete_package, delete_version, restore_package, restore_version
 from fakereg.github.state import PackageCall
 from fakereg.github.web import access, lists
-from fakereg.github.web.access import RESTORE, TYPES, Shelf
+from fakereg.github.web.access import RESTORE, TYPE_NAMES, Shelf
 from fakereg.github.web.documents import deleted_document, package_document, version_document
 from fakereg.http.answers import EmptyResponse, json_response
 from fakereg.spec.errors import Code, RegistryError
@@ -135,9 +135,9 @@ def _enter(call: PackageCall, kind: str, login: str, type: str, action: str) -> 
     identity = access.identify(call, dialect)
     if not identity.user and dialect.auth != "none":
         raise access.unauthorized(dialect)
-    if type not in TYPES:
+    if type not in TYPE_NAMES:
         status = 422 if type else 400
-        raise RegistryError(Code.UNSUPPORTED, f"package_type is one of {', '.join(TYPES)}", status=status)
+        raise RegistryError(Code.UNSUPPORTED, f"package_type is one of {', '.join(TYPE_NAMES)}", status=status)
     access.check_scopes(identity, type, dialect, action)
     if action != PULL and dialect.ecosystem == "read-only":
         raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
@@ -161,7 +161,7 @@ def _wanted(call: PackageCall, type: str) -> str:
     text = call.request.args.get("visibility", "")
     if text and text not in list(Visibility):
         raise RegistryError(Code.UNSUPPORTED, f"visibility is one of {', '.join(Visibility)}", status=422)
-    return Visibility.PRIVATE if text == Visibility.INTERNAL and type != CONTAINER else text
+    return Visibility.PRIVATE if text == Visibility.INTERNAL and not TYPES.get(type, NO_PACKAGES).internal else text
 
 
 def _find(call: PackageCall, kind: str, login: str, type: str, name: str, action: str) -> Found:

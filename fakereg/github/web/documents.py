@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from fakereg.auth.accounts import Repository, Visibility
 from fakereg.github import image
 from fakereg.github.deleted import Deleted
-from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.model import Package, Version
 from fakereg.github.state import PackageCall
 from fakereg.github.web.access import Shelf
 from fakereg.http.origin import scheme
@@ -40,7 +40,7 @@ def package_document(shelf: Shelf, package: Package) -> dict[str, Any]:
 
 
 def version_document(
-    shelf: Shelf, package: Package, version: Version, *, tags: Mapping[Digest, Collection[Tag]]
+    shelf: Shelf, package: Package, version: Version, *, tags: Mapping[Digest, Sequence[Tag]]
 ) -> dict[str, Any]:
     """A version. One of the Docker registry has both `tag` and `tags`: the published schema is at odds with itself.
 
@@ -55,7 +55,7 @@ def version_document(
         "html_url": f"{page}#version-{version.id}",
         "created_at": time_text(version.created_at),
         "updated_at": time_text(version.updated_at),
-        "metadata": {"package_type": package.type, package.type: _metadata(package, version, tags)},
+        "metadata": {"package_type": package.type, package.type: package.kind.metadata(version.name, tags)},
     }
     labels = _labels(shelf, package, version)
     texts = {"description": labels.description, "license": labels.licenses}
@@ -71,9 +71,7 @@ def deleted_document(shelf: Shelf, deleted: Deleted) -> dict[str, Any]:
 
 def page_path(call: PackageCall, package: Package) -> str:
     """The path of a package's page."""
-    if package.type == DOCKER:
-        return f"/{package.source}/packages/{package.id}"
-    return f"{account_path(call, package.owner)}/packages/container/package/{quote(package.path, safe='')}"
+    return package.kind.page(package, account_path(call, package.owner))
 
 
 def account_path(call: PackageCall, login: str) -> str:
@@ -97,15 +95,8 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _metadata(package: Package, version: Version, tags: Mapping[Digest, Collection[Tag]]) -> dict[str, Any]:
-    if package.type == DOCKER:
-        return {"tag": [version.name], "tags": [version.name]}
-    return {"tags": list(tags.get(Digest(version.name), ()))}
-
-
 def _labels(shelf: Shelf, package: Package, version: Version) -> image.Labels:
-    reference = Tag(version.name) if package.type == DOCKER else Digest(version.name)
-    stored = shelf.site.storage.manifest(package.name, reference)
+    stored = shelf.site.storage.manifest(package.name, package.kind.reference(version.name))
     return image.labels(shelf.site.storage, package.name, image.shown(stored)) if stored else image.Labels()
 
 

@@ -8,14 +8,12 @@ from urllib.parse import urlsplit
 
 from fakereg.github import image
 from fakereg.github.image import Labels, Platform
-from fakereg.github.model import DOCKER, Package, Version
+from fakereg.github.model import Package, Version
 from fakereg.github.packages import tags_by_digest
 from fakereg.github.web.access import Shelf
 from fakereg.github.web.documents import account_path, page_path, time_text
 from fakereg.spec.manifest import Descriptor
 from fakereg.spec.names import Digest, Tag
-
-_REGISTRIES = {"docker": "Docker registry", "container": "Container registry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def package_view(shelf: Shelf, package: Package) -> PackageView:
     return PackageView(
         name=package.name,
         path=page_path(call, package),
-        registry=_REGISTRIES[package.type],
+        registry=package.kind.registry,
         owner=package.owner,
         owner_path=f"{account_path(call, package.owner)}/packages",
         repository=repository.name if repository else "",
@@ -94,12 +92,11 @@ def is_link(url: str) -> bool:
 
 
 def _view(shelf: Shelf, package: Package, version: Version, tags: Mapping[Digest, Sequence[Tag]]) -> VersionView | None:
-    reference = Tag(version.name) if package.type == DOCKER else Digest(version.name)
-    stored = shelf.site.storage.manifest(package.name, reference)
+    stored = shelf.site.storage.manifest(package.name, package.kind.reference(version.name))
     if not stored:
         return None
     manifest, notice = image.shown(stored), shelf.site.dialect.image_size_notice
-    shown = [version.name] if package.type == DOCKER else list(tags.get(stored.digest, ()))
+    shown = package.kind.tags(version.name, tags)
     size = manifest.blob_bytes
     return VersionView(
         id=version.id,
