@@ -82,9 +82,10 @@ class Instance:
         given = [dialect] if isinstance(dialect, Dialect | str) else dialect
         chosen = [fields.parse(one) if isinstance(one, str) else one for one in given]
         if not all(isinstance(one, Dialect) for one in chosen):
-            raise ValueError("a dialect is a Dialect or its text")
+            raise ValueError(f"dialect must be a Dialect, its text, or a list of these, got {dialect!r}")
         if control_secret and len(control_secret) < CONTROL_SECRET_LENGTH:
-            raise ValueError(f"the control secret has at least {CONTROL_SECRET_LENGTH} characters")
+            wanted = f"a text of at least {CONTROL_SECRET_LENGTH} characters"
+            raise ValueError(f"control_secret must be {wanted}, got {len(control_secret)} characters")
         self._lock = threading.Lock()
         self._new_tokens = functools.partial(new_tokens, clock=clock, key=token_key, cert=token_cert)
         self.sites = Sites(
@@ -154,18 +155,19 @@ class Instance:
         """
         return migration.migrate(self, organizations)
 
-    def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
-        """Change settings of the dialect while it runs; of several, `registry` names one, else it is the first.
+    def configure(self, *, registry: str = "", **settings: object) -> None:
+        """Change settings of the dialect at run time, each given as its value or as text.
 
-        Raise ValueError for unknown ones.
+        `registry` names one of several registries by its dialect; without it the first is changed. Raise ValueError
+        for settings and values that do not exist.
         """
-        self.change(registry, {name: str(value) for name, value in settings.items()})
+        self.change(registry, settings)
 
-    def change(self, registry: str, settings: Mapping[str, str]) -> None:
-        """The same with settings as text. Tokens end with a change of what they are made of."""
+    def change(self, registry: str, settings: Mapping[str, object]) -> None:
+        """Change settings as `configure` does. Tokens become invalid if a setting changes that they are made from."""
         site = self.sites.named(registry) if registry else self.sites.all[0]
         with self._lock:
-            changed = fields.configure(site.dialect, dict(settings))
+            changed = fields.configure(site.dialect, settings)
             if _TOKEN_SETTINGS & settings.keys():
                 site.tokens = self._new_tokens(changed)
             site.dialect = changed

@@ -68,7 +68,7 @@ def test_quiet_logs_no_request() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dialect", "nothing"], "known are oci"),
+        (["--dialect", "nothing"], "dialect must begin with one of oci, "),
         (["--storage", "nothing"], "known are directory, memory"),
         (["--storage", "directory"], "directory:PATH"),
         (["--storage", "directory:/dev/null/x"], "cannot use /dev/null/x as a storage"),
@@ -139,7 +139,7 @@ def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dialect = []", "at least one registry"),
+        ("dialect = []", "give at least one dialect"),
         ("dialect = [1]", "holds more than texts"),
         ("port = 70000", "not a port number"),
         ("hostname = 1", "not a text"),
