@@ -24,6 +24,7 @@ from fakereg.http import authorization
 from fakereg.http.call import Call
 from fakereg.http.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
+from fakereg.options import Options, method_takes
 from fakereg.routes import Endpoint, Resource
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
@@ -36,11 +37,15 @@ _log = logging.getLogger("fakereg.requests")
 
 
 class Registry(Instance):
-    """A fake registry, or several behind one socket, with the arguments of `Instance`.
+    """A fake registry, or several behind one socket; the keywords are the fields of `fakereg.options.Options`.
 
     It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
     (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
     """
+
+    @method_takes(Options)
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""

@@ -14,7 +14,7 @@ from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import SAMPLE_TOKENS, sample
 from fakereg.command import cli, config
-from fakereg.dialect import fields
+from fakereg.options import every, written_default
 
 pytest_plugins = ["pytester"]
 
@@ -103,7 +103,7 @@ def test_the_configuration_file_is_read(tmp_path: Path) -> None:
     documents.add_accounts(accounts, document)
     assert accounts.authenticate("hubot", "ghp_forTestsOnly")
     assert accounts.authenticate("anybody", "ghs_forTestsOnly")
-    assert fields.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9
+    assert document["dialect"][0].blob_size_limit == 5 * 10**9
 
 
 def test_the_file_of_a_target_is_read(tmp_path: Path) -> None:
@@ -135,6 +135,23 @@ def test_the_sample_is_what_the_readme_says() -> None:
     for user, repository in [("octocat", "octocat/octo-app"), ("hubot", "octo-org/octo-service")]:
         assert user in accounts.users
         assert repository in accounts.repositories
+
+
+def options_table() -> str:
+    """Return the table of all options as the README has it."""
+    lines = ["| option | default | meaning |", "| --- | --- | --- |"]
+    limits = {"file": " (not on the command line)", "python": " (Python only)", "command": ""}
+    for name, option in every().items():
+        value = written_default(name, command=False)
+        default = value if option.shown_default else f"`{value}`"
+        other = f", `{option.command_default}` of the command" if option.command_default is not None else ""
+        lines.append(f"| `{name}` | {default}{other} | {option.meaning}{limits[option.source]} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_options_is_what_the_options_are() -> None:
+    table = options_table()
+    assert table in README, f"put this table into README.md:\n{table}"
 
 
 def test_every_option_of_serve_that_is_mentioned_exists() -> None:

@@ -66,8 +66,6 @@ class Sites:
         self._unknown_host_status = unknown_host_status
         if hostname and not _HOSTNAME.fullmatch(self.hostname):
             raise ValueError(f"hostname must be the name of a host, without a port, got {hostname!r}")
-        if unknown_host_status not in (404, 421):
-            raise ValueError(f"unknown_host_status must be 404 or 421, got {unknown_host_status!r}")
         if tokens_only and hostname:
             raise ValueError("with tokens_only, give no hostname: a token server answers at every name")
         names = [dialect.name for dialect, _ in registries]
