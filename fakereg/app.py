@@ -20,7 +20,7 @@ from fakereg.auth.caller import DELETE, PUSH
 from fakereg.dialect.fields import Dialect
 from fakereg.github.web import html
 from fakereg.github.web.lists import error_body
-from fakereg.http import authorization
+from fakereg.http import authorization, middleware
 from fakereg.http.call import Call
 from fakereg.http.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
@@ -31,9 +31,12 @@ from fakereg.spec.names import Name
 from fakereg.storage.base import StorageError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger("fakereg.requests")
+
+_NOTES = "fakereg.notes"
+"""The key of the environment under which the notes of a request pass through the middleware."""
 
 
 class Registry(Instance):
@@ -46,6 +49,7 @@ class Registry(Instance):
     @method_takes(Options)
     def __init__(self, options: Options) -> None:
         super().__init__(options)
+        self._wrapped = middleware.wrap(self._innermost, options.middleware) if options.middleware else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -54,12 +58,11 @@ class Registry(Instance):
 
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        if not environ.get("QUERY_STRING", "").isascii():  # werkzeug reads bytes that are not escaped as UTF-8 or fails
-            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
-        request = Request(environ)
-        request.method = environ["REQUEST_METHOD"]  # werkzeug takes `get` for GET; RFC 9110, section 9.1, does not
+        request = _request(environ)
         notes: list[str] = []
-        response = self._answer(request, notes)
+        response = (
+            self._ask_middleware(self._wrapped, request, notes) if self._wrapped else self._answer(request, notes)
+        )
         seconds = time.perf_counter() - started
         status = response.status_code
         path, query = request.path, redact_query(request.query_string.decode("latin-1"))
@@ -77,6 +80,24 @@ class Registry(Instance):
                 seconds * 1000,
             )
         return response(environ, start_response)
+
+    def _ask_middleware(self, wrapped: WSGIApplication, request: Request, notes: list[str]) -> Response:
+        """Return the answer of the middleware, or a refusal if it fails."""
+        try:
+            return middleware.ask(wrapped, {**request.environ, _NOTES: notes})
+        except (RegistryError, ClientDisconnected, ConnectionError, TimeoutError) as problem:
+            reason = _reason(problem)
+        except Exception:  # it is not ours, and a server that fails answers 503
+            logging.getLogger("fakereg").exception("a middleware failed")
+            reason = RegistryError(
+                Code.DENIED, "a middleware failed, see the log", status=503, headers={"Retry-After": "60"}
+            )
+        return _refusal(reason, request, {}, self.dialect)
+
+    def _innermost(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request that the middleware lets through."""
+        request = _request(environ)
+        return self._answer(request, environ.get(_NOTES, []))(environ, start_response)
 
     def _answer(self, request: Request, notes: list[str]) -> Response:
         dialect = self.dialect
@@ -98,6 +119,15 @@ class Registry(Instance):
         for warning in dialect.warning_headers():
             response.headers.add("Warning", warning)
         return response
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    """Return the request, with what werkzeug would read otherwise than it was sent."""
+    if not environ.get("QUERY_STRING", "").isascii():  # it reads bytes that are not escaped as UTF-8 or fails
+        environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
+    request = Request(environ)
+    request.method = environ["REQUEST_METHOD"]  # it takes `get` for GET; RFC 9110, section 9.1, does not
+    return request
 
 
 def _visible(text: str) -> str:

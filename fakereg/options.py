@@ -13,7 +13,7 @@ import inspect
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from fakereg import values
 from fakereg.auth.accounts import Accounts
@@ -22,6 +22,12 @@ from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
 from fakereg.storage.base import Storage
 from fakereg.values import File, Flag, Given, Grammar, Secret, Text, Texts, Unfit, Whole
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    Middleware = Callable[[WSGIApplication], WSGIApplication]
+    """Puts an application of its own around the one that it is given."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,6 +79,10 @@ class _Dialects(Grammar[tuple[Dialect, ...]]):
 
 def _is_storage(value: object) -> bool:
     return all(callable(getattr(value, name, None)) for name in ("clear", "close"))
+
+
+def _are_callable(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(callable, value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +151,13 @@ class Options:
         shown=False,
         source="file",
         shown_default="no control API",
+    )
+    middleware: Sequence[Middleware] = _option(
+        (),
+        Given(_are_callable, "a list of callables, each of which takes a WSGI application and returns one"),
+        "WSGI applications of yours around the registry, the first outermost; the journal has what they answer",
+        source="python",
+        shown_default="none",
     )
     clock: Clock = _option(
         time.time,

@@ -21,13 +21,18 @@ pytest_plugins = ["pytester"]
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
+RETRIES = """import urllib3
+    statuses = [urllib3.request("GET", registry.url + "/v2/", retries=False).status for _ in range(2)]
+    assert statuses == [entry.status for entry in registry.journal] == [429, 200]"""
+
+
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_examples_run(pytester: pytest.Pytester) -> None:
     examples = blocks("python")
-    assert len(examples) == 6
+    assert len(examples) == 7
     client = """
 import urllib3
 
@@ -38,23 +43,24 @@ class my_client:
         body = '{"schemaVersion": 2, "manifests": []}'
         urllib3.request("PUT", f"http://{host}/v2/{name}/manifests/{tag}", body=body)
 """
-    github = examples[3].replace("...", "assert secret.startswith('ghp_')")
+    github = examples[4].replace("...", "assert secret.startswith('ghp_')")
     script = examples[2].replace("...", 'urllib3.request("POST", registry.url + "/v2/a/blobs/uploads/")', 1)
     script = script.replace("status=201", "status=202").replace('"PUT"', '"POST"')
     pytester.makepyfile(
         client
         + examples[0]
         + examples[1].replace("...", "pass")
+        + examples[3].replace("...", RETRIES)
         + "\ndef test_script():\n"
         + _indented(script)
         + "\ndef test_github():\n"
         + _indented(github)
     )
-    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=5)
 
 
 def test_the_project_that_takes_scenarios_runs(pytester: pytest.Pytester) -> None:
-    conftest, tests = blocks("python")[4:]
+    conftest, tests = blocks("python")[5:]
     pytester.makepyfile(
         my_registry="""
         from contextlib import contextmanager
