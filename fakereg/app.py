@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from werkzeug.exceptions import ClientDisconnected
@@ -21,37 +21,43 @@ from fakereg.auth.caller import DELETE, PUSH
 from fakereg.dialect.fields import Dialect
 from fakereg.github.policy import Policies
 from fakereg.github.state import GitHub
-from fakereg.http import authorization
+from fakereg.http import authorization, middleware
 from fakereg.http.call import DEFAULT_POLICY, Call, Policy
 from fakereg.http.hosts import Face
-from fakereg.http.instance import Instance, Options
+from fakereg.http.instance import Instance
 from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
+from fakereg.options import Options, method_takes
 from fakereg.routes import Endpoint, Resource
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 from fakereg.storage.base import StorageError
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger("fakereg.requests")
 
+_NOTES = "fakereg.notes"
+"""The key of the environment under which the notes of a request pass through the middleware."""
+
 
 class Registry(Instance):
-    """A fake registry, or several behind one socket, with the arguments of `Instance`.
+    """A fake registry, or several behind one socket; the keywords are the fields of `fakereg.options.Options`.
 
     It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
     (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
     """
 
-    def __init__(self, **options: Unpack[Options]) -> None:
-        super().__init__(**options)
-        self.github = GitHub(sites=self.sites, accounts=self.accounts, clock=self.clock, migrated=self.migrated)
+    @method_takes(Options)
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.github = GitHub(sites=self.sites, accounts=self.accounts, clock=options.clock, migrated=options.migrated)
         self._vendors = (Policies(self.github),)
         self._policies = {site.dialect.name: self._policy_of(site.dialect) for site in self.sites.all}
+        self._wrapped = middleware.wrap(self._innermost, options.middleware) if options.middleware else None
 
-    def change(self, registry: str, settings: Mapping[str, str]) -> None:
-        """Change settings, given as text; the policy of the registry follows."""
+    def change(self, registry: str, settings: Mapping[str, object]) -> None:
+        """Change settings as `configure` does; the policy of the registry follows."""
         super().change(registry, settings)
         self._policies = {site.dialect.name: self._policy_of(site.dialect) for site in self.sites.all}
 
@@ -75,12 +81,11 @@ class Registry(Instance):
 
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        if not environ.get("QUERY_STRING", "").isascii():  # werkzeug reads bytes that are not escaped as UTF-8 or fails
-            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
-        request = Request(environ)
-        request.method = environ["REQUEST_METHOD"]  # werkzeug takes `get` for GET; RFC 9110, section 9.1, does not
+        request = _request(environ)
         notes: list[str] = []
-        response = self._answer(request, notes)
+        response = (
+            self._ask_middleware(self._wrapped, request, notes) if self._wrapped else self._answer(request, notes)
+        )
         seconds = time.perf_counter() - started
         status = response.status_code
         path, query = request.path, redact_query(request.query_string.decode("latin-1"))
@@ -98,6 +103,24 @@ class Registry(Instance):
                 seconds * 1000,
             )
         return response(environ, start_response)
+
+    def _ask_middleware(self, wrapped: WSGIApplication, request: Request, notes: list[str]) -> Response:
+        """Return the answer of the middleware, or a refusal if it fails."""
+        try:
+            return middleware.ask(wrapped, {**request.environ, _NOTES: notes})
+        except (RegistryError, ClientDisconnected, ConnectionError, TimeoutError) as problem:
+            reason = _reason(problem)
+        except Exception:  # it is not ours, and a server that fails answers 503
+            logging.getLogger("fakereg").exception("a middleware failed")
+            reason = RegistryError(
+                Code.DENIED, "a middleware failed, see the log", status=503, headers={"Retry-After": "60"}
+            )
+        return self._refusal(reason, request, {}, self.dialect)
+
+    def _innermost(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request that the middleware lets through."""
+        request = _request(environ)
+        return self._answer(request, environ.get(_NOTES, []))(environ, start_response)
 
     def _answer(self, request: Request, notes: list[str]) -> Response:
         dialect = self.sites.all[0].dialect
@@ -135,6 +158,15 @@ class Registry(Instance):
         if refusal.status == 405:
             response.headers["Allow"] = routes.allow(resource, dialect, refused=request.method)
         return response
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    """Return the request, with what werkzeug would read otherwise than it was sent."""
+    if not environ.get("QUERY_STRING", "").isascii():  # it reads bytes that are not escaped as UTF-8 or fails
+        environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
+    request = Request(environ)
+    request.method = environ["REQUEST_METHOD"]  # it takes `get` for GET; RFC 9110, section 9.1, does not
+    return request
 
 
 def _visible(text: str) -> str:

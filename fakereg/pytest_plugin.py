@@ -1,6 +1,6 @@
 """Fixtures for projects that test a registry client.
 
-This module is imported in every pytest run of whoever installs the package, so it imports next to nothing itself.
+Every pytest run in an environment with this package imports this module, so it imports next to nothing itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def make_fakereg() -> Iterator[Callable[..., Registry]]:
-    """A function that starts a registry with the arguments of `fakereg.serve`; all end with the test."""
+    """Start registries with the keywords of `fakereg.serve`; all of them stop at the end of the test."""
     import fakereg
 
     with contextlib.ExitStack() as running:
@@ -30,5 +30,5 @@ def make_fakereg() -> Iterator[Callable[..., Registry]]:
 
 @pytest.fixture
 def fakereg(make_fakereg: Callable[..., Registry]) -> Registry:
-    """A fresh, empty registry on a free port of 127.0.0.1, for this test alone."""
+    """Start a fresh, empty registry on a free port of 127.0.0.1, for this test alone."""
     return make_fakereg()

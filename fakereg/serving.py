@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Unpack
 
 from fakereg.app import Registry
-from fakereg.http.instance import Options
+from fakereg.options import ServeOptions, takes
 from fakereg.server.listener import Server, tls_context
 
 
+@takes(ServeOptions)
 @contextlib.contextmanager
-def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    tls_cert: str | None = None,
-    tls_key: str | None = None,
-    **options: Unpack[Options],
-) -> Iterator[Registry]:
-    """A registry on a socket for as long as the context lasts; the other arguments are those of `Registry`.
+def serve(options: ServeOptions) -> Iterator[Registry]:
+    """Run a registry on a socket for as long as the context lasts.
 
-    Port 0 takes a free one. With `tls_cert` and `tls_key`, paths of PEM files, it speaks HTTPS.
-    Raise OSError if the address cannot be bound or a file cannot be read.
+    The keywords are the fields of `fakereg.options.ServeOptions`. Raise ValueError for options that cannot be obeyed,
+    OSError if the address cannot be bound or a file cannot be read, StorageError if the storage cannot be opened.
     """
-    registry = Registry(**options)
+    registry = Registry(**options.of_registry())
     try:
-        with Server(registry, host=host, port=port, tls=tls_context(tls_cert, tls_key)) as server:
-            registry.host, registry.url = server.host, server.url
+        with server(registry, options) as listening:
+            registry.host, registry.url = listening.host, listening.url
             yield registry
     finally:
         registry.close()
+
+
+def server(registry: Registry, options: ServeOptions) -> Server:
+    """Bind the address of the options for a registry; raise ValueError or OSError."""
+    return Server(registry, host=options.host, port=options.port, tls=tls_context(options.tls_cert, options.tls_key))

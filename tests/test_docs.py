@@ -14,11 +14,16 @@ from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import SAMPLE_TOKENS, sample
 from fakereg.command import cli, config
-from fakereg.dialect import fields
+from fakereg.options import every, written_default
 
 pytest_plugins = ["pytester"]
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+RETRIES = """import urllib3
+    statuses = [urllib3.request("GET", registry.url + "/v2/", retries=False).status for _ in range(2)]
+    assert statuses == [entry.status for entry in registry.journal] == [429, 200]"""
 
 
 def blocks(language: str) -> list[str]:
@@ -27,7 +32,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_python_examples_run(pytester: pytest.Pytester) -> None:
     examples = blocks("python")
-    assert len(examples) == 6
+    assert len(examples) == 7
     client = """
 import urllib3
 
@@ -38,23 +43,24 @@ class my_client:
         body = '{"schemaVersion": 2, "manifests": []}'
         urllib3.request("PUT", f"http://{host}/v2/{name}/manifests/{tag}", body=body)
 """
-    github = examples[3].replace("...", "assert secret.startswith('ghp_')")
+    github = examples[4].replace("...", "assert secret.startswith('ghp_')")
     script = examples[2].replace("...", 'urllib3.request("POST", registry.url + "/v2/a/blobs/uploads/")', 1)
     script = script.replace("status=201", "status=202").replace('"PUT"', '"POST"')
     pytester.makepyfile(
         client
         + examples[0]
         + examples[1].replace("...", "pass")
+        + examples[3].replace("...", RETRIES)
         + "\ndef test_script():\n"
         + _indented(script)
         + "\ndef test_github():\n"
         + _indented(github)
     )
-    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=5)
 
 
 def test_the_project_that_takes_scenarios_runs(pytester: pytest.Pytester) -> None:
-    conftest, tests = blocks("python")[4:]
+    conftest, tests = blocks("python")[5:]
     pytester.makepyfile(
         my_registry="""
         from contextlib import contextmanager
@@ -103,7 +109,7 @@ def test_the_configuration_file_is_read(tmp_path: Path) -> None:
     documents.add_accounts(accounts, document)
     assert accounts.authenticate("hubot", "ghp_forTestsOnly")
     assert accounts.authenticate("anybody", "ghs_forTestsOnly")
-    assert fields.parse(document["dialect"][0]).blob_size_limit == 5 * 10**9
+    assert document["dialect"][0].blob_size_limit == 5 * 10**9
 
 
 def test_the_file_of_a_target_is_read(tmp_path: Path) -> None:
@@ -135,6 +141,23 @@ def test_the_sample_is_what_the_readme_says() -> None:
     for user, repository in [("octocat", "octocat/octo-app"), ("hubot", "octo-org/octo-service")]:
         assert user in accounts.users
         assert repository in accounts.repositories
+
+
+def options_table() -> str:
+    """Return the table of all options as the README has it."""
+    lines = ["| option | default | meaning |", "| --- | --- | --- |"]
+    limits = {"file": " (not on the command line)", "python": " (Python only)", "command": ""}
+    for name, option in every().items():
+        value = written_default(name, command=False)
+        default = value if option.shown_default else f"`{value}`"
+        other = f", `{option.command_default}` of the command" if option.command_default is not None else ""
+        lines.append(f"| `{name}` | {default}{other} | {option.meaning}{limits[option.source]} |")
+    return "\n".join(lines)
+
+
+def test_the_table_of_options_is_what_the_options_are() -> None:
+    table = options_table()
+    assert table in README, f"put this table into README.md:\n{table}"
 
 
 def test_every_option_of_serve_that_is_mentioned_exists() -> None:

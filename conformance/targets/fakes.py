@@ -80,9 +80,9 @@ class Fake(Target):
 
     def variant(self, **settings: Any) -> InProcessFake:
         """A fake of its own in this process, with other settings of the dialect, or options of `fakereg.Registry`."""
-        from fakereg.http.instance import Options
+        from fakereg.options import Options
 
-        options = {name: value for name, value in settings.items() if name in Options.__annotations__}
+        options = {name: value for name, value in settings.items() if name in Options.__dataclass_fields__}
         changed = [f"{name}={_written(value)}" for name, value in settings.items() if name not in options]
         dialect = ",".join([self._dialect, *changed])
         return InProcessFake(self.name, dialect, self.settings, wrap=self._wrap, options=self._options | options)

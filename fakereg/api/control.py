@@ -54,9 +54,9 @@ def get_settings(call: Call) -> Response:
 
 def patch_settings(call: Call) -> Response:
     """Change settings of the registry `?registry=`, by default the first."""
-    texts = {name: _setting(name, value) for name, value in json_object(call).items()}
+    settings = json_object(call)
     try:
-        call.instance.change(call.request.args.get("registry", ""), texts)
+        call.instance.change(call.request.args.get("registry", ""), settings)
     except (ValueError, ImportError) as problem:
         raise invalid(str(problem)) from None
     return get_settings(call)
@@ -86,12 +86,6 @@ def post_reset(call: Call) -> Response:
     except ValueError as problem:
         raise invalid(str(problem)) from None
     return EmptyResponse(status=204)
-
-
-def _setting(name: str, value: Any) -> str:
-    if not isinstance(value, str | int | float):
-        raise invalid(f"{name[:64]!r} is not a text, a number, true or false")
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _status(text: str | None) -> int | None:

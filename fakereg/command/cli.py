@@ -1,4 +1,4 @@
-"""The command `fakereg`: a registry for those who are not Python programs."""
+"""The command `fakereg`: a registry for programs in any language."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import textwrap
 from collections.abc import Sequence
 
 import fakereg
+from fakereg import values
+from fakereg.auth.tokens import FORMATS
 from fakereg.command import config, foreground
 from fakereg.dialect import fields
+from fakereg.options import written_default
 
 EXIT_USAGE = 2
-"""Exit code for arguments that cannot be obeyed, and for a port or storage that cannot be had."""
+"""Exit code for arguments that are wrong, and for a port or a storage that cannot be used."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(problem: Exception) -> str:
-    """What went wrong, with the file that an OSError is about and without its number."""
+    """Describe a problem, an OSError with its file and without its number."""
     if not isinstance(problem, OSError) or not problem.strerror:
         return str(problem)
     return f"{problem.filename}: {problem.strerror}" if problem.filename else problem.strerror
@@ -44,82 +47,66 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    elsewhere = [name for name, option in config.OPTIONS.items() if option.source == "file"]
     serve = commands.add_parser(
         "serve",
-        help="run a registry until interrupted",
+        help="run a registry until it is interrupted",
         description="Run a registry. The first line of output is its URL; requests are logged to standard error.",
-        epilog="Every option but --config and --quiet can be given as an environment variable too (FAKEREG_PORT=5001, "
-        "FAKEREG_DIALECT='github-docker;github-container'), or in the file of --config (port = 5001), which may also "
-        "hold accounts. The control API under /_fakereg/ is there if FAKEREG_CONTROL_SECRET, or control_secret in the "
-        "file, is set.",
+        epilog="Each option but --config and --quiet can also be an environment variable (FAKEREG_PORT=5001, "
+        "FAKEREG_DIALECT='github-docker;github-container') or a line in the file of --config (port = 5001), which can "
+        "hold accounts too. The command line overrides the environment, which overrides the file. "
+        f"Only the environment and the file have {values.listed(elsewhere, 'and')}.",
     )
     serve.set_defaults(run=foreground.serve)
-    serve.add_argument("--config", metavar="FILE", help="read settings and accounts from this TOML file")
-    serve.add_argument("--host", help="address to bind (default: 127.0.0.1, this machine only)")
-    serve.add_argument("--port", type=_port, help="port to bind, 0 for a free one (default: 5000)")
-    serve.add_argument("--storage", help="memory, or directory:PATH to keep content (default: memory)")
-    serve.add_argument(
-        "--dialect",
-        action="append",
-        metavar="PRESET[,SETTING=VALUE]...",
-        help="how the server behaves; `fakereg dialects` lists presets and settings (default: oci). Given several "
-        "times, there are as many registries, each at a host of its own below --hostname",
-    )
-    serve.add_argument("--hostname", metavar="NAME", help="answer at this name and its subdomains only")
-    serve.add_argument(
-        "--subdomain-isolation",
-        action=argparse.BooleanOptionalAction,
-        help="registries of GitHub are at docker.NAME and containers.NAME; without, the Docker registry is at NAME "
-        "(default: with)",
-    )
-    serve.add_argument(
-        "--unknown-host-status", type=int, choices=(404, 421), help="answer to hosts that are not ours (default: 421)"
-    )
-    serve.add_argument(
-        "--trust-proxy", action="store_true", default=None, help="obey X-Forwarded-Host, -Proto and -For"
-    )
-    serve.add_argument("--token-key", metavar="FILE", help="PEM key that signs tokens, if they are JWTs")
-    serve.add_argument("--token-cert", metavar="FILE", help="PEM certificate of that key")
-    _add_transport(serve)
+    serve.add_argument("--config", metavar="FILE", help="read options and accounts from this TOML file")
+    serve.add_argument("--quiet", action="store_true", help="do not log requests")
+    for name, option in config.OPTIONS.items():
+        if option.source == "command":
+            _add_option(serve, name)
 
 
 def _add_token_server(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     server = commands.add_parser(
         "token-server",
-        help="run only a token endpoint, for a registry that trusts our certificate",
-        description="Run a token endpoint. The first line of output is its URL, the `realm` of the registry that it "
-        "is for. Needs `pip install 'fakereg[jwt]'`.",
+        help="run only a token endpoint, for another registry that trusts its certificate",
+        description="Run a token endpoint for another registry. The first line of output is its URL, which is the "
+        "`realm` to configure there. Environment variables are not read. Needs `pip install 'fakereg[jwt]'`.",
     )
     server.set_defaults(run=foreground.serve_tokens)
     server.add_argument("--config", metavar="FILE", help="read accounts from this TOML file (default: the sample)")
-    server.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
-    server.add_argument("--port", type=_port, default=5001, help="port, 0 for a free one (default: %(default)s)")
+    server.add_argument("--quiet", action="store_true", help="do not log requests")
+    _add_option(server, "host")
+    _add_option(server, "port", default="5001")
     server.add_argument("--issuer", default="fakereg", help="`iss` of the tokens (default: %(default)s)")
-    server.add_argument("--algorithm", choices=("ES256", "RS256"), default="ES256", help="(default: %(default)s)")
+    algorithms = [format for format in FORMATS if format != "opaque"]
+    server.add_argument(
+        "--algorithm",
+        choices=algorithms,
+        default="ES256",
+        help="algorithm that signs the tokens (default: %(default)s)",
+    )
     server.add_argument(
         "--rights",
         choices=("open", "repository"),
         default="open",
-        help="open: whoever authenticates may do everything that their token's scopes allow; repository: roles on "
-        "the repository OWNER/NAME that the image's name begins with (default: %(default)s)",
+        help="open: every user gets all that a token is asked for; repository: users get what their role on the "
+        "repository OWNER/NAME allows, with which the name of the image begins (default: %(default)s)",
     )
-    server.add_argument("--token-key", metavar="FILE", help="PEM key that signs (default: a new one)")
-    server.add_argument("--token-cert", metavar="FILE", help="PEM certificate of that key (default: a new one)")
     server.add_argument("--write-cert", metavar="FILE", help="write the certificate here, for the registry to trust")
-    _add_transport(server)
+    for name in ("token_key", "token_cert", "tls_cert", "tls_key"):
+        _add_option(server, name)
 
 
-def _add_transport(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tls-cert", metavar="FILE", help="serve HTTPS with this PEM certificate chain")
-    parser.add_argument("--tls-key", metavar="FILE", help="the certificate's PEM key, if it is not in the same file")
-    parser.add_argument("--quiet", action="store_true", help="do not log requests")
-
-
-def _port(text: str) -> int:
-    try:
-        return config.port(text)
-    except ValueError as problem:
-        raise argparse.ArgumentTypeError(str(problem)) from None
+def _add_option(parser: argparse.ArgumentParser, name: str, *, default: str | None = None) -> None:
+    """Add an option of `fakereg.options` to a command; its value stays text, to be read with the others."""
+    option = config.OPTIONS[name]
+    text = f"{option.meaning} (default: {default or written_default(name, command=True)})".replace("%", "%%")
+    if isinstance(option.grammar, values.Flag):
+        parser.add_argument(config.flag(name), action=argparse.BooleanOptionalAction, help=text)
+    else:
+        action = "append" if option.several else "store"
+        metavar = option.metavar or name.upper().rpartition("_")[2]
+        parser.add_argument(config.flag(name), action=action, metavar=metavar, default=default, help=text)
 
 
 def _list_dialects(options: argparse.Namespace) -> int:
@@ -128,15 +115,27 @@ def _list_dialects(options: argparse.Namespace) -> int:
     for name, preset in fields.PRESETS.items():
         changed = [f"{key}={value}" for key, value in fields.written(preset).items() if value != defaults[key]]
         lines += _entry(name, ", ".join(changed) or "every setting as below", width=18)
-    lines += ["", "Settings (default):"]
+    lines += ["", "Settings, each with its default:"]
     for name, _, meaning in fields.settings():
         if name != "name":
             lines += _entry(name, f"({defaults[name]}) {meaning}", width=28)
+    lines += ["", "Values:"]
+    for name, text in _VALUES.items():
+        lines += _entry(name, text, width=18)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
+_VALUES = {
+    "true and false": "or yes and no, on and off, 1 and 0",
+    "sizes": "bytes, or with a unit: 5MB or 5M is 5 * 10^6, 5MiB is 5 * 2^20",
+    "times": "seconds, or with a unit: 500ms, 90s, 10m, 2h, 1d",
+    "lists": "separated by |",
+    "a dialect": "PRESET[,SETTING=VALUE]..., such as github-docker,blob_size_limit=5MB,mount=off",
+}
+
+
 def _entry(name: str, text: str, *, width: int) -> list[str]:
-    """The lines of one entry: its name, and the text in a column beside it."""
+    """Return the lines of one entry: its name, and the text in a column beside it."""
     first, *rest = textwrap.wrap(text, 118 - width, break_on_hyphens=False, break_long_words=False)
     return [f"  {name:<{width}} {first}", *(" " * (width + 3) + line for line in rest)]

@@ -1,4 +1,4 @@
-"""A server that runs until it is told to stop: what `fakereg serve` and `fakereg token-server` do."""
+"""Run a server until a signal stops it: `fakereg serve` and `fakereg token-server`."""
 
 from __future__ import annotations
 
@@ -19,86 +19,90 @@ from fakereg.auth import documents
 from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import SAMPLE_REPOSITORY, SAMPLE_TOKENS, SAMPLE_USER
 from fakereg.command import config
-from fakereg.server.listener import Server, tls_context
+from fakereg.dialect.fields import Dialect
+from fakereg.options import ServeOptions
+from fakereg.serving import server
 
 SAMPLE_SECRET = next(secret for scopes, secret in SAMPLE_TOKENS.items() if "repo" in scopes)
 
 GRACE = 5.0
-"""Seconds that requests under way get when the server is told to stop."""
+"""Seconds that requests under way get to end when the server stops."""
 
 
-def serve(options: argparse.Namespace) -> int:
+def serve(arguments: argparse.Namespace) -> int:
     """Run a registry; raise ValueError, OSError, StorageError or ImportError if it cannot start."""
-    file = config.load(options.config) if options.config else {}
-    settings = config.settings(given=vars(options), environment=os.environ, file=file)
+    file = config.load(arguments.config) if arguments.config else {}
     accounts = _accounts(file)
-    place = {name: settings.pop(name) for name in ("host", "port", "tls_cert", "tls_key")}
-    registry = Registry(accounts=accounts, **settings)
-    return _run(registry, place, lambda: _hints(registry, with_sample=accounts is None), quiet=options.quiet)
+    chosen = config.settings(given=vars(arguments), environment=os.environ, file=file)
+    options = ServeOptions(accounts=accounts, **chosen)
+    registry = Registry(**options.of_registry())
+    return _run(registry, options, lambda: _hints(registry, with_sample=accounts is None), quiet=arguments.quiet)
 
 
-def serve_tokens(options: argparse.Namespace) -> int:
+def serve_tokens(arguments: argparse.Namespace) -> int:
     """Run a token server for registries of others; raise like `serve`."""
-    accounts = _accounts(config.load(options.config) if options.config else {})
-    dialect = f"oci,auth=bearer,token_format={options.algorithm},token_issuer={options.issuer},rights={options.rights}"
-    keys = {"token_key": options.token_key, "token_cert": options.token_cert}
-    registry = Registry(dialect=dialect, accounts=accounts, tokens_only=True, **keys)
-    if options.write_cert:
-        Path(options.write_cert).write_text(registry.sites.all[0].tokens.certificate or "", "ascii")
-    place = {"host": options.host, "port": options.port, "tls_cert": options.tls_cert, "tls_key": options.tls_key}
-    hints = _token_hints(options, with_sample=accounts is None)
-    return _run(registry, place, lambda: hints, path="/token", quiet=options.quiet)
+    accounts = _accounts(config.load(arguments.config) if arguments.config else {})
+    chosen = config.settings(given=vars(arguments), environment={}, file={})
+    dialect = Dialect(
+        auth="bearer", token_format=arguments.algorithm, token_issuer=arguments.issuer, rights=arguments.rights
+    )
+    options = ServeOptions(dialect=dialect, accounts=accounts, tokens_only=True, **chosen)
+    registry = Registry(**options.of_registry())
+    if arguments.write_cert:
+        Path(arguments.write_cert).write_text(registry.sites.all[0].tokens.certificate or "", "ascii")
+    hints = _token_hints(arguments, with_sample=accounts is None)
+    return _run(registry, options, lambda: hints, path="/token", quiet=arguments.quiet)
 
 
 def _accounts(file: dict[str, Any]) -> Accounts | None:
-    """The accounts of a configuration file, None if it has none."""
+    """Return the accounts of a configuration file, None if it has none."""
     if not any(name in file for name in documents.ACCOUNTS):
         return None
     accounts = Accounts()
     secrets = documents.add_accounts(accounts, file)
     given = [token.get("secret") for token in file.get("tokens", [])]
     if given != secrets:
-        raise ValueError(f"tokens[{given.index(None)}] has no secret, and nobody would learn one that is made up")
+        raise ValueError(f'tokens[{given.index(None)}] needs "secret": a generated secret would never be shown')
     return accounts
 
 
 def _run(
-    registry: Registry, place: dict[str, Any], hints: Callable[[], list[str]], *, path: str = "", quiet: bool
+    registry: Registry, options: ServeOptions, hints: Callable[[], list[str]], *, path: str = "", quiet: bool
 ) -> int:
-    """Serve until told to stop. The first line of output, the URL with the path, is all that scripts read."""
+    """Serve until a signal says to stop. Scripts read only the first line of output, the URL with the path."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=[LogToStderr()])
     logging.getLogger("fakereg.requests").disabled = quiet
     try:
-        tls = tls_context(place["tls_cert"], place["tls_key"])
-        server = Server(registry, host=place["host"], port=place["port"], tls=tls)
-        server.start()
-        registry.host, registry.url = server.host, server.url
+        listening = server(registry, options)
+        listening.start()
+        registry.host, registry.url = listening.host, listening.url
         stop = _stop_signal()
-        sys.stdout.write("\n".join([server.url + path, *hints()]) + "\n")
+        sys.stdout.write("\n".join([listening.url + path, *hints()]) + "\n")
         sys.stdout.flush()
         stop.wait()
-        server.stop(grace=GRACE)
+        listening.stop(grace=GRACE)
     finally:
         registry.close()
     return 0
 
 
-def _token_hints(options: argparse.Namespace, *, with_sample: bool) -> list[str]:
-    """What somebody who configures a registry has to know beside the URL."""
-    certificate = options.write_cert or options.token_cert
+def _token_hints(arguments: argparse.Namespace, *, with_sample: bool) -> list[str]:
+    """Return what to configure in a registry that uses this token server."""
+    certificate = arguments.write_cert or arguments.token_cert
     lines = [
-        f"the registry wants this URL as its realm, the issuer {options.issuer}, any service,",
-        f"  and as root certificate bundle {certificate}"
-        if certificate
-        else "  and a root certificate bundle, which was written nowhere: start again with --write-cert FILE",
+        "Configure the registry with",
+        "  realm: the URL above",
+        f"  issuer: {arguments.issuer}",
+        "  service: any name",
+        f"  root certificate bundle: {certificate or 'start again with --write-cert FILE to get one'}",
     ]
     if with_sample:
-        lines.append(f"accounts are the sample of the README: log in as {SAMPLE_USER} with {SAMPLE_SECRET}")
+        lines.append(f"To log in with the sample accounts (see the README): {SAMPLE_USER}, password {SAMPLE_SECRET}")
     return lines
 
 
 def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
-    """What somebody who wants to push has to know beside the URL."""
+    """Return what somebody who wants to push needs beside the URL."""
     lines = []
     served = registry.sites.addresses(registry.host)
     if registry.sites.hostname:
@@ -107,10 +111,10 @@ def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
         names = [site.dialect.name for site in registry.sites.all if id(site) in absent]
         lines += [f"{name} is not served: it needs subdomain isolation" for name in names]
         line = " ".join((own_address(registry.url), *registry.sites.names))
-        lines.append(f"names that lead nowhere yet want a line of /etc/hosts: {line}")
+        lines.append(f"To reach these names from this machine, add to /etc/hosts: {line}")
     asking = [(site, host) for site, host in served if with_sample and site.dialect.auth != "none"]
     if asking:
-        lines.append("accounts are the sample of the README; log in and push with")
+        lines.append("To log in and push with the sample accounts (see the README):")
     for site, host in asking:
         image = f"{SAMPLE_USER if site.dialect.rights == 'package' else SAMPLE_REPOSITORY}/monalisa:1.0"
         lines += [
@@ -121,13 +125,13 @@ def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
 
 
 def own_address(url: str) -> str:
-    """The address, for /etc/hosts, at which its own machine finds the server of this URL."""
+    """Return the address, for /etc/hosts, at which this machine reaches the server of this URL."""
     bound = urlsplit(url).hostname or ""
     return {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
 
 
 def _stop_signal() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
+    """Return an event that SIGINT and SIGTERM set."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -135,9 +139,9 @@ def _stop_signal() -> threading.Event:
 
 
 class LogToStderr(logging.Handler):
-    """Writes lines to standard error, and drops those for which a pipe that nobody reads has no room.
+    """Write lines to standard error, and drop those that do not fit into a pipe that nobody reads.
 
-    A server that waits for its log to be read would hang the tests of whoever reads only its URL.
+    Otherwise a test that reads only the URL would hang as soon as the pipe is full.
     """
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Request
 
+from fakereg import values
 from fakereg.auth.tokens import Tokens
 from fakereg.clock import Clock
 from fakereg.dialect.fields import Dialect
@@ -23,10 +24,7 @@ _HOSTNAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-
 
 @dataclass(slots=True)
 class Site:
-    """One registry: how it behaves, where its content is and what issues its tokens.
-
-    The dialect may be replaced while it runs.
-    """
+    """One registry: its dialect, which may be replaced at run time, its storage and the issuer of its tokens."""
 
     dialect: Dialect
     storage: Storage
@@ -35,7 +33,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """What one host serves of a site: its registry, its token endpoint, the API and pages of packages."""
+    """Which parts of a site one host serves: its registry, its token endpoint, the API and pages of packages."""
 
     site: Site
     registry: bool = False
@@ -44,12 +42,12 @@ class Face:
 
 
 class Sites:
-    """Which registry is at which host; each has a storage of its own.
+    """Find the registry of a host; each registry has a storage of its own.
 
     With `isolation` a registry is at `SUBDOMAIN.HOSTNAME`, else at `hostname`, which has API and pages in any case.
-    With `tokens_only` there is nothing but the token endpoint of one registry, at every name.
-    `open` makes a storage of its text; the text of one of several registries gets the dialect's name as a subfolder.
-    Raise ValueError for hosts that cannot be, and for two registries at the same one.
+    With `tokens_only` there is only the token endpoint of one registry, at every name.
+    `open` opens a storage from its text; with several registries the name of the dialect is added as a subfolder.
+    Raise ValueError for host names that are malformed, and for two registries at the same one.
     """
 
     def __init__(
@@ -67,20 +65,18 @@ class Sites:
         self.isolation = isolation
         self._unknown_host_status = unknown_host_status
         if hostname and not _HOSTNAME.fullmatch(self.hostname):
-            raise ValueError(f"hostname {hostname!r} is not a host name; it has no port either")
-        if unknown_host_status not in (404, 421):
-            raise ValueError("unknown_host_status is 404 or 421")
+            raise ValueError(f"hostname must be the name of a host, without a port, got {hostname!r}")
         if tokens_only and hostname:
-            raise ValueError("a server of nothing but tokens is at every name; it has no hostname")
+            raise ValueError("with tokens_only, give no hostname: a token server answers at every name")
         names = [dialect.name for dialect, _ in registries]
         if not names or len(names) > len(set(names)):
-            raise ValueError("there is at least one registry, and one of each dialect at most")
+            raise ValueError("give at least one dialect, and no dialect twice")
         several = len(registries) > 1
         if several and not (hostname and isinstance(storage, str)):
-            raise ValueError("several registries need a hostname that tells them apart, and a storage given as text")
+            raise ValueError("several dialects need a hostname, to tell them apart, and a storage given as text")
         hosts = [self._host_of(dialect) for dialect, _ in registries]
         if twice := {host for host in hosts if host and hosts.count(host) > 1}:
-            raise ValueError(f"two registries would be at {min(twice)}")
+            raise ValueError(f"two registries would be at {min(twice)}: give one of them another subdomain")
         self.all: tuple[Site, ...] = ()
         try:
             for dialect, tokens in registries:
@@ -100,43 +96,45 @@ class Sites:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The host names that something is served at; none if every name will do."""
+        """Return the host names that are served; none if the registry is at every name."""
         return tuple(self._faces) if self.hostname else ()
 
     def addresses(self, server: str) -> list[tuple[Site, str]]:
-        """Each registry that is served, and where: the host with the port of `server`, which is HOST:PORT."""
+        """Return each registry that is served and its host, with the port of `server`, which is HOST:PORT."""
         if not self.hostname:
             return [(self.all[0], server)]
         port = server[server.rindex(":") :]
         return [(face.site, name + port) for name, face in self._faces.items() if face.registry]
 
     def close(self) -> None:
-        """Let go of the storages."""
+        """Close the storages."""
         for site in self.all:
             site.storage.close()
 
     def named(self, name: str) -> Site:
-        """The registry whose dialect has this name; raise ValueError."""
+        """Return the registry whose dialect has this name; raise ValueError."""
         found = next((site for site in self.all if _name(site) == name), None)
         if not found:
-            raise ValueError(f"there is no registry {name!r}; there is {', '.join(map(_name, self.all))}")
+            raise ValueError(
+                f"registry must be {values.listed([_name(site) for site in self.all])}, got {values.shown(name)}"
+            )
         return found
 
     def find(self, request: Request) -> Face:
-        """What the host that was asked serves; raise 421 (or 404) for one that is not ours."""
+        """Return what the host of a request serves; raise 421 (or 404) for an unknown host."""
         if self.everything:
             return self.everything
         face = self._face(asked_host(request))
         if not face:
             known = ", ".join(self._faces)
-            message = f"there is no registry at this host; there is {known}"
+            message = f"there is no registry at this host, only at {known}"
             raise RegistryError(Code.UNSUPPORTED, message, status=self._unknown_host_status)
         return face
 
     def host(self, site: Site | None, request: Request) -> str:
-        """Where clients find a registry, or the API and pages for None, with the port that the request came to.
+        """Return the host of a registry, or for None that of the API and pages, with the port of the request.
 
-        The empty text stands for a registry that is nowhere.
+        Return "" for a registry that is not served.
         """
         asked = asked_host(request)
         if not self.hostname:
@@ -149,7 +147,7 @@ class Sites:
         return next((name + port for name in names), "")
 
     def of_service(self, service: str) -> Site | None:
-        """The registry that takes tokens for a service, if it is one of these."""
+        """Return the registry that accepts tokens for a service, if there is one."""
         face = self._face(service)
         at_host = face.site if face and face.registry else None
         return next((site for site in self.all if service and site.dialect.service == service), at_host)
@@ -162,20 +160,20 @@ class Sites:
         if self.isolation and dialect.subdomain:
             host = f"{dialect.subdomain}.{self.hostname}"
             if self.hostname and not _HOSTNAME.fullmatch(host):
-                raise ValueError(f"subdomain {dialect.subdomain!r} is not a part of a host name in lower case")
+                raise ValueError(f"subdomain must be part of a host name, in lower case, got {dialect.subdomain!r}")
             return host
         return "" if dialect.needs_isolation and not self.isolation else self.hostname
 
 
 def new_tokens(dialect: Dialect, *, clock: Clock, key: str | None, cert: str | None) -> Tokens:
-    """What issues the tokens of a registry; keys are made only for those who need them."""
+    """Return the issuer of the tokens of a registry; keys are made only for a format that needs them."""
     format = dialect.token_format if dialect.auth == "bearer" else "opaque"
     keys = {"key": key, "cert": cert} if format != "opaque" else {}
     return Tokens(clock=clock, lifetime=dialect.token_lifetime, format=format, issuer=dialect.token_issuer, **keys)
 
 
 def _place(storage: str, one_of_several: Dialect | None) -> str:
-    """The text of a storage; for one of several registries, a place in it."""
+    """Return the text of a storage; for one of several registries with a subfolder."""
     return f"{storage}/{one_of_several.name}" if one_of_several and ":" in storage else storage
 
 

@@ -4,102 +4,46 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Mapping
 
-from fakereg.auth.accounts import Accounts
 from fakereg.auth.sample import sample
-from fakereg.clock import Clock
 from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
 from fakereg.http.hosts import Sites, new_tokens
 from fakereg.http.rate_limit import RateLimit
 from fakereg.journal import Journal
+from fakereg.options import Options
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
-
-
-class Options(TypedDict, total=False):
-    """The arguments of `Instance`, for those who hand them on."""
-
-    dialect: Dialect | str | Sequence[Dialect | str]
-    storage: Storage | str
-    accounts: Accounts | None
-    hostname: str
-    subdomain_isolation: bool
-    unknown_host_status: int
-    trust_proxy: bool
-    tokens_only: bool
-    migrated: Collection[str]
-    token_key: str | None
-    token_cert: str | None
-    control_secret: str
-    clock: Clock
-    sleep: Callable[[float], None]
-    new_id: Callable[[], str] | None
 
 
 class Instance:
     """One registry, or several behind one socket as an instance of GitHub Enterprise Server has them.
 
-    `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
-    `directory:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique text for upload
-    sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
-    `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. A host that is
-    nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
-    `tokens_only` leaves no more than the token endpoint of a dialect with Bearer authentication.
-    `migrated` organizations have their Docker images in the Container registry from the start, as `migrate` does it.
-    `accounts` are asked by dialects that authenticate; by default they are `fakereg.auth.sample.sample()`.
-    `token_key` and `token_cert`, paths of PEM files, sign the tokens of dialects whose tokens are JWTs.
-    `control_secret` opens the control API to whoever has it. `url` and `host` say where the server is, if it is one.
-    Raise ValueError for what cannot be, StorageError for a storage that cannot be opened.
+    `url` and `host` say where the server is, if there is one.
+    Raise ValueError for options that cannot be obeyed, StorageError for a storage that cannot be opened.
     """
 
-    def __init__(
-        self,
-        *,
-        dialect: Dialect | str | Sequence[Dialect | str] = "oci",
-        storage: Storage | str = "memory",
-        accounts: Accounts | None = None,
-        hostname: str = "",
-        subdomain_isolation: bool = True,
-        unknown_host_status: int = 421,
-        trust_proxy: bool = False,
-        tokens_only: bool = False,
-        migrated: Collection[str] = (),
-        token_key: str | None = None,
-        token_cert: str | None = None,
-        control_secret: str = "",
-        clock: Clock = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        new_id: Callable[[], str] | None = None,
-    ) -> None:
-        given = [dialect] if isinstance(dialect, Dialect | str) else dialect
-        chosen = [fields.parse(one) if isinstance(one, str) else one for one in given]
-        if not all(isinstance(one, Dialect) for one in chosen):
-            raise ValueError("a dialect is a Dialect or its text")
-        if control_secret and len(control_secret) < CONTROL_SECRET_LENGTH:
-            raise ValueError(f"the control secret has at least {CONTROL_SECRET_LENGTH} characters")
+    def __init__(self, options: Options) -> None:
+        clock = options.clock
         self._lock = threading.Lock()
-        self._new_tokens = functools.partial(new_tokens, clock=clock, key=token_key, cert=token_cert)
+        self._new_tokens = functools.partial(new_tokens, clock=clock, key=options.token_key, cert=options.token_cert)
         self.sites = Sites(
-            [(one, self._new_tokens(one)) for one in chosen],
-            storage,
-            hostname=hostname,
-            isolation=subdomain_isolation,
-            unknown_host_status=unknown_host_status,
-            tokens_only=tokens_only,
-            open=functools.partial(open_storage, clock=clock, new_id=new_id),
+            [(one, self._new_tokens(one)) for one in options.dialects],
+            options.storage,
+            hostname=options.hostname,
+            isolation=options.subdomain_isolation,
+            unknown_host_status=options.unknown_host_status,
+            tokens_only=options.tokens_only,
+            open=functools.partial(open_storage, clock=clock, new_id=options.new_id),
         )
-        self.accounts = accounts or sample(clock=clock)
-        self.migrated = tuple(migrated)
+        self.accounts = options.accounts or sample(clock=clock)
         self.journal = Journal()
         self.rates = RateLimit(clock)
         self.clock = clock
-        self.sleep = sleep
-        self.control_secret = control_secret
-        self.trust_proxy = trust_proxy
+        self.sleep = options.sleep
+        self.control_secret = options.control_secret
+        self.trust_proxy = options.trust_proxy
         self.url = ""
         self.host = ""
 
@@ -113,18 +57,19 @@ class Instance:
         """Where the content of the registry is, or of the first of several."""
         return self.sites.all[0].storage
 
-    def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
-        """Change settings of the dialect while it runs; of several, `registry` names one, else it is the first.
+    def configure(self, *, registry: str = "", **settings: object) -> None:
+        """Change settings of the dialect at run time, each given as its value or as text.
 
-        Raise ValueError for unknown ones.
+        `registry` names one of several registries by its dialect; without it the first is changed. Raise ValueError
+        for settings and values that do not exist.
         """
-        self.change(registry, {name: str(value) for name, value in settings.items()})
+        self.change(registry, settings)
 
-    def change(self, registry: str, settings: Mapping[str, str]) -> None:
-        """The same with settings as text. Tokens end with a change of what they are made of."""
+    def change(self, registry: str, settings: Mapping[str, object]) -> None:
+        """Change settings as `configure` does. Tokens become invalid if a setting changes that they are made from."""
         site = self.sites.named(registry) if registry else self.sites.all[0]
         with self._lock:
-            changed = fields.configure(site.dialect, dict(settings))
+            changed = fields.configure(site.dialect, settings)
             if _TOKEN_SETTINGS & settings.keys():
                 site.tokens = self._new_tokens(changed)
             site.dialect = changed
@@ -142,6 +87,3 @@ class Instance:
 
 
 _TOKEN_SETTINGS = {"auth", "token_format", "token_issuer", "token_lifetime"}
-
-CONTROL_SECRET_LENGTH = 16
-"""Fewest characters of a control secret, so that nobody guesses it."""

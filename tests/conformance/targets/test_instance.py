@@ -10,7 +10,6 @@ import trustme
 
 import fakereg
 from conformance.targets.fakes import SCALED_BLOB, accounts, identities, places
-from fakereg.http.instance import Options
 from tests.conformance.command.test_main import conformance, results
 
 HOSTNAME = "ghes.invalid"
@@ -34,8 +33,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     issued.private_key_pem.write_to_path(folder / "key.pem")
     cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    options: Options = {"dialect": DIALECTS, "hostname": HOSTNAME, "accounts": accounts()}
-    with fakereg.serve(tls_cert=cert, tls_key=key, **options) as server:
+    with fakereg.serve(tls_cert=cert, tls_key=key, dialect=DIALECTS, hostname=HOSTNAME, accounts=accounts()) as server:
         port = server.host.rpartition(":")[2]
         lines = [f'target = "https://docker.{HOSTNAME}:{port}"', 'profile = "github-docker"', 'ca = "ca.pem"']
         lines += [f"resolve = {[f'{name}:{port}:127.0.0.1' for name in NAMES]}"]

@@ -164,6 +164,8 @@ def test_settings_are_read_and_changed_one_registry_at_a_time(client: RegistryCl
     assert shown == {"github-docker": docker, "github-container": container}
     assert (container["push"], container["tags_page_size"], container["realm"]) == ("false", "7", "x")
     assert patch(client, "settings", {"push": "no"}).get_json()["github-docker"]["push"] == "false"
+    changed = patch(client, "settings", {"warnings": ["a", "b"], "blob_size_limit": "5M", "push": "ON"}).get_json()
+    assert changed["github-docker"].items() >= {"warnings": "a|b", "blob_size_limit": "5MB", "push": "true"}.items()
 
 
 @pytest.mark.parametrize(
@@ -173,16 +175,22 @@ def test_settings_are_read_and_changed_one_registry_at_a_time(client: RegistryCl
         ({"name": "x"}, "'name' is unknown"),
         ({"self": "x"}, "'self' is unknown"),
         ({"registry": "x"}, "'registry' is unknown"),
-        ({"push": None}, "'push' is not a text, a number, true or false"),
-        ({"warnings": ["a"]}, "'warnings' is not a text"),
-        ({"realm": "a\nb"}, "realm holds printable ASCII"),
-        ({"service": "\u20ac"}, "service holds printable ASCII"),
-        ({"denial_refusal": 500}, "denial_refusal is 401 or 403 or 404"),
-        ({"rate_limit": 10**400}, "at most 1000000000"),
-        ({"large_image_delay": 1e300}, "at most 1000000000"),
-        ({"upload_expiry": float("nan")}, "not negative, finite"),
-        ({"token_lifetime": 1}, "at least 60 seconds"),
-        ({"auth": "digest"}, "'digest' is unknown"),
+        ({"push": None}, "push must be true or false (or yes, on, 1; no, off, 0), got None"),
+        ({"warnings": ["a", 1]}, "warnings must be a list of texts, got ['a', 1]"),
+        ({"warnings": {}}, "warnings must be a list of texts, got {}"),
+        ({"push": 1}, "push must be true or false"),
+        ({"realm": 1}, "realm must be a text, got 1"),
+        ({"upload_limit": True}, "upload_limit must be a whole number between 0 and 1000000000, got True"),
+        ({"upload_limit": 1.0}, "upload_limit must be a whole number"),
+        ({"blob_size_limit": "5MO"}, "blob_size_limit must be a size such as"),
+        ({"realm": "a\nb"}, "realm must be printable ASCII characters"),
+        ({"service": "\u20ac"}, "service must be printable ASCII characters"),
+        ({"denial_refusal": 500}, "denial_refusal must be 401, 403 or 404, got 500"),
+        ({"rate_limit": 10**400}, "between 0 and 1000000000, got a number with more than 80 digits"),
+        ({"large_image_delay": 1e300}, "between 0 and 1000000000 seconds, got 1e+300"),
+        ({"upload_expiry": float("nan")}, "between 0 and 1000000000 seconds, got nan"),
+        ({"token_lifetime": 1}, "between 60 and 1000000000 seconds"),
+        ({"auth": "digest"}, "auth must be none, basic or bearer, got 'digest'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_as_a_whole(client: RegistryClient, document: Any, message: str) -> None:
@@ -196,7 +204,9 @@ def test_settings_that_cannot_be_are_refused_as_a_whole(client: RegistryClient, 
 def test_a_registry_that_is_not_there_has_no_settings(client: RegistryClient) -> None:
     response = patch(client, "settings?registry=oci", {"push": False})
     assert response.status_code == 400
-    assert "there is github-docker, github-container" in response.get_json()["errors"][0]["message"]
+    assert (
+        "registry must be github-docker or github-container, got 'oci'" in response.get_json()["errors"][0]["message"]
+    )
 
 
 @pytest.mark.parametrize(

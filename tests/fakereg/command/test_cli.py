@@ -68,13 +68,14 @@ def test_quiet_logs_no_request() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dialect", "nothing"], "known are oci"),
+        (["--dialect", "nothing"], "dialect must begin with one of oci, "),
         (["--storage", "nothing"], "known are directory, memory"),
         (["--storage", "directory"], "directory:PATH"),
         (["--storage", "directory:/dev/null/x"], "cannot use /dev/null/x as a storage"),
         (["--tls-cert", "/nowhere.pem"], "No such file"),
         (["--tls-key", "/nowhere.pem"], "without tls_cert"),
-        (["--port", "70000"], "not a port number"),
+        (["--port", "70000"], "--port must be between 0 and 65535, got '70000'"),
+        (["--unknown-host-status", "200"], "--unknown-host-status must be 404 or 421"),
         (["--host", "192.0.2.1", "--port", "0"], "annot assign"),
     ],
 )
@@ -139,12 +140,15 @@ def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("dialect = []", "at least one registry"),
-        ("dialect = [1]", "holds more than texts"),
-        ("port = 70000", "not a port number"),
-        ("hostname = 1", "not a text"),
-        ("[users.a]\n[[tokens]]\nuser = 'a'\nsecret = 'ghp_1'\n[[tokens]]\nuser = 'a'", "tokens[1] has no secret"),
-        ("control_secret = 'short'", "at least 16 characters"),
+        ("dialect = []", "give at least one dialect"),
+        ("dialect = [1]", "fakereg.toml: dialect must be a Dialect, its text, or a list"),
+        ("port = 70000", "fakereg.toml: port must be between 0 and 65535, got 70000"),
+        ("hostname = 1", "hostname must be a text, got 1"),
+        (
+            "[users.a]\n[[tokens]]\nuser = 'a'\nsecret = 'ghp_1'\n[[tokens]]\nuser = 'a'",
+            'tokens[1] needs "secret": a generated secret would never be shown',
+        ),
+        ("control_secret = 'short'", "control_secret must be a text of at least 16 characters, got 5 characters"),
     ],
 )
 def test_a_bad_file_gives_one_sentence_and_exit_code_2(text: str, message: str, tmp_path: Path) -> None:
@@ -171,9 +175,9 @@ def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Pa
     assert urllib3.request("GET", realm.removesuffix("token") + "v2/").status == 404
     process.terminate()
     hints = process.stdout.read()
-    assert "the issuer me, " in hints
-    assert f"bundle {path}\n" in hints
-    assert f"log in as octocat with {ALL_SCOPES}\n" in hints
+    assert "issuer: me\n" in hints
+    assert f"root certificate bundle: {path}\n" in hints
+    assert f"octocat, password {ALL_SCOPES}\n" in hints
     process.communicate(timeout=20)
 
 
@@ -182,16 +186,17 @@ def test_a_token_server_that_nobody_can_trust_says_so() -> None:
     assert process.stdout
     process.stdout.readline()
     process.terminate()
-    assert "written nowhere: start again with --write-cert FILE" in process.stdout.read()
+    assert "start again with --write-cert FILE" in process.stdout.read()
     process.communicate(timeout=20)
 
 
-def test_the_names_of_an_instance_are_told_as_a_line_for_the_hosts_file() -> None:
+def test_names_are_printed_as_a_line_for_the_hosts_file() -> None:
     process = start("--hostname", "ghes.test", "--dialect", "github-docker", "--dialect", "github-container")
     assert process.stdout
     process.stdout.readline()
     process.terminate()
-    assert "/etc/hosts: 127.0.0.1 ghes.test docker.ghes.test containers.ghes.test\n" in process.stdout.read()
+    line = "To reach these names from this machine, add to /etc/hosts: 127.0.0.1 ghes.test docker.ghes.test "
+    assert f"{line}containers.ghes.test\n" in process.stdout.read()
     process.communicate(timeout=20)
 
 

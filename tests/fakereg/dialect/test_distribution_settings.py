@@ -223,5 +223,5 @@ def test_a_part_of_nothing(text: str, part: tuple[int, int] | None) -> None:
 
 
 def test_the_status_of_a_large_manifest_is_one_of_two() -> None:
-    with pytest.raises(ValueError, match="manifest_size_refusal is 400 or 413"):
+    with pytest.raises(ValueError, match="manifest_size_refusal must be 400 or 413, got 404"):
         Dialect(manifest_size_refusal=404)

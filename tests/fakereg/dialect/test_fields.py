@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 from typing import Any
 
 import pytest
@@ -35,7 +37,7 @@ def test_a_preset_is_found_by_its_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("7", 7), ("5GB", 5 * 10**9), ("5 gib", 5 * 2**30), ("10MiB", 10 * 2**20), ("3kb", 3000), ("0", 0)],
+    [("7", 7), ("5GB", 5 * 10**9), ("5 gib", 5 * 2**30), ("10MiB", 10 * 2**20), ("3kb", 3000), ("5m", 5 * 10**6)],
 )
 def test_sizes_may_have_units(text: str, size: int) -> None:
     assert fields.parse(f"oci,blob_size_limit={text}").blob_size_limit == size
@@ -56,3 +58,71 @@ def test_a_preset_reads_as_it_is_written(name: str) -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert all(meaning for _, _, meaning in fields.settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"mount": "no"}, False),
+        ({"mount": "ON"}, True),
+        ({"blob_size_limit": "5MiB"}, 5 * 2**20),
+        ({"blob_size_limit": "5M"}, 5 * 10**6),
+        ({"blob_size_limit": 5}, 5),
+        ({"upload_limit": "3"}, 3),
+        ({"upload_expiry": "10m"}, 600.0),
+        ({"upload_expiry": 2}, 2.0),
+        ({"deletion_refusal": "400"}, 400),
+        ({"warnings": ["a", "b"]}, ("a", "b")),
+        ({"warnings": "a|b"}, ("a", "b")),
+        ({"credentials": "classic"}, ("classic",)),
+        ({"digest_algorithms": ("sha256",)}, ("sha256",)),
+        ({"realm": "x"}, "x"),
+    ],
+)
+def test_python_takes_values_and_their_texts(given: dict[str, Any], value: object) -> None:
+    (name,) = given
+    for changed in (Dialect(**given), fields.configure(Dialect(), given), dataclasses.replace(Dialect(), **given)):
+        assert getattr(changed, name) == value
+        assert type(getattr(changed, name)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mount": 1}, "mount must be true or false (or yes, on, 1; no, off, 0), got 1"),
+        ({"upload_limit": -3}, "upload_limit must be between 0 and 1000000000, got -3"),
+        ({"upload_limit": True}, "upload_limit must be a whole number between 0 and 1000000000, got True"),
+        ({"upload_expiry": math.nan}, "upload_expiry must be between 0 and 1000000000 seconds, got nan"),
+        ({"restore_days": math.inf}, "restore_days must be between 0 and 1000000000, got inf"),
+        ({"blob_size_limit": 1.5}, "blob_size_limit must be a size such as 4096, 5MB (5 * 10^6 bytes) or 5MiB"),
+        ({"blob_size_refusal": 500}, "blob_size_refusal must be between 400 and 499, got 500"),
+        ({"token_refusal": 400}, "token_refusal must be 401 or 403, got 400"),
+        ({"warnings": 1}, "warnings must be a list of texts, got 1"),
+        (
+            {"credentials": ["none"]},
+            "credentials must be some of password, classic, fine-grained, actions, got ['none']",
+        ),
+        ({"auth": None}, "auth must be none, basic or bearer, got None"),
+        ({"name": 1}, "name must be a text, got 1"),
+    ],
+)
+def test_python_gets_the_name_of_what_does_not_fit(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        Dialect(**given)
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in fields.settings()])
+@pytest.mark.parametrize("value", [None, b"x", object(), {}])
+def test_every_setting_refuses_what_is_none_of_its_kind(name: str, value: object) -> None:
+    given: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        Dialect(**given)
+
+
+def test_nothing_that_was_refused_has_changed_a_dialect() -> None:
+    before = Dialect()
+    with pytest.raises(ValueError, match="setting 'x' is unknown; known are name_form, "):
+        fields.configure(before, {"mount": False, "x": 1})
+    with pytest.raises(ValueError, match="setting 'name' is unknown"):
+        fields.configure(before, {"name": "x"})
+    assert fields.configure(before, {}) is before

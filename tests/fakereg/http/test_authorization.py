@@ -114,7 +114,7 @@ def test_a_host_that_cannot_be_is_in_no_challenge_and_no_location(make_client: M
 @pytest.mark.parametrize("name", ["realm", "service", "token_url", "ping_scope"])
 @pytest.mark.parametrize("value", ["a\nb", "a\r\nSet-Cookie: x", "é", "\x00"])
 def test_what_no_header_can_hold_is_no_setting(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} holds printable ASCII"):
+    with pytest.raises(ValueError, match=f"{name} must be printable ASCII"):
         Registry(dialect="oci").configure(**{name: value})
 
 

@@ -200,7 +200,7 @@ def test_settings_are_those_of_one_registry(client: RegistryClient) -> None:
     docker, container = (site.dialect for site in client.registry.sites.all)
     assert (docker.push, container.push) == (True, False)
     assert (docker.realm, container.realm) == ("first", "fakereg")
-    with pytest.raises(ValueError, match="there is github-docker, github-container"):
+    with pytest.raises(ValueError, match="registry must be github-docker or github-container, got 'oci'"):
         client.registry.configure(registry="oci", push=False)
 
 
@@ -228,22 +228,25 @@ def test_a_token_server_has_nothing_but_tokens(make_client: MakeClient) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dialect": []}, "at least one registry"),
-        ({"dialect": ["oci", "oci,subdomain=b"], "hostname": "x.test"}, "one of each dialect"),
-        ({"dialect": [1]}, "a Dialect or its text"),
+        ({"dialect": []}, "give at least one dialect, and no dialect twice"),
+        ({"dialect": ["oci", "oci,subdomain=b"], "hostname": "x.test"}, "no dialect twice"),
+        ({"dialect": [1]}, "dialect must be a Dialect, its text, or a list of these, got \\[1\\]"),
         ({"dialect": GITHUB}, "need a hostname"),
         ({"dialect": GITHUB, "hostname": "x.test", "storage": MemoryStorage()}, "given as text"),
         ({"dialect": ["oci", "oci-1.1"], "hostname": "x.test"}, "two registries would be at x.test"),
         ({"dialect": ["oci", "github-docker"], "hostname": "x.test", "subdomain_isolation": False}, "two registries"),
-        ({"hostname": "x.test:5000"}, "it has no port"),
-        ({"hostname": "-x.test"}, "is not a host name"),
-        ({"hostname": "[::1]"}, "is not a host name"),
-        ({"hostname": "x.test", "dialect": "oci,subdomain=A"}, "subdomain 'A' is not"),
-        ({"hostname": "x.test", "dialect": "oci,subdomain=a b"}, "subdomain 'a b' is not"),
-        ({"unknown_host_status": 200}, "404 or 421"),
-        ({"dialect": "oci,auth=bearer", "tokens_only": True, "hostname": "x.test"}, "has no hostname"),
-        ({"control_secret": "short"}, "at least 16 characters"),
-        ({"dialect": "oci,token_lifetime=5"}, "at least 60 seconds"),
+        ({"hostname": "x.test:5000"}, "hostname must be the name of a host, without a port, got 'x.test:5000'"),
+        ({"hostname": "-x.test"}, "hostname must be the name of a host"),
+        ({"hostname": "[::1]"}, "hostname must be the name of a host"),
+        (
+            {"hostname": "x.test", "dialect": "oci,subdomain=A"},
+            "subdomain must be part of a host name, in lower case, got 'A'",
+        ),
+        ({"hostname": "x.test", "dialect": "oci,subdomain=a b"}, "subdomain must be .*, got 'a b'"),
+        ({"unknown_host_status": 200}, "unknown_host_status must be 404 or 421, got 200"),
+        ({"dialect": "oci,auth=bearer", "tokens_only": True, "hostname": "x.test"}, "give no hostname"),
+        ({"control_secret": "short"}, "control_secret must be a text of at least 16 characters, got 5 characters"),
+        ({"dialect": "oci,token_lifetime=5"}, "token_lifetime must be between 60 and 1000000000 seconds, got '5'"),
     ],
 )
 def test_what_cannot_be_served_is_refused_at_the_start(options: Any, message: str) -> None:
