@@ -115,11 +115,10 @@ def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
     asking = [(site, host) for site, host in served if with_sample and site.dialect.auth != "none"]
     if asking:
         lines.append("To log in and push with the sample accounts (see the README):")
-    for site, host in asking:
-        image = f"{SAMPLE_USER if site.dialect.rights == 'package' else SAMPLE_REPOSITORY}/monalisa:1.0"
+    for _, host in asking:
         lines += [
             f"  echo {SAMPLE_SECRET} | docker login {host} -u {SAMPLE_USER} --password-stdin",
-            f"  docker push {host}/{image}",
+            f"  docker push {host}/{SAMPLE_REPOSITORY}/monalisa:1.0",  # a name of three parts is valid everywhere
         ]
     return lines
 
