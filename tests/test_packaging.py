@@ -69,7 +69,7 @@ def test_no_code_asks_for_a_vendor_or_a_dialect_by_name() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("plugin", ["fakereg.pytest_plugin", "conformance.plugin"])
+@pytest.mark.parametrize("plugin", ["fakereg.pytest_plugin", "fakereg.conformance_plugin"])
 def test_a_plugin_imports_nothing_heavy(plugin: str) -> None:
     code = f"import pytest, sys; before = set(sys.modules); import {plugin}; print(*sorted(set(sys.modules) - before))"
     new = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
@@ -95,7 +95,7 @@ def test_the_metadata_is_what_a_user_needs() -> None:
     entry_points = {(point.group, point.name) for point in importlib.metadata.distribution("fakereg").entry_points}
     assert {
         ("pytest11", "fakereg"),
-        ("pytest11", "conformance"),
+        ("pytest11", "fakereg-conformance"),
         ("console_scripts", "fakereg"),
         ("console_scripts", "conformance"),
         ("fakereg.storage", "memory"),

@@ -9,15 +9,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pytest
-
-requirement = pytest.mark.requirement
-"""Bind a scenario to requirements: `@requirement("OCI-R014", needs="push", wire=True)`.
-
-`needs` names the capabilities (one or a tuple) without which the scenario is skipped as unsupported;
-`wire` makes it use a socket on every target.
-"""
-
 ABSENT = "-"
 VERSIONS = ("dev", "1.1", "1.0")
 SOURCES = {

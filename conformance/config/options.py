@@ -1,11 +1,11 @@
-"""The options of a run by name; the only module of ours that the pytest plugin needs to be loaded."""
+"""The options of a run by name, and the names under which facts about scenarios travel in pytest."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-MARKER = "requirement"
-FACT = "conformance"
+MARKER = "conformance_requirement"
+FACT = "conformance.facts"
 OUTCOME = "conformance.outcome"
 
 

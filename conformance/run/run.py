@@ -18,7 +18,9 @@ import pytest
 from conformance.catalogue import known_failures
 from conformance.catalogue.requirements import catalogue
 from conformance.checks import passive
+from conformance.checks.capabilities import Capabilities
 from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity
+from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import redact
 from conformance.client.steps import Unprepared
@@ -31,9 +33,9 @@ from conformance.reports.folder import make_folder, write
 from conformance.reports.results import Results
 from conformance.reports.summary import text
 from conformance.run import selection
-from conformance.run.actors import UNSUPPORTED
 from conformance.run.selection import bound_to
 from conformance.run.workers import seconds
+from conformance.scene.actors import UNSUPPORTED
 from conformance.targets.base import Target
 from conformance.targets.open import attached, target_of
 
@@ -67,6 +69,7 @@ class Run:
         self._silent = 0
         self._is_forecast = False
         self._target: Target | None = None
+        self._capabilities: tuple[Target, Capabilities] | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         self._document: dict[str, Any] | None = None
@@ -103,9 +106,19 @@ class Run:
         described = (self._target or self.make_target(self.settings)).description
         return replace(described, profile=self.settings.profile or described.profile)
 
-    def content(self, label: str) -> Content:
-        """Content that the seed and a label make."""
-        return Content(seed=self.settings.seed, label=label)
+    def capabilities(self, target: Target) -> Capabilities:
+        """The optional abilities of a target, asked for as scenarios need them."""
+        if self._capabilities is None or self._capabilities[0] is not target:
+            client = Client(target.transport(), case="probe", authenticator=target.authenticator(target.writer))
+            pattern = target.description.places["default"]
+            asked = Capabilities(
+                client,
+                Content(seed=self.settings.seed, label="probe"),
+                new_name=lambda label: pattern.replace("{}", self.unique(label)),
+                absent=target.description.absent,
+            )
+            self._capabilities = target, asked
+        return self._capabilities[1]
 
     def unique(self, label: str) -> str:
         """A part of a repository name that no other has, in this run or another, with a label to know it by."""
@@ -232,12 +245,18 @@ class Run:
 
 def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
     """The settings of a pytest run; the controller's seed wins when there is one."""
-    command_line = {option.name: config.getoption(option.key) for option in OPTIONS}
+    command_line = {option.name: config.getoption(option.key, None) for option in OPTIONS}
     if seed is not None:
         command_line["seed"] = str(seed)
-    return settings_from(
-        command_line, ini={option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
-    )
+    return settings_from(command_line, ini=_ini(config))
+
+
+def _ini(config: pytest.Config) -> dict[str, str]:
+    """The values of an ini file; none where the options are not registered, since nobody gave one."""
+    try:
+        return {option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    except ValueError:
+        return {}
 
 
 def scenario_id(item: pytest.Item) -> str:

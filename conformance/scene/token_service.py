@@ -10,7 +10,7 @@ from conformance.client.exchange import Exchange
 from conformance.client.steps import unprepared
 from conformance.client.tokens import _NO_POST, CLIENT, FORM, text_in
 from conformance.config.description import Identity
-from conformance.run.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unsupported
 
 
 @dataclass(frozen=True, slots=True)

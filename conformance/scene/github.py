@@ -5,7 +5,7 @@ from __future__ import annotations
 from conformance.client.client import Client
 from conformance.client.credentials import Authenticator
 from conformance.client.packages import CONTAINER, DOCKER, Packages, name_of
-from conformance.run.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unsupported
 from conformance.targets.base import Target
 
 
