@@ -32,35 +32,6 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def offenders(folder: str, forbidden: str, *, but: tuple[str, ...] = ()) -> list[str]:
-    pattern = re.compile(forbidden)
-    return [
-        f"{path.relative_to(ROOT)} imports {module}"
-        for path in modules(folder)
-        if path.relative_to(ROOT).as_posix() not in but
-        for module in sorted(imported(path))
-        if pattern.fullmatch(module)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("folder", "forbidden", "but"),
-    [
-        ("fakereg", r"conformance(\..*)?", ()),
-        ("fakereg", r"tests(\..*)?", ()),
-        ("conformance", r"fakereg(\..*)?", ("conformance/targets/fakes.py", "conformance/targets/stack.py")),
-        ("conformance", r"jinja2(\..*)?", ("conformance/reports/html.py",)),
-        ("fakereg", r"(joserfc|cryptography)(\..*)?", ("fakereg/auth/jwt.py",)),
-        ("fakereg", r"jinja2(\..*)?", ("fakereg/github/web/html.py",)),
-        ("fakereg/storage", r"fakereg\.(api|app|routes|wsgi|server|connection|dialects|cli)(\..*)?", ()),
-        ("fakereg/api", r"fakereg\.(app|routes|serving|command|server\.(listener|connection))(\..*)?", ()),
-        ("fakereg/api", r"fakereg\.storage\.(memory|directory|indexed|layout|content|uploads)(\..*)?", ()),
-    ],
-)
-def test_imports_point_one_way(folder: str, forbidden: str, but: tuple[str, ...]) -> None:
-    assert offenders(folder, forbidden, but=but) == []
-
-
 def test_no_code_asks_for_a_vendor_or_a_dialect_by_name() -> None:
     asking = re.compile(r"(dialect|target)\.name\s*(==|!=|in\b)|vendor\s*==")
     found = [

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conformance.catalogue.known_failures import KnownFailure
+from conformance.client.identity import Identity
 
 CATEGORIES = (
     "protocol",
@@ -39,20 +40,6 @@ IDENTITIES = (
 
 PLACES = ("default", "shared", "elsewhere", "public", "internal")
 """What repositories are for, as scenarios ask for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Somebody with a user name and a password or token; `nobody` has neither."""
-
-    name: str
-    username: str = ""
-    secret: str = field(default="", repr=False)
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether there is nothing to authenticate with."""
-        return not self.secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conformance.catalogue.requirements import VERSIONS, catalogue
+from conformance.client.identity import Identity
 from conformance.config import description, target_file
-from conformance.config.description import WRITER, Description, Identity
+from conformance.config.description import WRITER, Description
 from conformance.config.options import OPTIONS
 from conformance.errors import ConfigurationError
 

@@ -44,7 +44,8 @@ from urllib.parse import urlsplit
 from conformance.catalogue import known_failures
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.checks.capabilities import PROBES
-from conformance.config.description import IDENTITIES, PLACES, Description, Hosts, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import IDENTITIES, PLACES, Description, Hosts
 from conformance.errors import ConfigurationError
 
 OPTIONS = ("target", "profile", "version", "level", "repository", "timeout", "ca", "insecure", "resolve", "references")

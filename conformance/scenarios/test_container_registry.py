@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from conformance.checks.checks import Checks, first_error
-from conformance.checks.passive import next_link
 from conformance.client.client import DOCKER_IMAGE, IMAGE, Client, location_of
 from conformance.client.content import Content, Manifest
+from conformance.client.reading import next_link
 from conformance.client.steps import Steps, tags_in
 from conformance.scene.actors import Clients, Places, Variant
 from conformance.scene.requirement import prepare, requirement

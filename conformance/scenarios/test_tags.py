@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 
 from conformance.checks.checks import Checks, answer_or_silence
-from conformance.checks.passive import next_link
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 from conformance.client.steps import Steps, tags_in
 from conformance.scene.requirement import requirement
 

@@ -10,8 +10,9 @@ import pytest
 
 from conformance.client.client import Client
 from conformance.client.credentials import Authenticator, Bearer
+from conformance.client.identity import Identity
 from conformance.client.steps import Steps
-from conformance.config.description import Hosts, Identity
+from conformance.config.description import Hosts
 
 if TYPE_CHECKING:
     from conformance.checks.verdict import Case

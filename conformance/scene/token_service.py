@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from conformance.client.credentials import basic, challenge_of, token_in, token_url
 from conformance.client.exchange import Exchange
+from conformance.client.identity import Identity
 from conformance.client.steps import unprepared
 from conformance.client.tokens import _NO_POST, CLIENT, FORM, text_in
-from conformance.config.description import Identity
 from conformance.scene.actors import Clients, unsupported
 
 

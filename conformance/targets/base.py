@@ -17,8 +17,9 @@ from urllib.parse import unquote, urlsplit
 from conformance.client.client import Client, location_of
 from conformance.client.credentials import Authenticator, challenges
 from conformance.client.exchange import Exchange, redact
+from conformance.client.identity import Identity
 from conformance.client.transport import HttpTransport, Transport, TransportError
-from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts, Identity
+from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts
 from conformance.config.settings import Settings
 from conformance.errors import ConfigurationError
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.catalogue.known_failures import KnownFailure
+from conformance.client.identity import Identity
 from conformance.client.transport import Transport, WsgiTransport
-from conformance.config.description import PROFILES, Description, Hosts, Identity
+from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
 from conformance.targets.base import LOOPBACK, StartedTarget, Target, UnusableTarget
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.description import PROFILES, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import PROFILES
 from conformance.config.options import OPTIONS, Option
 from conformance.config.settings import Settings, resolve
 from conformance.errors import ConfigurationError

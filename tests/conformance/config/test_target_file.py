@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import fakereg
-from conformance.config.description import Hosts, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import Hosts
 from conformance.config.settings import Settings, resolve
 from conformance.config.target_file import read
 from conformance.errors import ConfigurationError

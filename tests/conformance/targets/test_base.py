@@ -12,7 +12,8 @@ import trustme
 
 import fakereg
 from conformance.client.client import Client
-from conformance.config.description import Description, Hosts, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import Description, Hosts
 from conformance.config.settings import Settings
 from conformance.errors import ConfigurationError
 from conformance.targets.base import Target, UnusableTarget
