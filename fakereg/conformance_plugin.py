@@ -29,7 +29,7 @@ TARGET_HELP = "container registry to run the conformance scenarios against; with
 _HOME = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), SUITE)
 _OPTION = re.compile(r"--conformance-|(-o|--override-ini=)?conformance_\w+=")
 _INI = re.compile(r"^\s*conformance_\w+\s*=", re.MULTILINE)
-_NEEDED = {"urllib3", "jinja2"}
+_NEEDED = "urllib3"
 _ASKED = pytest.StashKey[bool]()
 _SHOWN = {
     "warn": ("warned", "w", "WARNED"),
@@ -111,14 +111,9 @@ def _suite() -> Any:
             f"conformance: the suite cannot be imported because another package named {SUITE!r} comes first, from "
             f"{place}: run the scenarios from another folder, or with `conformance` instead of `python -m pytest`"
         )
-    try:
-        return importlib.import_module("conformance.run.plugin")
-    except ModuleNotFoundError as error:
-        if error.name not in _NEEDED:
-            raise
-        raise pytest.UsageError(
-            f"conformance: the suite needs the package {error.name}: pip install 'fakereg[conformance]'"
-        ) from None
+    if importlib.util.find_spec(_NEEDED) is None:
+        raise pytest.UsageError(f"conformance: {_NEEDED} must be installed: pip install 'fakereg[conformance]'")
+    return importlib.import_module("conformance.run.plugin")
 
 
 def _is_ours() -> bool:

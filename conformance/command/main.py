@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from conformance.config.options import OPTIONS
@@ -26,6 +27,9 @@ from conformance.errors import ConfigurationError
 
 REPORT = "conformance-report"
 IMPORTED_EARLY = "Module already imported so cannot be rewritten"
+NEEDED = ("pytest", "urllib3")
+"""The packages of the extra `conformance`."""
+
 COMMANDS = ("list", "explain", "probe", "compare", "stress")
 
 
@@ -95,6 +99,9 @@ def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) ->
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        sys.stderr.write(f"ERROR: conformance: {missing[0]} must be installed: pip install 'fakereg[conformance]'\n")
+        return USAGE_ERROR
     if words and words[0] in COMMANDS:
         from conformance.command import commands
 

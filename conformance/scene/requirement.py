@@ -49,6 +49,7 @@ def prepare(function: _Function) -> _Function:
 def _scenario(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def scenario(**given: Any) -> None:
+        __tracebackhide__ = True
         scene = given.pop(FIXTURE)
         function(**_Arguments(scene, given, function).all())
 
@@ -90,12 +91,15 @@ class _Arguments:
         self._function = function
 
     def all(self) -> dict[str, Any]:
+        __tracebackhide__ = True
         return self._of(self._function)
 
     def _of(self, function: Callable[..., Any]) -> dict[str, Any]:
+        __tracebackhide__ = True
         return {name: self._one(name) for name in _names(function)}
 
     def _one(self, name: str) -> Any:
+        __tracebackhide__ = True
         if name not in self._found:
             make = self._prepared.get(name)
             self._found[name] = make(**self._of(make)) if make else getattr(self._scene, name)

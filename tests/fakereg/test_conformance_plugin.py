@@ -162,6 +162,15 @@ def test_a_package_of_the_same_name_in_the_way_is_named(pytester: pytest.Pyteste
     assert "Traceback" not in result.stderr.str()
 
 
+def test_a_missing_package_is_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(bare="import sys; sys.modules['urllib3'] = None", test_own="def test_own(): pass")
+    pytester.runpytest_subprocess("-p", "bare").assert_outcomes(passed=1)
+    result = pytester.runpytest_subprocess("-p", "bare", "--conformance-target=fake")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = "ERROR: conformance: urllib3 must be installed: pip install 'fakereg[[]conformance[]]'"
+    result.stderr.fnmatch_lines([said])
+
+
 def test_help_shows_one_option_until_a_run_is_asked_for(pytester: pytest.Pytester) -> None:
     shown = pytester.runpytest_subprocess("--help").stdout.str()
     assert shown.count("--conformance-") == 1

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import fakereg
+from conformance.command import main
 from tests.conformance.delaying import delaying
 from tests.conformance.servers import adding, served
 
@@ -256,3 +257,14 @@ def test_the_same_seed_makes_the_same_content(tmp_path: Path) -> None:
     )
     changed = comparable(results(tmp_path, "three")).replace('"seed": 12', '"seed": 11')
     assert changed != comparable(results(tmp_path, "one"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["list"], ["stress"]], ids=str)
+def test_an_install_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(main, "find_spec", lambda name: None)
+    assert main.main(arguments) == 4
+    assert capsys.readouterr().err == (
+        "ERROR: conformance: pytest must be installed: pip install 'fakereg[conformance]'\n"
+    )
