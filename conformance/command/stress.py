@@ -1,7 +1,7 @@
 """The command `conformance stress`: parts of a stress run within a budget of time, their figures, and what they found.
 
-Without a target it is our fake that is stressed: its main dialects on both storages, each in a process of its own, as
-many at a time as there are cores. Exit codes: 0 nothing found, 1 something found, 2 interrupted, 4 the target or the
+Without a target it is our fake that is stressed: its main dialects on all its storages, each in a process of its own,
+as many at a time as there are cores. Exit codes: 0 nothing found, 1 something found, 2 interrupted, 4 the target or the
 configuration cannot be used.
 """
 
@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +29,8 @@ from conformance.config.settings import Settings, settings_from
 from conformance.errors import ConfigurationError
 from conformance.reports.folder import make_folder
 from conformance.stress.common.base import Budget, Figures, Finding, Part, Stress
-from conformance.targets.base import Target
 from conformance.targets.open import target_of
+from conformance.targets.storage import is_durable, names_in, own_names
 
 if TYPE_CHECKING:
     from conformance.stress.machine.program import Program
@@ -57,15 +56,14 @@ OF_THE_FAKE = ("fuzz", "crash")
 """What cannot be done to a server that somebody else runs."""
 
 WHOLE = "fake"
-"""The target that is not one, but the fake in its main dialects on both storages."""
+"""The target that is not one, but the fake in its main dialects on all its storages."""
 
 DIALECTS = ("oci", "github-docker", "github-container")
-STORAGES = ("memory", "directory")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One part against one target, as it was named. `storage` is that of a fake in process: memory, or directory."""
+    """One part against one target, as it was named. `storage` is that of a fake, empty for the default."""
 
     part: str
     target: str
@@ -125,7 +123,6 @@ def parser() -> Parser:
     made.add_argument("--seconds", type=_seconds, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
     made.add_argument("--parts", metavar="PARTS", default="", help=f"by commas: {', '.join(PARTS)} (default: "
                       f"{', '.join(ON_ANY)}; without a target everything but differential)")  # fmt: skip
-    made.add_argument("--storage", choices=STORAGES, default="", help="storage of a fake in process")
     made.add_argument("--against", metavar="TARGET", default="", help="what the part differential compares with")
     made.add_argument("--replay", metavar="FILE", default="", help="play the program of a finding again")
     add_options(made)
@@ -146,13 +143,14 @@ def _jobs(parsed: Namespace, settings: Settings, target: str) -> Iterator[Job]:
     for part in chosen:
         if part in OF_THE_FAKE and not _is_fake(settings):
             raise ConfigurationError(f"the part {part} stresses the fake alone, not {redact(settings.target)}")
-    found = [(part, *place) for part in chosen for place in _places(part, target, parsed.storage, whole=whole)]
+    storages = names_in(settings.storage)
+    found = [(part, *place) for part in chosen for place in _places(part, target, storages, whole=whole)]
     waves = -(-len(found) // _at_a_time(settings))
     for number, (part, named, storage) in enumerate(found):
         yield Job(
             part,
             named,
-            replace(settings, target=named) if whole else settings,
+            replace(settings, target=named if whole else settings.target, storage=storage),
             parsed.seconds / waves,
             settings.seed + 1000 * number,
             storage,
@@ -173,13 +171,17 @@ def _parts(text: str, *, whole: bool, against: bool) -> list[str]:
     return [part for part in PARTS if part != "differential"] if whole else list(ON_ANY)
 
 
-def _places(part: str, target: str, storage: str, *, whole: bool) -> list[tuple[str, str]]:
-    """The targets of a part with their storages; those parts that have servers of their own get one."""
-    if not whole:
-        return [(target, storage)]
-    if part in ON_ANY:
-        return [(f"fake:{dialect}", storage) for dialect in DIALECTS for storage in STORAGES]
-    return [("fake:oci", "")]
+def _places(part: str, target: str, chosen: Sequence[str], *, whole: bool) -> list[tuple[str, str]]:
+    """The targets of a part with their storages; an empty text leaves the choice to the part."""
+    storages = list(chosen or (own_names() if whole and part in (*ON_ANY, "crash") else [""]))
+    if part == "crash":
+        storages = [storage for storage in storages if is_durable(storage)]
+        if not storages:
+            raise ConfigurationError(
+                f"the part crash needs a --storage that outlives the process, got {', '.join(chosen)}: give directory"
+            )
+    targets = [f"fake:{dialect}" for dialect in (DIALECTS if part in ON_ANY else DIALECTS[:1])] if whole else [target]
+    return [(named, storage) for named in targets for storage in storages]
 
 
 def _is_fake(settings: Settings) -> bool:
@@ -209,7 +211,7 @@ def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
 
 def work(job: Job) -> Figures:
     """Do one job."""
-    with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
+    with target_of(job.settings) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _Progress(job))
         try:
             part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
@@ -224,17 +226,12 @@ def _compare(job: Job, program: Program | None = None) -> Part:
     from conformance.stress.machine import differential
 
     def run(stress: Stress) -> Figures:
-        with target_of(replace(job.settings, target=job.against)) as other:
+        with target_of(replace(job.settings, target=job.against, storage="")) as other:
             if program:
                 return differential.replay(program, stress, other)
             return differential.compare(stress, other)
 
     return run
-
-
-def _target(job: Job, folder: str) -> Target:
-    target = target_of(job.settings)
-    return target.variant(storage=f"directory:{folder}/store") if job.storage == "directory" else target
 
 
 def _replayed(job: Job, file: str) -> Figures:
@@ -246,7 +243,7 @@ def _replayed(job: Job, file: str) -> Figures:
         program = Program.from_json(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the program {file} cannot be read: {error}") from None
-    with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
+    with target_of(job.settings) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _say)
         return _compare(job, program)(stress) if job.against else replay(program, stress)
 

@@ -34,6 +34,8 @@ class Option(NamedTuple):
 TARGETS = "fake, fake:DIALECT, socket:DIALECT, container:IMAGE, server:NAME, stack, a URL, or a target's TOML file"
 OPTIONS = (
     Option("target", f"{TARGETS} (default: fake)", "TARGET"),
+    Option("storage", "storage of a target that is a fake, in a temporary folder: memory, directory or another by name "
+           "(default: memory; a stress run takes several, by commas)", "STORAGE"),
     Option("report", "folder for report.html, results.json, summary.md, junit.xml and the badge", "DIR"),
     Option("profile", "what the target claims, by commas: oci (or pull, push, discovery, management, referrers), auth, "
            "github-docker, github-container (default: oci, or what the target says of itself)", "PROFILE"),

@@ -31,10 +31,12 @@ class Settings:
 
     `profile` is None when nobody said what the target claims, `claims` are the categories that were named one by one.
     `requirements` are the only ones to be tested, if any.
+    `storage` is that of a fake, empty for its default.
     `description` is what was said of the target otherwise.
     """
 
     target: str = "fake"
+    storage: str = ""
     report: Path | None = None
     profile: tuple[str, ...] | None = None
     claims: frozenset[str] = frozenset()
@@ -78,6 +80,7 @@ def resolve(
         described = replace(described, known=described.known + target_file.read_known(Path(known)))
     return Settings(
         target=target,
+        storage=value("storage") or "",
         report=Path(report) if report else None,
         profile=_profile(value("profile")),
         claims=description.claimed(value("profile") or ""),

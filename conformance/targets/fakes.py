@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +13,7 @@ from conformance.client.identity import Identity
 from conformance.client.transport import Transport, WsgiTransport
 from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
+from conformance.targets import storage
 from conformance.targets.base import LOOPBACK, StartedTarget, Target, UnusableTarget
 
 if TYPE_CHECKING:
@@ -63,17 +65,29 @@ class Fake(Target):
     def registry(self) -> Registry:
         """A new fake, with the accounts that the description speaks of."""
         import fakereg
+        from fakereg.storage.base import StorageError
 
         dialects: list[Dialect | str] = [self._made]
-        options: dict[str, Any] = {"storage": "memory"}
+        options: dict[str, Any] = {"storage": self._storage()}
         if self._made.auth != "none":
             options["accounts"] = accounts(package_names=self._made.package_type == "container")
         if self._has_packages:
             options["hostname"] = HOSTNAME
             dialects += [name for type, name in _REGISTRIES.items() if type != self._made.package_type]
-        made = fakereg.Registry(dialect=dialects, **(options | self._options))
+        try:
+            made = fakereg.Registry(dialect=dialects, **(options | self._options))
+        except (StorageError, ValueError) as error:
+            raise UnusableTarget(f"the fake cannot be started: {error}") from None
         self._stack.callback(made.close)
         return made
+
+    def _storage(self) -> str:
+        """The text of the storage, in a temporary folder that is removed with the target."""
+        text = storage.template(self.settings.storage or storage.MEMORY)
+        if storage.FOLDER not in text:
+            return text
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-store-"))
+        return text.replace(storage.FOLDER, folder)
 
     def application(self, registry: Registry) -> WSGIApplication:
         """The WSGI application that is tested."""

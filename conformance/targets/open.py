@@ -11,11 +11,18 @@ from conformance.config.options import TARGETS
 from conformance.config.settings import Settings
 from conformance.targets.base import AttachedTarget, Target, UnusableTarget, UrlTarget
 
+FAKES = ("fake", "socket")
+"""Kinds of targets that have a storage to choose."""
+
 
 def target_of(settings: Settings) -> Target:
     """The target that the settings name, not yet entered; UnusableTarget when there is no such kind."""
     name = settings.target
     kind, _, rest = name.partition(":")
+    if settings.storage and kind not in FAKES:
+        raise UnusableTarget(
+            f"--storage must be left out unless the target is a fake, got {settings.storage!r} for {redact(name)}"
+        )
     match kind:
         case "http" | "https":
             return UrlTarget(name, name, settings)

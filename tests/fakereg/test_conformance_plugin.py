@@ -184,6 +184,7 @@ def test_help_shows_one_option_until_a_run_is_asked_for(pytester: pytest.Pyteste
 def test_a_run_takes_every_option(pytester: pytest.Pytester, tmp_path: Path, spread: tuple[str, ...]) -> None:
     values = {
         "target": "fake",
+        "storage": "directory",
         "report": str(tmp_path / "report"),
         "profile": "oci",
         "requirement": "OCI-R049",
