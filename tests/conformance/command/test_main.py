@@ -144,7 +144,7 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
         (["--", "-k", "nothing_of_that_name"], 5, "deselected"),
         (["fake:nosuch"], 4, "ERROR: conformance: the fake has no such dialect"),
         (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the fake has no such dialect"),
-        (["--level=may"], 4, "ERROR: conformance: the level 'may' does not exist"),
+        (["--level=may"], 4, "ERROR: conformance: --level must be one of must, should, got 'may'"),
         (["--requirement=OCI-R090"], 4, "ERROR: conformance: no scenario asserts OCI-R090: "),
         (["--requirement=GHD-21"], 4, "ERROR: conformance: GHD-21 is of github-docker, which is not claimed"),
         (["--requirement=GHD-21", "--workers=2"], 4, "ERROR: conformance: GHD-21 is of github-docker"),
