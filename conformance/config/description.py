@@ -97,7 +97,7 @@ def categories(text: str) -> tuple[str, ...]:
     for name in filter(None, (part.strip() for part in text.split(","))):
         if name not in PROFILES and name not in CATEGORIES:
             raise ValueError(
-                f"--profile must be one of {', '.join(dict.fromkeys([*PROFILES, *CATEGORIES]))}, got {name!r}"
+                f"profile must be one of {', '.join(dict.fromkeys([*PROFILES, *CATEGORIES]))}, got {name!r}"
             )
         found += PROFILES.get(name, (name,))
     return tuple(category for category in CATEGORIES if category in [CATEGORIES[0], *found])

@@ -106,7 +106,7 @@ def _with_options(
         identities[WRITER] = Identity(WRITER, username, password or "")
     references = tuple(filter(None, (image.strip() for image in (images or "").split(","))))
     if bad := next((image for image in references if ":" not in image.rpartition("/")[2]), None):
-        raise ConfigurationError(f"--references must be NAME:TAG or NAME@DIGEST, got {bad!r}")
+        raise ConfigurationError(f"references must be NAME:TAG or NAME@DIGEST, got {bad!r}")
     return replace(described, identities=identities, references=references or described.references)
 
 
@@ -120,7 +120,7 @@ def _profile(text: str | None) -> tuple[str, ...] | None:
 def _requirements(text: str) -> frozenset[str]:
     keys = frozenset(filter(None, (key.strip().upper() for key in text.split(","))))
     if unknown := keys - set(catalogue()):
-        raise ConfigurationError(f"--requirement must name requirements, got {min(unknown)}: see `conformance list`")
+        raise ConfigurationError(f"requirement must name requirements, got {min(unknown)}: see `conformance list`")
     return keys
 
 
@@ -131,7 +131,7 @@ def _addresses(text: str) -> dict[str, str]:
         host, _, rest = entry.partition(":")
         port, _, address = rest.partition(":")
         if not (host and port.isascii() and port.isdigit() and address):
-            raise ConfigurationError(f"--resolve must be HOST:PORT:ADDRESS, got {entry!r}")
+            raise ConfigurationError(f"resolve must be HOST:PORT:ADDRESS, got {entry!r}")
         found[f"{host.lower()}:{port}"] = address.strip("[]")
     return found
 
@@ -162,13 +162,13 @@ def official_names(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise ConfigurationError(f"--{name} must be one of {', '.join(allowed)}, got {text!r}")
+        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, got {text!r}")
     return text
 
 
 def _prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text.strip("/")):
-        raise ConfigurationError(f"--repository must be a lower-case path such as team/conformance, got {text!r}")
+        raise ConfigurationError(f"repository must be a lower-case path such as team/conformance, got {text!r}")
     return text.strip("/")
 
 
@@ -178,7 +178,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"--timeout must be a number of seconds above zero, got {text!r}")
+        raise ConfigurationError(f"timeout must be a number of seconds above zero, got {text!r}")
     return seconds
 
 
@@ -186,20 +186,20 @@ def _whole_number(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ConfigurationError(f"--{name} must be a whole number, got {text!r}") from None
+        raise ConfigurationError(f"{name} must be a whole number, got {text!r}") from None
 
 
 def _boolean(name: str, text: str) -> bool:
     values = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if text.lower() not in values:
-        raise ConfigurationError(f"--{name} must be true or false, got {text!r}")
+        raise ConfigurationError(f"{name} must be true or false, got {text!r}")
     return values[text.lower()]
 
 
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
-        raise ConfigurationError(f"--ca must be a PEM file with certificates, got {text!r}, which does not exist")
+        raise ConfigurationError(f"ca must be a PEM file with certificates, got {text!r}, which does not exist")
     return path
 
 

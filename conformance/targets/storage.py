@@ -37,10 +37,10 @@ def template(storage: str) -> str:
     name, separator, argument = storage.partition(":")
     known = sorted(entry_points(group=GROUP).names)
     if name not in known:
-        raise ConfigurationError(f"--storage must be one of {', '.join(known)}, got {storage!r}")
+        raise ConfigurationError(f"storage must be one of {', '.join(known)}, got {storage!r}")
     if separator and FOLDER not in argument:
         raise ConfigurationError(
-            f"the path of --storage must contain {FOLDER}, since a run deletes content, got {storage!r}: "
+            f"the path of a storage must contain {FOLDER}, since a run deletes content, got {storage!r}: "
             f"give {name} alone for a temporary path"
         )
     return storage if separator or name == MEMORY else f"{name}:{STORE}"

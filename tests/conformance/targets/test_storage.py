@@ -60,7 +60,7 @@ def test_a_name_gets_a_temporary_path(text: str, made: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("nowhere", "--storage must be one of directory, memory, .*got 'nowhere'"),
+        ("nowhere", "storage must be one of directory, memory, .*got 'nowhere'"),
         ("directory:/var/lib/registry", "must contain {folder}, .*got 'directory:/var/lib/registry'"),
         ("memory,nowhere", "got 'nowhere'"),
     ],
@@ -99,7 +99,7 @@ def test_a_storage_that_does_not_open_is_said() -> None:
 
 
 def test_a_storage_is_that_of_a_fake() -> None:
-    with pytest.raises(UnusableTarget, match="--storage must be left out unless the target is a fake, got 'memory'"):
+    with pytest.raises(UnusableTarget, match="storage must be left out unless the target is a fake, got 'memory'"):
         target_of(Settings(target="http://127.0.0.1:9", storage="memory"))
 
 
