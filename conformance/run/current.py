@@ -11,7 +11,7 @@ RUN = pytest.StashKey[Run]()
 
 
 def current_run(config: pytest.Config) -> Run:
-    """The conformance run of this process, begun when first asked for; a UsageError ends pytest with exit code 4."""
+    """Return the run of this process, begun at the first call; raise UsageError for an unusable configuration."""
     if RUN not in config.stash:
         try:
             config.stash[RUN] = Run(config)

@@ -38,7 +38,7 @@ def begin(config: pytest.Config) -> None:
 
 
 def collected(config: pytest.Config, items: list[pytest.Item], *, choose: bool) -> None:
-    """Begin the run that the scenarios among the items need; `choose` leaves out those that nobody asks for."""
+    """Begin the run that the scenarios need; with `choose`, deselect those that the run does not ask for."""
     run = current_run(config)
     if choose:
         run.deselect(items)
@@ -57,7 +57,7 @@ def settle(config: pytest.Config, item: pytest.Item, call: pytest.CallInfo[Any],
 
 
 def target(config: pytest.Config) -> Target:
-    """The target of the run, started."""
+    """Return the target of the run, started."""
     try:
         return current_run(config).target()
     except ConfigurationError as error:
@@ -66,7 +66,7 @@ def target(config: pytest.Config) -> Target:
 
 @contextmanager
 def scene(request: pytest.FixtureRequest, target: Target) -> Generator[Scene]:
-    """The scene of a scenario; skips it as unsupported when a capability that it needs is absent."""
+    """Make the scene of a scenario; skip it as unsupported if a capability that it needs is absent."""
     run, item = current_run(request.config), request.node
     case, marks = item.stash[CASE], list(item.iter_markers(MARKER))
     run.describe(case, target)

@@ -43,7 +43,7 @@ def pushed(given: Steps, content: Content, repository: str) -> Pushed:
 def known(clients: Clients, *names: str) -> list[str]:
     """Those of the identities that the target has; unsupported if it has none of them."""
     return [name for name in names if clients.target.description.identity(name)] or unsupported(
-        f"the target knows nobody called {' or '.join(names)}"
+        f"none of these identities is configured: {', '.join(names)}"
     )
 
 

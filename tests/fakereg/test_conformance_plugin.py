@@ -234,7 +234,7 @@ def test_settings_from_an_ini_file(pytester: pytest.Pytester) -> None:
     """)
     result = pytester.runpytest_subprocess("--pyargs", "conformance.scenarios")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: conformance: the fake has no such dialect: *"])
+    result.stderr.fnmatch_lines(["ERROR: conformance: the dialect of the fake cannot be used: *"])
 
 
 def test_unusable_target_in_scenarios_of_another_project(pytester: pytest.Pytester) -> None:

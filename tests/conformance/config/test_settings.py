@@ -116,10 +116,10 @@ def test_addresses_of_names() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("profile", "docker", "--profile must be one of oci, auth, .*, got 'docker'"),
-        ("requirement", "OCI-R999", "--requirement must name requirements, got OCI-R999"),
-        ("resolve", "docker.ghes.test", "--resolve must be HOST:PORT:ADDRESS, got 'docker"),
-        ("resolve", "docker.ghes.test:http:127.0.0.1", "--resolve must be HOST:PORT:ADDRESS, got 'docker"),
+        ("profile", "docker", "profile must be one of oci, auth, .*, got 'docker'"),
+        ("requirement", "OCI-R999", "requirement must name requirements, got OCI-R999"),
+        ("resolve", "docker.ghes.test", "resolve must be HOST:PORT:ADDRESS, got 'docker"),
+        ("resolve", "docker.ghes.test:http:127.0.0.1", "resolve must be HOST:PORT:ADDRESS, got 'docker"),
         ("references", "team/image", "must be NAME:TAG or NAME@DIGEST, got 'team/image'"),
         ("known", "missing.toml", "cannot be read"),
         ("full-size", "huge", "must be true or false, got '"),
