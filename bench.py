@@ -265,7 +265,7 @@ def plugins() -> None:
     """Import each pytest plugin in a fresh process, beside importing pytest."""
     report("\nimport of a pytest plugin, beside that of pytest (median of 9, processor time)")
     whole = _import_seconds("import pytest, _pytest.config", "")
-    for plugin in ("fakereg.pytest_plugin", "conformance.plugin"):
+    for plugin in ("fakereg.pytest_plugin", "fakereg.conformance_plugin"):
         seconds = _import_seconds(f"import {plugin}", "import pytest, _pytest.config")
         report(f"  {plugin:<22} {seconds * 1000:5.1f} ms = {seconds / whole:.3f} of pytest's {whole * 1000:.0f} ms")
 

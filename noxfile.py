@@ -11,7 +11,7 @@ nox.options.reuse_existing_virtualenvs = True
 @nox.session
 def conformance(session: nox.Session) -> None:
     """Run the scenarios against a target: `nox -s conformance -- https://registry.example.com`."""
-    session.install(".[containers]", "pytest-xdist")
+    session.install(".[containers,parallel]")
     session.run("python", "-m", "conformance", *session.posargs)
 
 
@@ -25,5 +25,5 @@ def stress(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Print figures, each a ratio to something measured in the same run; needs docker-registry and Docker for all."""
-    session.install(".")
+    session.install(".[conformance]")
     session.run("python", "bench.py", *session.posargs)

@@ -1,7 +1,7 @@
-"""The error of a run that cannot start as it was configured."""
+"""The error about a configuration that cannot be used."""
 
 from __future__ import annotations
 
 
 class ConfigurationError(Exception):
-    """The run cannot start as it was configured; the text is one sentence that says what to do."""
+    """An unusable configuration; the text is one sentence with the way out."""

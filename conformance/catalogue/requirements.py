@@ -1,4 +1,4 @@
-"""The catalogue of requirements: what each of the sources asks of a registry, in each version of the specification."""
+"""The catalogue of requirements on a registry, with their levels in each version of the specification."""
 
 from __future__ import annotations
 
@@ -9,15 +9,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import pytest
-
-requirement = pytest.mark.requirement
-"""Bind a scenario to requirements: `@requirement("OCI-R014", needs="push", wire=True)`.
-
-`needs` names the capabilities (one or a tuple) without which the scenario is skipped as unsupported;
-`wire` makes it use a socket on every target.
-"""
-
 ABSENT = "-"
 VERSIONS = ("dev", "1.1", "1.0")
 SOURCES = {
@@ -26,14 +17,14 @@ SOURCES = {
     "GHD": "GitHub Packages, Docker registry",
     "GHC": "GitHub Packages, Container registry",
 }
-"""What the first part of an id stands for."""
+"""The document for the first part of an id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
     """One row of the catalogue; `levels` has a word such as MUST or SHOULD NOT for each version, or `-`.
 
-    `untestable` says why no scenario can assert it, and is empty for all that can be.
+    `untestable` is the reason why no scenario can assert it, empty if one can.
     """
 
     id: str
@@ -45,21 +36,21 @@ class Requirement:
 
     @property
     def source(self) -> str:
-        """The document that asks for it."""
+        """The document that it comes from."""
         return SOURCES[self.id.partition("-")[0]]
 
     def level(self, version: str) -> str:
-        """The word used in a version of the specification."""
+        """Return the word in a version of the specification."""
         return self.levels[version]
 
     def is_optional(self, version: str) -> bool:
-        """Whether it only SHOULD be so."""
+        """Whether it is a SHOULD."""
         return self.level(version).startswith("SHOULD")
 
 
 @cache
 def catalogue() -> Mapping[str, Requirement]:
-    """Every requirement by its id."""
+    """Load every requirement by its id."""
     with files("conformance.catalogue").joinpath("requirements.toml").open("rb") as file:
         rows = tomllib.load(file)
     return {key: _row(key, row) for key, row in rows.items()}

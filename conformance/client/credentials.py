@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from conformance.client.exchange import Exchange, Request
-from conformance.config.description import Identity
+from conformance.client.identity import Identity
 
 Send = Callable[[Request], Exchange]
 

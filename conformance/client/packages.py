@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
-from conformance.checks.passive import next_link
 from conformance.client.client import Client
 from conformance.client.exchange import Exchange, Header
+from conformance.client.reading import next_link
 
 API = "/api/v3"
 DOCKER, CONTAINER = "docker", "container"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urljoin
 
-from conformance.checks.passive import next_link
 from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content, Manifest
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 
 MAX_PAGES = 100
 

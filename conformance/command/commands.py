@@ -13,7 +13,7 @@ from conformance.errors import ConfigurationError
 
 
 def main(command: str, arguments: Sequence[str]) -> int:
-    """Run one of the commands and give its exit code: 4 for what cannot be used."""
+    """Run one of the commands and return its exit code, 4 for an unusable configuration."""
     if command == "compare":
         from conformance.command.compare import main as compare
 
@@ -33,7 +33,7 @@ def main(command: str, arguments: Sequence[str]) -> int:
 
 def _stress(arguments: Sequence[str]) -> int:
     if find_spec("hypothesis") is None:
-        sys.stderr.write("ERROR: conformance: a stress run needs Hypothesis: pip install 'fakereg[stress]'\n")
+        sys.stderr.write("ERROR: conformance: hypothesis must be installed: pip install 'fakereg[stress]'\n")
         return USAGE_ERROR
     from conformance.command.stress import main as stress
 
@@ -41,12 +41,20 @@ def _stress(arguments: Sequence[str]) -> int:
 
 
 def listing(arguments: Sequence[str]) -> list[str]:
-    """The catalogue: each requirement with its level, what it is about, and how many scenarios assert it."""
+    """Show the catalogue: each requirement with its level, category and number of scenarios."""
     from conformance.run.coverage import bound
 
     made = Parser(prog="conformance list", description="Show every requirement and how many scenarios assert it.")
-    made.add_argument("--profile", metavar="PROFILE", default="", help="only these profiles or categories, by commas")
-    made.add_argument("--spec-version", metavar="VERSION", default="dev", choices=VERSIONS, help="dev, 1.1 or 1.0")
+    made.add_argument(
+        "--profile", metavar="PROFILE", default="", help="show only these profiles or categories, separated by commas"
+    )
+    made.add_argument(
+        "--spec-version",
+        metavar="VERSION",
+        default="dev",
+        choices=VERSIONS,
+        help="version of the specification: dev, 1.1 or 1.0 (default: dev)",
+    )
     parsed = made.parse_args(arguments)
     try:
         wanted = categories(parsed.profile) if parsed.profile else None
@@ -55,7 +63,7 @@ def listing(arguments: Sequence[str]) -> list[str]:
     rows = [row for row in catalogue().values() if wanted is None or row.category in wanted]
     lines = [_line(row, len(bound().get(row.id, ())), parsed.spec_version) for row in rows]
     asserted = sum(row.id in bound() for row in rows)
-    reasons = [f"{row.id} cannot be: {row.untestable}" for row in rows if row.untestable]
+    reasons = [f"{row.id} is untestable: {row.untestable}" for row in rows if row.untestable]
     missing = [f"{row.id} is NOT asserted" for row in rows if row.id not in bound() and not row.untestable]
     head = f"{'ID':<9} {'LEVEL':<10} {'CATEGORY':<16} {'SCENARIOS':>9}  STATEMENT"
     return [head, *lines, "", f"{asserted} of {len(rows)} requirements are asserted by a scenario.", *reasons, *missing]
@@ -66,14 +74,14 @@ def _line(row: Requirement, scenarios: int, version: str) -> str:
 
 
 def explanation(arguments: Sequence[str]) -> list[str]:
-    """One requirement: what asks for it, its levels, and the scenarios that assert it."""
+    """Show one requirement with its source, its levels and its scenarios."""
     from conformance.run.coverage import bound, promise
 
     made = Parser(prog="conformance explain", description="Show one requirement and the scenarios that assert it.")
-    made.add_argument("id", metavar="ID", help="such as OCI-R014, AUTH-03 or GHD-21 (conformance list shows them all)")
+    made.add_argument("id", metavar="ID", help="such as OCI-R014, AUTH-03 or GHD-21 (`conformance list` shows all)")
     key = made.parse_args(arguments).id.upper()
     if key not in catalogue():
-        raise ConfigurationError(f"there is no requirement {key}: conformance list shows all of them")
+        raise ConfigurationError(f"ID must be a requirement of the catalogue, got {key}: see `conformance list`")
     row = catalogue()[key]
     levels = ", ".join(f"{row.level(version)} in {version}" for version in VERSIONS)
     level = levels if len(set(row.levels.values())) > 1 else row.level(VERSIONS[0])
@@ -96,7 +104,7 @@ def explanation(arguments: Sequence[str]) -> list[str]:
 
 
 def probed(arguments: Sequence[str]) -> list[str]:
-    """What a target can, found out by asking: a line for each capability."""
+    """Probe the optional capabilities of a target and show a line for each."""
     from conformance.checks.capabilities import PROBES, Capabilities
     from conformance.client.client import Client
     from conformance.client.content import Content
@@ -105,7 +113,7 @@ def probed(arguments: Sequence[str]) -> list[str]:
     from conformance.config.settings import settings_from
     from conformance.targets.open import target_of
 
-    made = Parser(prog="conformance probe", description="Find out which optional capabilities a target has.")
+    made = Parser(prog="conformance probe", description="Probe the optional capabilities of a target.")
     add_options(made)
     settings = settings_from(options_given(made.parse_args(arguments)))
     with target_of(settings) as target:
@@ -119,7 +127,7 @@ def probed(arguments: Sequence[str]) -> list[str]:
             new_name=lambda label: pattern.replace("{}", f"{label}-{content.word(6)}"),
             absent=described.absent,
         )
-        lines = [f"target {target.name}, which claims {', '.join(described.profile)}"]
+        lines = [f"target {target.name}, profile {', '.join(described.profile)}"]
         for name in PROBES:
             try:
                 answer = asked.ask(name)

@@ -17,31 +17,31 @@ from conformance.reports import comparison
 from conformance.reports.comparison import Comparison, Side
 
 SCHEMA = 2
-"""The form of results.json that is understood (results.schema.json)."""
+"""The supported version of results.json (results.schema.json)."""
 
 
 def parser() -> Parser:
-    """The command line."""
+    """Make the parser of the command."""
     made = Parser(
         prog="conformance compare",
         description="Show the results of several runs side by side: the groups of scenarios, then each requirement "
-        "that did not come out the same.",
+        "with different outcomes.",
         epilog="The exit code is 0 whatever the results are, and 4 if one of the files cannot be used.",
     )
     made.add_argument("files", nargs="+", metavar="FILE", help="results.json of a run, or the folder of its report")
-    made.add_argument("--all", action="store_true", help="show the requirements that came out the same, too")
+    made.add_argument("--all", action="store_true", help="show the requirements with equal outcomes as well")
     kinds = made.add_mutually_exclusive_group()
     kinds.add_argument("--markdown", action="store_true", help="print Markdown")
-    kinds.add_argument("--html", metavar="FILE", type=Path, help="write a page instead")
+    kinds.add_argument("--html", metavar="FILE", type=Path, help="write an HTML page instead")
     return made
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare and give the exit code."""
+    """Compare and return the exit code."""
     given = parser().parse_args(arguments)
     try:
         if len(given.files) < 2:
-            raise ConfigurationError("to compare, name the results of two runs or more")
+            raise ConfigurationError(f"compare needs at least two FILEs, got {len(given.files)}")
         _show(Comparison(sides([Path(name) for name in given.files]), everything=given.all), given)
     except ConfigurationError as error:
         sys.stderr.write(f"ERROR: conformance: {error}\n")
@@ -61,7 +61,7 @@ def _show(compared: Comparison, given: argparse.Namespace) -> None:
 
 
 def sides(files: Sequence[Path]) -> list[Side]:
-    """The runs; those of targets with the same name are told apart by their files."""
+    """Load the runs; the names of equal targets get the names of their files."""
     found = [_side(file) for file in files]
     names = Counter(side.name for side in found)
     return [
@@ -75,21 +75,21 @@ def _side(file: Path) -> Side:
     try:
         return Side.of(document)
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise ConfigurationError(f"{file} is not the results.json of a conformance run: parts are missing") from None
+        raise ConfigurationError(f"{file} must be the results.json of a conformance run: parts are missing") from None
 
 
 def load(file: Path) -> dict[str, Any]:
-    """The results in a file, or in a report's folder; ConfigurationError if they cannot be read."""
+    """Load the results in a file or a report folder; raise ConfigurationError if they cannot be read."""
     path = file / "results.json" if file.is_dir() else file
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise ConfigurationError(f"{path} is not the results.json of a conformance run: it is not JSON") from None
+        raise ConfigurationError(f"{path} must be the results.json of a conformance run: it is not JSON") from None
     if not isinstance(document, dict) or "schema" not in document:
-        raise ConfigurationError(f"{path} is not the results.json of a conformance run: it has no schema")
+        raise ConfigurationError(f"{path} must be the results.json of a conformance run: it has no schema")
     if document["schema"] != SCHEMA:
-        raise ConfigurationError(f"{path} has the schema {document['schema']!r}: only {SCHEMA} is understood")
+        raise ConfigurationError(f"{path} must have the schema {SCHEMA}, got {document['schema']!r}")
     found: dict[str, Any] = document
     return found

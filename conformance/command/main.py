@@ -1,14 +1,14 @@
-"""The command `conformance`: run the scenarios against a target, or tell of catalogue, target and earlier results.
+"""The command `conformance`: run the scenarios against a target, or show the catalogue, a target or results.
 
     conformance [TARGET] [options] [-- pytest options]   run the scenarios and write a report
-    conformance list                                     the catalogue, and which scenarios assert each requirement
+    conformance list                                     the catalogue, with the number of scenarios of each row
     conformance explain ID                               one requirement with its scenarios
     conformance probe [TARGET]                           the optional capabilities of a target
     conformance compare A.json B.json ...                the results of several targets side by side
-    conformance stress [TARGET]                          generated traffic: what examples do not find
+    conformance stress [TARGET]                          generated traffic, for faults that examples miss
 
-Exit codes of a run: 0 conformant, 1 a requirement is violated, a scenario could not be judged or a known failure did
-not happen, 2 interrupted, 4 the target or the configuration cannot be used, 5 no scenario was selected. A run reads no
+Exit codes of a run: 0 conformant; 1 a requirement is violated, a scenario could not be judged or a known failure did
+not happen; 2 interrupted; 4 the target or the configuration cannot be used; 5 no scenario was selected. A run reads no
 ini file and no conftest of the current directory.
 """
 
@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from conformance.config.options import OPTIONS
@@ -26,23 +27,26 @@ from conformance.errors import ConfigurationError
 
 REPORT = "conformance-report"
 IMPORTED_EARLY = "Module already imported so cannot be rewritten"
+NEEDED = ("pytest", "urllib3")
+"""The packages of the extra `conformance`."""
+
 COMMANDS = ("list", "explain", "probe", "compare", "stress")
 
 
 def run_parser() -> Parser:
-    """The command line of a run; every option has its pytest name too."""
+    """Make the parser of a run; it accepts the names of the options in pytest as well."""
     made = Parser(
         prog="conformance",
-        description="Tell whether a server is a container registry, by the OCI distribution specification and others.",
+        description="Test whether a server is a container registry by the OCI distribution specification and others.",
         epilog="Other commands: conformance list, explain, probe, compare, stress (each has --help). "
-        "What stands behind -- goes to pytest: -- -k referrers --tb=short",
+        "Arguments after -- go to pytest: -- -k referrers --tb=short",
     )
     made.add_argument("--version", action="version", version=f"conformance {version('fakereg')}")
     made.add_argument(
         "--workers",
         metavar="NUMBER",
         default="auto",
-        help="processes that the scenarios are spread over (default: by how far away the target is)",
+        help="number of processes that run the scenarios (default: auto, by the response time of the target)",
     )
     add_options(made)
     return made
@@ -75,13 +79,13 @@ def pytest_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def _default_report() -> str | None:
-    """The report folder when none is asked for, by option or by variable."""
+    """Return the default report folder, None if a variable sets one."""
     asked = any(os.environ.get(name) for name in ("CONFORMANCE_REPORT", "OCI_RESULTS_DIR", "OCI_REPORT_DIR"))
     return None if asked else REPORT
 
 
 def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) -> list[str]:
-    """The arguments that spread a run over processes, where that is wanted and not said to pytest itself."""
+    """Return the arguments of pytest that spread a run over processes; none if pytest got its own."""
     from conformance.run import workers
 
     if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
@@ -93,8 +97,11 @@ def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give the exit code."""
+    """Run a command and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        sys.stderr.write(f"ERROR: conformance: {missing[0]} must be installed: pip install 'fakereg[conformance]'\n")
+        return USAGE_ERROR
     if words and words[0] in COMMANDS:
         from conformance.command import commands
 

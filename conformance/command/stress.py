@@ -1,8 +1,8 @@
-"""The command `conformance stress`: parts of a stress run within a budget of time, their figures, and what they found.
+"""The command `conformance stress`: run the parts of a stress run within a budget of time, and report their findings.
 
-Without a target it is our fake that is stressed: its main dialects on both storages, each in a process of its own, as
-many at a time as there are cores. Exit codes: 0 nothing found, 1 something found, 2 interrupted, 4 the target or the
-configuration cannot be used.
+Without a target it stresses our fake, in its main dialects on all its storages, each in its own process and as many at
+a time as there are cores. Exit codes: 0 no findings, 1 findings, 2 interrupted, 4 the target or the options cannot be
+used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import os
 import shlex
 import sys
-import tempfile
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +29,8 @@ from conformance.config.settings import Settings, settings_from
 from conformance.errors import ConfigurationError
 from conformance.reports.folder import make_folder
 from conformance.stress.common.base import Budget, Figures, Finding, Part, Stress
-from conformance.targets.base import Target
 from conformance.targets.open import target_of
+from conformance.targets.storage import is_durable, names_in, own_names
 
 if TYPE_CHECKING:
     from conformance.stress.machine.program import Program
@@ -51,21 +50,20 @@ PARTS = {
     "differential": "conformance.stress.machine.differential",
 }
 ON_ANY = ("machine", "concurrency")
-"""What is done to a target unless other parts are asked for."""
+"""The parts for a target, unless others are chosen."""
 
 OF_THE_FAKE = ("fuzz", "crash")
-"""What cannot be done to a server that somebody else runs."""
+"""The parts that only work on the fake."""
 
 WHOLE = "fake"
-"""The target that is not one, but the fake in its main dialects on both storages."""
+"""The target that stands for the fake in its main dialects on all its storages."""
 
 DIALECTS = ("oci", "github-docker", "github-container")
-STORAGES = ("memory", "directory")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One part against one target, as it was named. `storage` is that of a fake in process: memory, or directory."""
+    """One part on one target, by its text. `storage` is that of a fake, empty for the default."""
 
     part: str
     target: str
@@ -81,14 +79,14 @@ class Job:
 
     @property
     def words(self) -> list[str]:
-        """The command line that has the same target; passwords are taken from variables."""
+        """Return the command line with the same target; passwords come from variables."""
         where = ["--storage", self.storage] if self.storage else []
         against = ["--against", redact(self.against)] if self.against else []
         return ["conformance", "stress", redact(self.target), *where, *against]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command and give its exit code."""
+    """Run the command and return its exit code."""
     try:
         parsed = parser().parse_args(arguments)
         given = options_given(parsed)
@@ -108,26 +106,27 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(jobs: Sequence[Job], report: Path) -> int:
-    """Do the jobs and write what they found; what was done before an interruption is not lost."""
+    """Run the jobs and write their findings, also those before an interruption."""
     done: dict[Job, Figures] = {}
     try:
         done.update(_done(jobs))
     except KeyboardInterrupt:
-        _say("stress: interrupted; what had not ended is left out")
+        _say("stress: interrupted; jobs that had not ended are left out")
         _conclude(report, done)
         return INTERRUPTED
     return FOUND if _conclude(report, done) else 0
 
 
 def parser() -> Parser:
-    """The command line of a stress run."""
-    made = Parser(prog="conformance stress", description="Look with generated traffic for what a registry gets wrong.")
-    made.add_argument("--seconds", type=_seconds, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
-    made.add_argument("--parts", metavar="PARTS", default="", help=f"by commas: {', '.join(PARTS)} (default: "
-                      f"{', '.join(ON_ANY)}; without a target everything but differential)")  # fmt: skip
-    made.add_argument("--storage", choices=STORAGES, default="", help="storage of a fake in process")
-    made.add_argument("--against", metavar="TARGET", default="", help="what the part differential compares with")
-    made.add_argument("--replay", metavar="FILE", default="", help="play the program of a finding again")
+    """Make the parser of a stress run."""
+    made = Parser(prog="conformance stress", description="Search for faults of a registry with generated traffic.")
+    made.add_argument(
+        "--seconds", type=_seconds, default=SECONDS, help=f"time for the whole run (default: {SECONDS:g})"
+    )
+    made.add_argument("--parts", metavar="PARTS", default="", help=f"separated by commas: {', '.join(PARTS)} "
+                      f"(default: {', '.join(ON_ANY)}; without a target all except differential)")  # fmt: skip
+    made.add_argument("--against", metavar="TARGET", default="", help="second target of the part differential")
+    made.add_argument("--replay", metavar="FILE", default="", help="replay the program of a finding")
     add_options(made)
     return made
 
@@ -135,24 +134,25 @@ def parser() -> Parser:
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0 < seconds < float("inf"):
-        raise ArgumentTypeError(f"{text} is not a number of seconds above zero")
+        raise ArgumentTypeError(f"it must be a number of seconds above zero, got {text!r}")
     return seconds
 
 
 def _jobs(parsed: Namespace, settings: Settings, target: str) -> Iterator[Job]:
-    """What is to be done, each with its share of the time; `target` is as it was named, be it by a file."""
+    """Return the jobs, each with its share of the time; `target` is the text of the target, or its file."""
     whole = target == WHOLE
     chosen = _parts(parsed.parts, whole=whole, against=bool(parsed.against))
     for part in chosen:
         if part in OF_THE_FAKE and not _is_fake(settings):
-            raise ConfigurationError(f"the part {part} stresses the fake alone, not {redact(settings.target)}")
-    found = [(part, *place) for part in chosen for place in _places(part, target, parsed.storage, whole=whole)]
+            raise ConfigurationError(f"the target of the part {part} must be the fake, got {redact(settings.target)}")
+    storages = names_in(settings.storage)
+    found = [(part, *place) for part in chosen for place in _places(part, target, storages, whole=whole)]
     waves = -(-len(found) // _at_a_time(settings))
     for number, (part, named, storage) in enumerate(found):
         yield Job(
             part,
             named,
-            replace(settings, target=named) if whole else settings,
+            replace(settings, target=named if whole else settings.target, storage=storage),
             parsed.seconds / waves,
             settings.seed + 1000 * number,
             storage,
@@ -163,9 +163,9 @@ def _jobs(parsed: Namespace, settings: Settings, target: str) -> Iterator[Job]:
 def _parts(text: str, *, whole: bool, against: bool) -> list[str]:
     chosen = [part.strip() for part in text.split(",") if part.strip()]
     if unknown := [part for part in chosen if part not in PARTS]:
-        raise ConfigurationError(f"there is no part {unknown[0]!r}: known are {', '.join(PARTS)}")
+        raise ConfigurationError(f"--parts must be some of {', '.join(PARTS)}, got {unknown[0]!r}")
     if "differential" in chosen and not against:
-        raise ConfigurationError("the part differential compares two targets: give --against TARGET")
+        raise ConfigurationError("the part differential needs a second target: give --against TARGET")
     if chosen:
         return chosen
     if against:
@@ -173,13 +173,17 @@ def _parts(text: str, *, whole: bool, against: bool) -> list[str]:
     return [part for part in PARTS if part != "differential"] if whole else list(ON_ANY)
 
 
-def _places(part: str, target: str, storage: str, *, whole: bool) -> list[tuple[str, str]]:
-    """The targets of a part with their storages; those parts that have servers of their own get one."""
-    if not whole:
-        return [(target, storage)]
-    if part in ON_ANY:
-        return [(f"fake:{dialect}", storage) for dialect in DIALECTS for storage in STORAGES]
-    return [("fake:oci", "")]
+def _places(part: str, target: str, chosen: Sequence[str], *, whole: bool) -> list[tuple[str, str]]:
+    """Return the targets of a part with their storages; an empty text stands for the default of the part."""
+    storages = list(chosen or (own_names() if whole and part in (*ON_ANY, "crash") else [""]))
+    if part == "crash":
+        storages = [storage for storage in storages if is_durable(storage)]
+        if not storages:
+            raise ConfigurationError(
+                f"the part crash needs a storage that outlives the process, got {', '.join(chosen)}: give directory"
+            )
+    targets = [f"fake:{dialect}" for dialect in (DIALECTS if part in ON_ANY else DIALECTS[:1])] if whole else [target]
+    return [(named, storage) for named in targets for storage in storages]
 
 
 def _is_fake(settings: Settings) -> bool:
@@ -187,12 +191,12 @@ def _is_fake(settings: Settings) -> bool:
 
 
 def _at_a_time(settings: Settings) -> int:
-    """How many jobs run at a time: servers that are not in this process get one after the other."""
+    """Return how many jobs run at a time: one for servers outside of this process."""
     return os.cpu_count() or 1 if _is_fake(settings) else 1
 
 
 def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
-    """Do the jobs and give their figures as they come."""
+    """Run the jobs and yield their figures as they end."""
     if len(jobs) == 1 or _at_a_time(jobs[0].settings) == 1:
         yield from ((job, work(job)) for job in jobs)
         return
@@ -208,23 +212,23 @@ def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
 
 
 def work(job: Job) -> Figures:
-    """Do one job."""
-    with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
+    """Run one job."""
+    with target_of(job.settings) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _Progress(job))
         try:
             part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
             return part(stress)
-        except (Unprepared, TransportError) as error:  # not even the first steps work, or nobody is there any more
+        except (Unprepared, TransportError) as error:  # the first steps failed, or the server is gone
             text, _, evidence = str(error).partition("\n")
             return Figures(job.part, findings=[Finding(text, evidence)])
 
 
 def _compare(job: Job, program: Program | None = None) -> Part:
-    """The part that compares with another target: programs of its own, or the one that is given."""
+    """Return the part that compares with another target: with new programs, or with the given one."""
     from conformance.stress.machine import differential
 
     def run(stress: Stress) -> Figures:
-        with target_of(replace(job.settings, target=job.against)) as other:
+        with target_of(replace(job.settings, target=job.against, storage="")) as other:
             if program:
                 return differential.replay(program, stress, other)
             return differential.compare(stress, other)
@@ -232,13 +236,8 @@ def _compare(job: Job, program: Program | None = None) -> Part:
     return run
 
 
-def _target(job: Job, folder: str) -> Target:
-    target = target_of(job.settings)
-    return target.variant(storage=f"directory:{folder}/store") if job.storage == "directory" else target
-
-
 def _replayed(job: Job, file: str) -> Figures:
-    """Play one program again."""
+    """Replay one program."""
     from conformance.stress.machine.program import Program
     from conformance.stress.machine.search import replay
 
@@ -246,13 +245,13 @@ def _replayed(job: Job, file: str) -> Figures:
         program = Program.from_json(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the program {file} cannot be read: {error}") from None
-    with tempfile.TemporaryDirectory(prefix="conformance-stress-") as folder, _target(job, folder) as target:
+    with target_of(job.settings) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _say)
         return _compare(job, program)(stress) if job.against else replay(program, stress)
 
 
 def _shown_again(figures: Figures) -> int:
-    """Print what a program showed that was played again."""
+    """Print the findings of a replayed program and return the exit code."""
     for finding in figures.findings:
         sys.stdout.write(f"{finding.text}\n\n{finding.evidence}\n\n")
     sys.stdout.write(f"{_counted(len(figures.findings))}\n")
@@ -260,7 +259,7 @@ def _shown_again(figures: Figures) -> int:
 
 
 def _conclude(report: Path, done: Mapping[Job, Figures]) -> int:
-    """Print figures and findings, and write what belongs to them in the place of those of an earlier run."""
+    """Print figures and findings, write them to the report folder, and remove those of an earlier run."""
     for old in (*report.glob("finding-*.txt"), *report.glob("finding-*.json")):
         old.unlink()
     number = 0
@@ -284,7 +283,7 @@ def _counted(findings: int) -> str:
 
 
 def _written(report: Path, number: int, job: Job, finding: Finding) -> str:
-    """A finding for the terminal; its evidence and its program are files."""
+    """Write the evidence and the program of a finding to files, and return the text for the terminal."""
     evidence, program = report / f"finding-{number}.txt", report / f"finding-{number}.json"
     again = finding.replay
     if finding.program:
@@ -296,7 +295,7 @@ def _written(report: Path, number: int, job: Job, finding: Finding) -> str:
 
 
 class _Progress:
-    """Shows a line of progress, but not every one."""
+    """Print some of the lines of progress of a job."""
 
     def __init__(self, job: Job) -> None:
         self._job = job

@@ -1,6 +1,6 @@
-"""What a run knows of its target beforehand: what it claims, who may do what where, its limits, what it gets wrong.
+"""The facts about a target that are known before a run: profile, identities, places, limits, known failures.
 
-Fakes and the stack describe themselves; for a URL a file does it (`target_file.py`), or nothing and all is default.
+Fakes and the stack describe themselves. A URL is described by a file (`target_file.py`), or by the defaults.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from conformance.catalogue.known_failures import KnownFailure
+from conformance.client.identity import Identity
 
 CATEGORIES = (
     "protocol",
@@ -27,7 +28,7 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
     "github-docker": ("protocol", "github-docker"),
     "github-container": ("protocol", "github-container"),
 }
-"""Names for several categories together."""
+"""Names for groups of categories."""
 
 WRITER = "writer"
 NOBODY = "nobody"
@@ -35,32 +36,18 @@ IDENTITIES = (
     *(WRITER, "reader", "stranger", "wrong", "none", "write", "delete", "all", "password", "fine-grained", "expired"),
     *("actions", "actions-read", "role-read", "role-write"),
 )
-"""Whom the scenarios ask for; those after `wrong` are about tokens and roles of GitHub's registries."""
+"""The identities that scenarios need; those after `wrong` are about tokens and roles of GitHub's registries."""
 
 PLACES = ("default", "shared", "elsewhere", "public", "internal")
-"""What repositories are for, as scenarios ask for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Somebody with a user name and a password or token; `nobody` has neither."""
-
-    name: str
-    username: str = ""
-    secret: str = field(default="", repr=False)
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether there is nothing to authenticate with."""
-        return not self.secret
+"""The purposes of repositories, by which scenarios ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where an instance with several hosts serves what: base URLs without a slash at the end, empty for nowhere.
+    """The base URLs of an instance with several hosts, without a slash at the end; empty for a host that is missing.
 
-    `docker` and `containers` are GitHub's two registries, `web` has the packages API and the pages. `unserved` are
-    hosts of the same instance at which no registry may be found.
+    `docker` and `containers` are GitHub's two registries; `web` serves the packages API and the pages. `unserved` are
+    hosts of the same instance that must not serve a registry.
     """
 
     docker: str = ""
@@ -71,13 +58,13 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Everything known of a target. `profile` are the categories that it is held to.
+    """The facts about a target. `profile` holds the categories that are tested.
 
-    No endpoint of a category in `claims` may be missing: it was claimed by its own name, not as part of a profile.
-    `places` are patterns of repository names by what they are for, with `{}` for a part that a scenario makes up; a
-    pattern without it is one repository for all scenarios. `limits` are in bytes, but for `rate`, which is in requests
-    a minute. `required` and `absent` are names of capabilities. `references` are images that are there already
-    (`NAME:TAG` or `NAME@DIGEST`), for a target that takes no pushes.
+    A category in `claims` was given by its own name, so no endpoint of it may be missing. `places` maps purposes to
+    patterns of repository names; `{}` stands for a part that each scenario generates, and a pattern without it is one
+    repository for all scenarios. `limits` are in bytes, except `rate`, in requests a minute. `required` and `absent`
+    are names of capabilities. `references` are existing images (`NAME:TAG` or `NAME@DIGEST`), for a target that accepts
+    no pushes.
     """
 
     profile: tuple[str, ...] = PROFILES["oci"]
@@ -92,23 +79,25 @@ class Description:
     known: tuple[KnownFailure, ...] = ()
 
     def identity(self, name: str) -> Identity | None:
-        """Somebody by name; None if the target has nobody of that name."""
+        """Find an identity by its name; None if the target has no such identity."""
         return Identity(NOBODY) if name == NOBODY else self.identities.get(name)
 
 
 def claimed(text: str) -> frozenset[str]:
-    """The categories that a comma-separated list names by their own names."""
+    """Return the categories that a comma-separated list contains by their own names."""
     return frozenset(name for name in (part.strip() for part in text.split(",")) if name in CATEGORIES[:6])
 
 
 def categories(text: str) -> tuple[str, ...]:
-    """The categories that a comma-separated list of profiles and categories names; ValueError for unknown ones.
+    """Parse a comma-separated list of profiles and categories to categories; raise ValueError for an unknown one.
 
-    Errors and HTTP itself, the category `protocol`, are part of every one of them.
+    The category `protocol`, about errors and HTTP itself, is part of each of them.
     """
     found: list[str] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
         if name not in PROFILES and name not in CATEGORIES:
-            raise ValueError(f"{name!r} is no profile: known are {', '.join(dict.fromkeys([*PROFILES, *CATEGORIES]))}")
+            raise ValueError(
+                f"profile must be one of {', '.join(dict.fromkeys([*PROFILES, *CATEGORIES]))}, got {name!r}"
+            )
         found += PROFILES.get(name, (name,))
     return tuple(category for category in CATEGORIES if category in [CATEGORIES[0], *found])

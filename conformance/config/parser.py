@@ -12,14 +12,14 @@ INTERRUPTED = 2
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors end with the exit code of an unusable configuration."""
+    """An argument parser that exits with code 4 on an error."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"ERROR: conformance: {message} (see --help)\n")
 
 
 def add_options(made: argparse.ArgumentParser) -> None:
-    """The target, and every option of a run."""
+    """Add the argument TARGET and every option of a run."""
     made.add_argument("target", nargs="?", metavar="TARGET", help=OPTIONS[0].help)
     for option in OPTIONS:
         _add(made, option)
@@ -35,7 +35,7 @@ def _add(made: argparse.ArgumentParser, option: Option) -> None:
 
 
 def options_given(parsed: argparse.Namespace) -> dict[str, str | None]:
-    """What the command line says of each option, by its short name."""
+    """Return the value of each option by its short name, None where it was not given."""
     given = {option.name: getattr(parsed, option.key) for option in OPTIONS}
     given["target"] = parsed.target or given["target"]
     return given

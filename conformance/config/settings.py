@@ -1,7 +1,7 @@
-"""What a run was told: the command line first, then the environment, then the ini file, then the defaults.
+"""Settle the options of a run: the command line first, then the environment, the ini file and the defaults.
 
 The environment is read twice: our own names (`CONFORMANCE_TARGET`, ...) win over the `OCI_*` names of the official
-suite, which a vendor may already export.
+suite, which may be set already.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from conformance.catalogue.requirements import VERSIONS, catalogue
+from conformance.client.identity import Identity
 from conformance.config import description, target_file
-from conformance.config.description import WRITER, Description, Identity
+from conformance.config.description import WRITER, Description
 from conformance.config.options import OPTIONS
 from conformance.errors import ConfigurationError
 
@@ -26,14 +27,15 @@ _PREFIX = re.compile(rf"{_PART}(?:/{_PART})*")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settled settings of a run; `timeout` is in seconds, `report` is None when no report is wanted.
+    """The settings of a run. `timeout` is in seconds; `report` is None when no report is wanted.
 
-    `profile` is None when nobody said what the target claims, `claims` are the categories that were named one by one.
-    `requirements` are the only ones to be tested, if any.
-    `description` is what was said of the target otherwise.
+    `profile` is None when no profile was given, and `claims` are the categories that were given by their own names.
+    `requirements` limits the run to these, if there are any. `storage` is that of a fake, empty for its default.
+    `description` holds the other facts about the target.
     """
 
     target: str = "fake"
+    storage: str = ""
     report: Path | None = None
     profile: tuple[str, ...] | None = None
     claims: frozenset[str] = frozenset()
@@ -57,10 +59,10 @@ def resolve(
     ini: Mapping[str, str],
     new_seed: Callable[[], int],
 ) -> Settings:
-    """Settle every option; ConfigurationError says which value cannot be used and what can.
+    """Settle every option; raise ConfigurationError for a value that cannot be used.
 
     The mappings of command line and ini file have the short names of the options as keys, `environ` those of
-    variables. A target that is a file (`*.toml`) answers for what is said nowhere else.
+    variables. A target that is a file (`*.toml`) provides the values that are given nowhere else.
     """
     sources = [command_line, own_names(environ), official_names(environ), ini]
 
@@ -77,6 +79,7 @@ def resolve(
         described = replace(described, known=described.known + target_file.read_known(Path(known)))
     return Settings(
         target=target,
+        storage=value("storage") or "",
         report=Path(report) if report else None,
         profile=_profile(value("profile")),
         claims=description.claimed(value("profile") or ""),
@@ -97,13 +100,13 @@ def resolve(
 def _with_options(
     described: Description, username: str | None, password: str | None, images: str | None
 ) -> Description:
-    """A description with what single options say."""
+    """Add the identity and the images of single options to a description."""
     identities = dict(described.identities)
     if username:
         identities[WRITER] = Identity(WRITER, username, password or "")
     references = tuple(filter(None, (image.strip() for image in (images or "").split(","))))
     if bad := next((image for image in references if ":" not in image.rpartition("/")[2]), None):
-        raise ConfigurationError(f"the reference {bad!r} is neither NAME:TAG nor NAME@DIGEST")
+        raise ConfigurationError(f"references must be NAME:TAG or NAME@DIGEST, got {bad!r}")
     return replace(described, identities=identities, references=references or described.references)
 
 
@@ -117,24 +120,24 @@ def _profile(text: str | None) -> tuple[str, ...] | None:
 def _requirements(text: str) -> frozenset[str]:
     keys = frozenset(filter(None, (key.strip().upper() for key in text.split(","))))
     if unknown := keys - set(catalogue()):
-        raise ConfigurationError(f"there is no requirement {min(unknown)}: conformance list shows all of them")
+        raise ConfigurationError(f"requirement must name requirements, got {min(unknown)}: see `conformance list`")
     return keys
 
 
 def _addresses(text: str) -> dict[str, str]:
-    """`HOST:PORT:ADDRESS,...` as a mapping of HOST:PORT; an IPv6 address may stand in brackets."""
+    """Parse `HOST:PORT:ADDRESS,...` to a mapping from HOST:PORT; an IPv6 address may stand in brackets."""
     found: dict[str, str] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         host, _, rest = entry.partition(":")
         port, _, address = rest.partition(":")
         if not (host and port.isascii() and port.isdigit() and address):
-            raise ConfigurationError(f"{entry!r} does not resolve anything: write HOST:PORT:ADDRESS")
+            raise ConfigurationError(f"resolve must be HOST:PORT:ADDRESS, got {entry!r}")
         found[f"{host.lower()}:{port}"] = address.strip("[]")
     return found
 
 
 def own_names(environ: Mapping[str, str]) -> dict[str, str]:
-    """What our own variables say, by the short names of the options."""
+    """Read our own variables, by the short names of the options."""
     return {option.name: environ[option.variable] for option in OPTIONS if option.variable in environ}
 
 
@@ -159,13 +162,13 @@ def official_names(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _one_of(name: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise ConfigurationError(f"the {name} {text!r} does not exist: give one of {', '.join(allowed)}")
+        raise ConfigurationError(f"{name} must be one of {', '.join(allowed)}, got {text!r}")
     return text
 
 
 def _prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text.strip("/")):
-        raise ConfigurationError(f"the repository prefix {text!r} is not a lower-case path such as team/conformance")
+        raise ConfigurationError(f"repository must be a lower-case path such as team/conformance, got {text!r}")
     return text.strip("/")
 
 
@@ -175,7 +178,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise ConfigurationError(f"the timeout {text!r} is not a number of seconds above zero")
+        raise ConfigurationError(f"timeout must be a number of seconds above zero, got {text!r}")
     return seconds
 
 
@@ -183,25 +186,25 @@ def _whole_number(name: str, text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ConfigurationError(f"the {name} {text!r} is not a whole number") from None
+        raise ConfigurationError(f"{name} must be a whole number, got {text!r}") from None
 
 
 def _boolean(name: str, text: str) -> bool:
     values = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if text.lower() not in values:
-        raise ConfigurationError(f"the value {text!r} of {name} is neither true nor false")
+        raise ConfigurationError(f"{name} must be true or false, got {text!r}")
     return values[text.lower()]
 
 
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
-        raise ConfigurationError(f"there is no file {text}: give a PEM file with certificates")
+        raise ConfigurationError(f"ca must be a PEM file with certificates, got {text!r}, which does not exist")
     return path
 
 
 def settings_from(command_line: Mapping[str, str | None], ini: Mapping[str, str] | None = None) -> Settings:
-    """The settings from a command line, the environment and an ini file; ConfigurationError as `resolve` has it."""
+    """Settle the options of a command line, the environment and an ini file; raise ConfigurationError as `resolve`."""
     return resolve(
         command_line=command_line, environ=os.environ, ini=ini or {}, new_seed=lambda: secrets.randbelow(1_000_000)
     )

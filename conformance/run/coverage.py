@@ -1,4 +1,4 @@
-"""Which scenarios assert which requirement, read off the scenarios themselves without running them."""
+"""Find the scenarios for each requirement, by reading the scenarios without running them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conformance.config.options import MARKER
 
 @cache
 def bound() -> Mapping[str, list[str]]:
-    """The scenarios that each requirement is asserted by, as `test_pull::test_blob`, without their parameters."""
+    """Return the scenarios for each requirement, as `test_pull::test_blob`, without their parameters."""
     found: dict[str, list[str]] = {}
     for scenario, requirement in _pairs():
         if scenario not in found.setdefault(requirement, []):
@@ -23,7 +23,7 @@ def bound() -> Mapping[str, list[str]]:
 
 
 def promise(scenario: str) -> str:
-    """What a scenario's module is about: the first line of its text."""
+    """Return the subject of a scenario's module: the first line of its docstring."""
     module = importlib.import_module(f"conformance.scenarios.{scenario.partition('::')[0]}")
     return (inspect.getdoc(module) or "").partition("\n")[0]
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from conformance.errors import ConfigurationError
+from conformance.run.run import Run
 
-if TYPE_CHECKING:
-    from conformance.run.run import Run
-
-
-RUN = pytest.StashKey["Run"]()
+RUN = pytest.StashKey[Run]()
 
 
 def current_run(config: pytest.Config) -> Run:
-    """The conformance run of this process, begun when first asked for; a UsageError ends pytest with exit code 4."""
+    """Return the run of this process, begun at the first call; raise UsageError for an unusable configuration."""
     if RUN not in config.stash:
-        from conformance.run.run import Run
-
         try:
             config.stash[RUN] = Run(config)
         except ConfigurationError as error:

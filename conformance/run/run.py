@@ -1,4 +1,4 @@
-"""One conformance run inside a pytest process: its settings, its target, the scenario that runs, and the report.
+"""One conformance run inside a pytest process: its settings, its target, its scenarios and its report.
 
 Under xdist every worker has one, which tests, and the controller has one, which starts servers and writes the report.
 """
@@ -18,7 +18,9 @@ import pytest
 from conformance.catalogue import known_failures
 from conformance.catalogue.requirements import catalogue
 from conformance.checks import passive
+from conformance.checks.capabilities import Capabilities
 from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity
+from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import redact
 from conformance.client.steps import Unprepared
@@ -31,9 +33,9 @@ from conformance.reports.folder import make_folder, write
 from conformance.reports.results import Results
 from conformance.reports.summary import text
 from conformance.run import selection
-from conformance.run.actors import UNSUPPORTED
 from conformance.run.selection import bound_to
 from conformance.run.workers import seconds
+from conformance.scene.actors import UNSUPPORTED
 from conformance.targets.base import Target
 from conformance.targets.open import attached, target_of
 
@@ -41,17 +43,17 @@ CASE = pytest.StashKey[Case]()
 HANDOVER = "conformance"
 NOT_APPLICABLE = "not applicable: "
 SILENT_LIMIT = 3
-"""After so many scenarios in a row to which nobody answered the run ends: the target is gone."""
+"""The run ends after this many scenarios in a row without an answer: the target is gone."""
 
 WORTH_SAYING = 3.0
-"""A forecast of less than so many seconds is not said."""
+"""A forecast of fewer seconds is not shown."""
 
 _PLAIN = (Nonconformity, Unprepared, TransportError)
-"""Errors whose text says everything: they are shown without a traceback."""
+"""Errors that are shown without a traceback, since their text is complete."""
 
 
 class Run:
-    """Registered as a pytest plugin once a conformance run is asked for."""
+    """A conformance run, registered as a pytest plugin."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -67,12 +69,13 @@ class Run:
         self._silent = 0
         self._is_forecast = False
         self._target: Target | None = None
+        self._capabilities: tuple[Target, Capabilities] | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._clock = time.perf_counter()
         self._document: dict[str, Any] | None = None
 
     def target(self) -> Target:
-        """The target, started when first asked for; ConfigurationError when it cannot be tested."""
+        """Return the target, started at the first call; raise ConfigurationError if it cannot be tested."""
         if self._target is None:
             handed = self._handed.get("target")
             target = attached(self.settings, handed) if handed else self.make_target(self.settings)
@@ -85,30 +88,40 @@ class Run:
         self.results.take_over(target.name, target.description.profile, target.description.known)
 
     def describe(self, case: Case, target: Target) -> None:
-        """Tell a scenario what the target claims; end it if that is nothing of what it is about."""
+        """Give a scenario the facts about the target; skip it if the target claims none of its requirements."""
         case.target, case.profile, case.known = target.name, target.description.profile, target.description.known
         self._take_over(target)
         if not case.applies():
             pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
 
     def deselect(self, items: list[pytest.Item]) -> None:
-        """Leave out the scenarios about requirements that the target does not claim, or that nobody asks for."""
+        """Deselect the scenarios about requirements that the target does not claim or the run does not ask for."""
         unwanted = set(selection.left_out(items, selection.wanted(self._described(), self.settings.requirements)))
         if unwanted:
             self._config.hook.pytest_deselected(items=[item for item in items if item in unwanted])
             items[:] = [item for item in items if item not in unwanted]
 
     def _described(self) -> Description:
-        """What is known of the target before it is started."""
+        """Return the description of the target before it is started."""
         described = (self._target or self.make_target(self.settings)).description
         return replace(described, profile=self.settings.profile or described.profile)
 
-    def content(self, label: str) -> Content:
-        """Content that the seed and a label make."""
-        return Content(seed=self.settings.seed, label=label)
+    def capabilities(self, target: Target) -> Capabilities:
+        """Return the capabilities of a target, which are probed as scenarios need them."""
+        if self._capabilities is None or self._capabilities[0] is not target:
+            client = Client(target.transport(), case="probe", authenticator=target.authenticator(target.writer))
+            pattern = target.description.places["default"]
+            asked = Capabilities(
+                client,
+                Content(seed=self.settings.seed, label="probe"),
+                new_name=lambda label: pattern.replace("{}", self.unique(label)),
+                absent=target.description.absent,
+            )
+            self._capabilities = target, asked
+        return self._capabilities[1]
 
     def unique(self, label: str) -> str:
-        """A part of a repository name that no other has, in this run or another, with a label to know it by."""
+        """Make a unique part of a repository name with a recognizable label."""
         slug = "-".join(label.replace("_", "-").split())[:60].strip("-")
         return f"{self.id}-{slug}-{secrets.token_hex(2)}"
 
@@ -137,7 +150,7 @@ class Run:
             self._forecast(len(ids), int(node.workerinput["workercount"]))
 
     def _forecast(self, scenarios: int, workers: int) -> None:
-        """Say how long the run will take, where that is not over in a moment."""
+        """Show how long the run will take, unless it is short."""
         self._is_forecast = True
         expected = seconds(scenarios, round_trip=self.target().round_trip, workers=workers)
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -169,13 +182,13 @@ class Run:
             watch=passive.watch,
         )
         if unknown := [key for key in case.bound if key not in catalogue()]:
-            raise ValueError(f"{case.id} is bound to {', '.join(unknown)}, which the catalogue does not have")
+            raise ValueError(f"{case.id} must be bound to requirements of the catalogue, got {', '.join(unknown)}")
         item.stash[CASE] = case
         if not case.applies():
             pytest.skip(f"{NOT_APPLICABLE}none of its requirements is in version {settings.version}")
 
     def settle(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-        """Put the facts of a scenario on the report that decides its outcome."""
+        """Add the facts of a scenario to the report that decides its outcome."""
         case = item.stash.get(CASE, None)
         if case is None or report.when == "teardown" or (report.when == "setup" and report.passed):
             return
@@ -192,7 +205,7 @@ class Run:
         )
 
     def add(self, fact: dict[str, Any]) -> None:
-        """Take in the facts of one scenario; end the run once the target answers nobody any more."""
+        """Add the facts of one scenario; end the run if the target does not answer any more."""
         if self._is_worker:
             return
         self.results.add(fact)
@@ -231,24 +244,30 @@ class Run:
 
 
 def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:
-    """The settings of a pytest run; the controller's seed wins when there is one."""
-    command_line = {option.name: config.getoption(option.key) for option in OPTIONS}
+    """Return the settings of a pytest run; the seed of an xdist controller overrides theirs."""
+    command_line = {option.name: config.getoption(option.key, None) for option in OPTIONS}
     if seed is not None:
         command_line["seed"] = str(seed)
-    return settings_from(
-        command_line, ini={option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
-    )
+    return settings_from(command_line, ini=_ini(config))
+
+
+def _ini(config: pytest.Config) -> dict[str, str]:
+    """Read the values of an ini file; none if the options are not registered, since then there is none."""
+    try:
+        return {option.name: str(config.getini(option.key)) for option in OPTIONS if option.ini}
+    except ValueError:
+        return {}
 
 
 def scenario_id(item: pytest.Item) -> str:
-    """The name of a scenario in reports, the same wherever it was collected: `test_pull::test_missing[tag]`."""
+    """Return the name of a scenario in reports, such as `test_pull::test_missing[tag]`, wherever it was collected."""
     module = getattr(item, "function", None)
     name = module.__module__.rpartition(".")[2] if module else Path(item.path).stem
     return f"{name}::{item.name}"
 
 
 def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) -> tuple[str, str]:
-    """The outcome of a scenario and the reason, empty when it passed."""
+    """Return the outcome of a scenario and the reason, empty if it passed."""
     error = call.excinfo.value if call.excinfo else None
     if report.skipped:
         reason = str(error)

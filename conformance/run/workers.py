@@ -1,4 +1,4 @@
-"""How many processes a run is spread over, and how long it will take: a far target is waited for most of the time."""
+"""Choose the number of processes of a run, and forecast its time. With a far target most of it is waiting."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from conformance.errors import ConfigurationError
 
 MOST = 8
 NEAR_SECONDS = 0.02
-"""A target that answers faster than this is not worth the start of another process."""
+"""For a target that answers faster, a second process costs more than it saves."""
 
 REQUESTS_PER_SCENARIO = 8.0
-"""How many requests a scenario sends on average, measured; the forecast goes by it."""
+"""The measured average of requests of a scenario, for the forecast."""
 
-FAR = "conformance: the target is far away: pip install 'fakereg[parallel]' makes the run several times as fast\n"
+FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast\n"
 
 PROCESS_SECONDS = 1.0
-"""How long a worker takes to start, about."""
+"""The approximate time that a worker takes to start."""
 
 
 def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
-    """The arguments of pytest for a number of workers, or for `auto`; ConfigurationError when they cannot be had."""
+    """Return the arguments of pytest for a number of workers or `auto`; raise ConfigurationError if it is unusable."""
     if text != "auto" and not (text.isascii() and text.isdigit()):
-        raise ConfigurationError(f"the number of workers {text!r} is neither a number nor auto")
+        raise ConfigurationError(f"--workers must be a number or auto, got {text!r}")
     number = _automatic(given) if text == "auto" else int(text)
     if number < 2:
         return []
@@ -33,18 +33,20 @@ def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
         if text == "auto":
             sys.stderr.write(FAR)
             return []
-        raise ConfigurationError("several workers need another package: pip install 'fakereg[parallel]'")
+        raise ConfigurationError(
+            f"pytest-xdist must be installed for {number} workers: pip install 'fakereg[parallel]'"
+        )
     return ["-n", str(number), "--dist", "worksteal"]
 
 
 def seconds(scenarios: int, *, round_trip: float, workers: int) -> float:
-    """How long so many scenarios will take over a link whose round trip takes so many seconds, about."""
+    """Estimate the time of a run, in seconds."""
     waiting = scenarios * REQUESTS_PER_SCENARIO * round_trip / max(workers, 1)
     return waiting + (PROCESS_SECONDS * workers / (os.cpu_count() or 1))
 
 
 def _automatic(given: Mapping[str, str | None]) -> int:
-    """Many workers for a URL whose first answer takes long; whoever cannot be reached is told so by the run."""
+    """Choose many workers for a URL that answers slowly; the run reports a target that does not answer."""
     from conformance.config.settings import settings_from
     from conformance.targets.open import target_of
 

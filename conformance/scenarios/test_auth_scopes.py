@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.trials import REFUSED, Trials
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.packages import name_of
 from conformance.client.steps import Steps
-from conformance.run.actors import Clients, Places, unsupported
-from conformance.run.github import packages_of
+from conformance.scene.actors import Clients, Places, unsupported
+from conformance.scene.github import packages_of
+from conformance.scene.requirement import about, requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def pushed(given: Steps, content: Content, repository: str) -> Pushed:
 def known(clients: Clients, *names: str) -> list[str]:
     """Those of the identities that the target has; unsupported if it has none of them."""
     return [name for name in names if clients.target.description.identity(name)] or unsupported(
-        f"the target knows nobody called {' or '.join(names)}"
+        f"none of these identities is configured: {', '.join(names)}"
     )
 
 
@@ -100,11 +100,12 @@ def test_mount_takes_the_right_to_pull_from_the_source(
     pushes.status(clients("role-read").mount(here, plain.digest, source=opened), *REFUSED)
 
 
+@requirement()
 @pytest.mark.parametrize(
     "type",
     [
-        pytest.param("docker", marks=requirement("GHD-10")),
-        pytest.param("container", marks=requirement("GHC-05")),
+        pytest.param("docker", marks=about("GHD-10")),
+        pytest.param("container", marks=about("GHC-05")),
     ],
 )
 def test_deletion_takes_scopes_and_role(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.chunks import chunk_length, held, send_chunk
 from conformance.client.client import Client, location_of
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 NO_STREAMS = {400, 411, 416}
 """Refusals of a PATCH without Content-Range, which the specification does not ask a registry to take."""

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.verdict import Case
 from conformance.client.client import Client, location_of
@@ -16,7 +15,9 @@ from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.references import given_image
 from conformance.client.steps import Steps
-from conformance.run.actors import Places, unsupported
+from conformance.scene.actors import Places, unsupported
+from conformance.scene.requirement import requirement
+from conformance.scene.scene import Scene
 from conformance.targets.base import Target
 
 Asked = Iterator[tuple[Exchange, tuple[int, ...]]]
@@ -118,7 +119,7 @@ ENDPOINTS: Mapping[str, Callable[[Claim], Asked]] = {
 @requirement("OCI-R003")
 @pytest.mark.parametrize("category", ENDPOINTS)
 def test_every_endpoint_of_a_claimed_category(
-    request: pytest.FixtureRequest,
+    scene: Scene,
     client: Client,
     check: Checks,
     content: Content,
@@ -133,7 +134,7 @@ def test_every_endpoint_of_a_claimed_category(
     if category == "referrers" and case.version == "1.0":
         unsupported("the specification had no referrers API then")
     if category != "push" and not (category == "pull" and described.references):
-        request.getfixturevalue("given")  # where nothing can be pushed, nothing else can be found out
+        scene.need("push")  # where nothing can be pushed, nothing else can be found out
     claim = Claim(client, content, place, case.version, described.references)
     cases = []
     for exchange, success in ENDPOINTS[category](claim):

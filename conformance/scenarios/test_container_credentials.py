@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.credentials import basic, challenge_of, token_url
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import Clients, Places
+from conformance.scene.actors import Clients, Places
+from conformance.scene.requirement import requirement
 
 PLACEHOLDER = "repository:user/image:pull"
 NO_CREDENTIALS = "authentication required"

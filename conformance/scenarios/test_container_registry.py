@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks, first_error
-from conformance.checks.passive import next_link
 from conformance.client.client import DOCKER_IMAGE, IMAGE, Client, location_of
 from conformance.client.content import Content, Manifest
+from conformance.client.reading import next_link
 from conformance.client.steps import Steps, tags_in
-from conformance.run.actors import Clients, Places, Variant
+from conformance.scene.actors import Clients, Places, Variant
+from conformance.scene.requirement import prepare, requirement
 from conformance.targets.base import Target
 
 INDEX_NEEDS_ACCEPT = "OCI index found, but Accept header does not support OCI indexes"
@@ -37,7 +37,7 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
+@prepare
 def session(clients: Clients, place: Places, target: Target, variant: MakeVariant) -> tuple[Client, str]:
     """A client, and an upload session for a blob that is larger than a chunk may be."""
     if target.description.limits.get("blob", BLOB) >= BLOB:

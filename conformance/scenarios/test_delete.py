@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps, tags_in
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 PATIENCE = 1.0
 """Seconds within which a deletion has its effect: 202 says that it was accepted, not that it is done."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 
 def check_refusal(check: Checks, row: str, answer: Exchange) -> None:

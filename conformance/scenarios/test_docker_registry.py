@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import DOCKER_IMAGE, Client
 from conformance.client.content import Content, Manifest
 from conformance.client.credentials import challenge_of
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps, tags_in
-from conformance.run.actors import Clients, Places, Variant
+from conformance.scene.actors import Clients, Places, Variant
+from conformance.scene.requirement import prepare, requirement
 from conformance.targets.base import Target
 
 NOT_AUTHENTICATED = (
@@ -34,7 +34,7 @@ NOTICE, MAX_NOTICE = 4096, 64 << 20
 MakeVariant = Callable[..., Variant]
 
 
-@pytest.fixture
+@prepare
 def image(content: Content) -> Manifest:
     """An image in the one format that this registry takes."""
     return content.docker_image()

@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks, answer_or_silence, first_error
 from conformance.client.client import ACCEPT, Client, location_of
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import Clients, Variant, unsupported
+from conformance.scene.actors import Clients, Variant, unsupported
+from conformance.scene.requirement import requirement
 from conformance.targets.base import Target
 
 PULLS = (

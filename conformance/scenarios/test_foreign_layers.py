@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.trials import Trials
 from conformance.client.client import Client
@@ -21,7 +20,8 @@ from conformance.client.content import (
     Manifest,
 )
 from conformance.client.steps import Steps
-from conformance.run.actors import Variant
+from conformance.scene.actors import Variant
+from conformance.scene.requirement import requirement
 
 FOREIGN_TYPES = (DOCKER_FOREIGN_LAYER, *OCI_FOREIGN_LAYERS)
 

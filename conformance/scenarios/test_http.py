@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.passive_content import may_be_left_out
 from conformance.client.client import ACCEPT, Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange, Header
 from conformance.client.steps import Steps
-from conformance.run.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unsupported
+from conformance.scene.requirement import requirement
 
 ANOTHER = "sha256:" + "0" * 64
 KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])

@@ -11,7 +11,6 @@ from random import Random
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.trials import Trials
 from conformance.client.client import Client, location_of
@@ -20,7 +19,8 @@ from conformance.client.large_blob import LARGE_BLOCK, LargeBlob
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
 from conformance.config.settings import Settings
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import about, prepare, requirement
 from conformance.targets.base import Target
 
 ROWS = ("GHD-21", "GHC-08")
@@ -29,7 +29,7 @@ CHUNK = 4 << 20
 """Bytes of a chunk: larger ones are refused by GitHub's Container registry."""
 
 
-@pytest.fixture
+@prepare
 def limit(target: Target, settings: Settings) -> int:
     """The size of the largest layer, in bytes; unsupported when nobody has stated it, or it is too large to try."""
     found = target.description.limits.get("blob")
@@ -40,7 +40,7 @@ def limit(target: Target, settings: Settings) -> int:
     return found
 
 
-@pytest.fixture
+@prepare
 def trials(check: Checks) -> Trials:
     """Judges for both registries."""
     return Trials(check, *ROWS)
@@ -111,7 +111,8 @@ def test_one_byte_more(
     trials.status(client.head_blob(repository, blob.digest), 404)
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, marks=requirement(row, needs="single_post")) for row in ROWS])
+@requirement()
+@pytest.mark.parametrize("row", [pytest.param(row, marks=about(row, needs="single_post")) for row in ROWS])
 def test_single_post(
     client: Client, check: Checks, given: Steps, settings: Settings, repository: str, limit: int, row: str
 ) -> None:

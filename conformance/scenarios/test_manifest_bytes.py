@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import IMAGE, INDEX, Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 from conformance.targets.base import Target
 
 MEGABYTE = 1_000_000

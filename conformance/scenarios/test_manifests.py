@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import BAD_DIGESTS, BAD_TAGS, Blob, Content, Manifest, digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
+from conformance.scene.requirement import requirement
 
 KINDS = (
     "image",

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of
 from conformance.client.steps import Steps, tags_in
 from conformance.config.description import Hosts
-from conformance.run.actors import Clients, Places, Variant, unsupported
-from conformance.run.github import packages_of
+from conformance.scene.actors import Clients, Places, Variant, unsupported
+from conformance.scene.github import packages_of
+from conformance.scene.requirement import prepare, requirement
 
 MakeVariant = Callable[..., Variant]
 
 
-@pytest.fixture
+@prepare
 def instance(variant: MakeVariant) -> Variant:
     """An instance with both registries, whose images can be moved."""
     made = variant()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client, location_of
 from conformance.client.content import Content
 from conformance.client.steps import Steps
+from conformance.scene.requirement import requirement
 
 
 @requirement("OCI-R049", "OCI-R050", needs=("push", "mount"))

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client, location_of
 from conformance.client.content import Content
 from conformance.client.steps import Steps
+from conformance.scene.requirement import requirement
 
 BAD_NAMES = {
     "upper case at the start": ("UPPER/{}", "Upper{}"),

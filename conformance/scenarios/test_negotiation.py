@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange, Header
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 REFUSALS = (404, 406)

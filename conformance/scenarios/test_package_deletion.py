@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of, tags_of
 from conformance.client.steps import Steps, unprepared
-from conformance.run.actors import Clients, Variant
-from conformance.run.github import packages_of
+from conformance.scene.actors import Clients, Variant
+from conformance.scene.github import packages_of
+from conformance.scene.requirement import requirement
 
 WITHOUT_THE_SCOPES = ("none", "reader", "write", "expired", "password", "wrong", "nobody")
 WITHOUT_THE_ROLE = ("role-read", "role-write", "stranger")
@@ -165,7 +165,7 @@ def test_time_to_restore(check: Checks, content: Content, variant: MakeVariant, 
 
 @requirement("GHD-30")
 @pytest.mark.parametrize(
-    ("place", "downloads", "statuses"),
+    ("kind", "downloads", "statuses"),
     [
         ("public", MOST_DOWNLOADS + 1, (400, 403)),
         ("public", MOST_DOWNLOADS, (204,)),
@@ -174,10 +174,10 @@ def test_time_to_restore(check: Checks, content: Content, variant: MakeVariant, 
     ids=["public, often", "public", "private, often"],
 )
 def test_downloads(
-    check: Checks, content: Content, variant: MakeVariant, place: str, downloads: int, statuses: tuple[int, ...]
+    check: Checks, content: Content, variant: MakeVariant, kind: str, downloads: int, statuses: tuple[int, ...]
 ) -> None:
     registry = variant(undeletable_downloads=MOST_DOWNLOADS)
-    repository, image = registry.place(place), content.docker_image()
+    repository, image = registry.place(kind), content.docker_image()
     registry.given.manifest(repository, image, "1.0", "2.0")
     for _ in range(downloads):
         is_pulled(check, "GHD-30", registry.client, repository, "1.0", image)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import REDIRECTS
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, tags_of
 from conformance.client.steps import Steps
-from conformance.run.actors import Clients, Places, unsupported
-from conformance.run.github import packages_of
+from conformance.scene.actors import Clients, Places, unsupported
+from conformance.scene.github import packages_of
+from conformance.scene.requirement import requirement
 
 LABEL = "org.opencontainers.image."
 DESCRIPTION, LICENSES = 512, 256

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client, location_of
 from conformance.client.content import BAD_DIGESTS, Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
+from conformance.scene.requirement import requirement
 
 UNKNOWN_ALGORITHM = "foo99:" + "0" * 64
 

@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import ACCEPT, Client
 from conformance.client.content import Blob, Content
 from conformance.client.exchange import Exchange, Header
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 SIZE = 1000
 ONE = {

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content, digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.references import GivenBlob, GivenImage, given_image
 from conformance.client.steps import tags_in
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import prepare, requirement
 from conformance.targets.base import Target
 
 
-@pytest.fixture
+@prepare
 def images(client: Client, target: Target) -> list[GivenImage]:
     """The images that are there. Unsupported where none are said to be."""
     if not target.description.references:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import INDEX, Client
 from conformance.client.content import CONFIG, Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps, descriptors_in
-from conformance.run.actors import Variant
+from conformance.scene.actors import Variant
+from conformance.scene.requirement import requirement
 
 SBOM = "application/vnd.example.sbom"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import INDEX, Client
 from conformance.client.content import BAD_DIGESTS, CONFIG, Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps, descriptors_in
 from conformance.scenarios.test_referrers import SBOM, check_index, only
+from conformance.scene.requirement import requirement
 
 SIGNATURE = "application/vnd.example.signature"
 

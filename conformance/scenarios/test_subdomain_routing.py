@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.trials import Trials
 from conformance.client.client import Client, location_of
@@ -18,7 +17,8 @@ from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
 from conformance.config.description import Hosts
-from conformance.run.actors import Clients, Places, Variant, unsupported
+from conformance.scene.actors import Clients, Places, Variant, unsupported
+from conformance.scene.requirement import about, prepare, requirement
 
 REGISTRY_THERE = (200, 401)
 """How GET /v2/ answers where there is a registry."""
@@ -26,8 +26,8 @@ REGISTRY_THERE = (200, 401)
 BOTH = pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("docker", marks=requirement("GHD-14")),
-        pytest.param("containers", marks=requirement("GHC-01")),
+        pytest.param("docker", marks=about("GHD-14")),
+        pytest.param("containers", marks=about("GHC-01")),
     ],
 )
 
@@ -41,7 +41,7 @@ class Home:
     trials: Trials
 
 
-@pytest.fixture
+@prepare
 def home(kind: str, hosts: Hosts, check: Checks) -> Home:
     """Where the registry is; unsupported where there is none of the kind, or no subdomain isolation."""
     url: str = getattr(hosts, kind)
@@ -86,6 +86,7 @@ def no_image(trials: Trials, client: Client, repository: str, tag: str) -> None:
         trials.refused(answer)
 
 
+@requirement()
 @BOTH
 def test_registry_is_at_its_subdomain(home: Home, clients: Clients, content: Content, repository: str) -> None:
     client, image = clients(at=home.url), content.docker_image()
@@ -93,6 +94,7 @@ def test_registry_is_at_its_subdomain(home: Home, clients: Clients, content: Con
     home.trials.pull(client, repository, "1.0", image)
 
 
+@requirement()
 @BOTH
 def test_images_are_at_no_other_host(home: Home, clients: Clients, content: Content, repository: str) -> None:
     tag = pushed(clients(at=home.url), content, repository)
@@ -100,12 +102,14 @@ def test_images_are_at_no_other_host(home: Home, clients: Clients, content: Cont
         no_image(home.trials, clients(at=url), repository, tag)
 
 
+@requirement()
 @BOTH
 def test_other_hosts_have_no_registry(home: Home, hosts: Hosts, clients: Clients) -> None:
     for url in hosts.unserved or unsupported("the target names no host without a registry"):
         no_registry(home.trials, clients.silent(at=url))
 
 
+@requirement()
 @BOTH
 def test_host_header_decides(home: Home, hosts: Hosts, clients: Clients) -> None:
     """Not the address that a name leads to. With TLS the name of the certificate has a say, too."""
@@ -117,6 +121,7 @@ def test_host_header_decides(home: Home, hosts: Hosts, clients: Clients) -> None
     no_registry(home.trials, here, host=urlsplit(hosts.unserved[0]).netloc)
 
 
+@requirement()
 @BOTH
 def test_locations_stay_at_the_host(home: Home, clients: Clients, content: Content, repository: str) -> None:
     locations_stay(home.trials, clients(at=home.url), content, repository)
@@ -158,7 +163,7 @@ class Together:
         return self.clients(at=self.hosts.docker)
 
 
-@pytest.fixture
+@prepare
 def together(hosts: Hosts, clients: Clients, place: Places, variant: Callable[..., Variant]) -> Together:
     """The target, if it is such an instance, or one of the scenario's own."""
     if hosts.docker and not name_of(hosts.docker).startswith("docker."):

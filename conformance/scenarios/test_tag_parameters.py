@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
+from conformance.scene.requirement import requirement
 
 
 def put(client: Client, repository: str, image: Manifest, tags: list[str]) -> Exchange:

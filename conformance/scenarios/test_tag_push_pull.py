@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.checks.trials import Trials
 from conformance.client.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, Client, location_of
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.run.actors import unsupported
+from conformance.scene.actors import unsupported
+from conformance.scene.requirement import requirement
 
 
 def media_type(trials: Trials, exchange: Exchange, expected: str) -> None:

@@ -6,13 +6,13 @@ from functools import partial
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks, answer_or_silence
-from conformance.checks.passive import next_link
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 from conformance.client.steps import Steps, tags_in
+from conformance.scene.requirement import requirement
 
 LOWER = ("alpha", "beta", "delta", "epsilon", "gamma")
 MIXED = ("Alpha", "beta", "Gamma", "delta", "1.1", "1.10", "1.9", "2.0")

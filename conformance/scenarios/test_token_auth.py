@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import ACCEPT
 from conformance.client.content import Content
@@ -15,8 +14,9 @@ from conformance.client.credentials import Challenge, Resource, challenge_of, re
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
 from conformance.client.tokens import document_of, scope_of
-from conformance.run.actors import Clients, Variant, unsupported
-from conformance.run.token_service import token_service
+from conformance.scene.actors import Clients, Variant, unsupported
+from conformance.scene.requirement import requirement
+from conformance.scene.token_service import token_service
 
 CATALOG = "registry:catalog:*"
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]00:00)")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.credentials import token_in
 from conformance.client.exchange import Exchange
 from conformance.client.tokens import parts_of, scope_of
-from conformance.run.actors import Clients, unsupported
-from conformance.run.token_service import token_service
+from conformance.scene.actors import Clients, unsupported
+from conformance.scene.requirement import requirement
+from conformance.scene.token_service import token_service
 
 TEXTS, TIMES = ("iss", "sub", "jti"), ("exp", "nbf", "iat")
 

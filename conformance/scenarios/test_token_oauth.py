@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.credentials import resources, token_in
 from conformance.client.exchange import Exchange
 from conformance.client.tokens import document_of, scope_of, text_in
-from conformance.run.actors import Clients, unsupported
-from conformance.run.token_service import token_service
+from conformance.scene.actors import Clients, unsupported
+from conformance.scene.requirement import requirement
+from conformance.scene.token_service import token_service
 
 
 def _granted(check: Checks, answer: Exchange, asked: str, *actions: str) -> None:

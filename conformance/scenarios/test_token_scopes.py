@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import Checks
 from conformance.client.client import INDEX, Client
 from conformance.client.content import Content
@@ -14,8 +13,9 @@ from conformance.client.credentials import Resource, challenge_of, resources, to
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
 from conformance.client.tokens import forged, scope_of
-from conformance.run.actors import Clients, Variant, unsupported
-from conformance.run.token_service import token_service
+from conformance.scene.actors import Clients, Variant, unsupported
+from conformance.scene.requirement import requirement
+from conformance.scene.token_service import token_service
 
 HOUR = 3600.0
 

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from conformance.catalogue.requirements import requirement
 from conformance.checks.checks import UUID, Checks
 from conformance.client.chunks import chunk_length, held, send_chunk
 from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
-from conformance.run.actors import Variant, unsupported
+from conformance.scene.actors import Variant, unsupported
+from conformance.scene.requirement import requirement
 
 EMPTY_RANGES = {None, "0-0", "0--1"}
 """What the Range of a session that holds nothing may be: the specification does not say."""

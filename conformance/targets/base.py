@@ -1,7 +1,7 @@
-"""What a run is pointed at: the fake in this process or on a socket, a server in a container, a stack, or a URL.
+"""Targets of a run: the fake in this process or on a socket, a server in a container, a stack, or a URL.
 
-A target is a context manager: entering starts what there is to start and makes sure that a registry answers; leaving
-stops it. UnusableTarget is the one error, a sentence that says the way out.
+A target is a context manager: entering starts its servers and makes sure that a registry answers; leaving stops them.
+UnusableTarget is the only error, one sentence with the way out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from urllib.parse import unquote, urlsplit
 from conformance.client.client import Client, location_of
 from conformance.client.credentials import Authenticator, challenges
 from conformance.client.exchange import Exchange, redact
+from conformance.client.identity import Identity
 from conformance.client.transport import HttpTransport, Transport, TransportError
-from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts, Identity
+from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts
 from conformance.config.settings import Settings
 from conformance.errors import ConfigurationError
 
@@ -26,14 +27,14 @@ LOOPBACK = "127.0.0.1"
 
 
 class UnusableTarget(ConfigurationError):
-    """The target cannot be tested; the text is one sentence."""
+    """A target that cannot be tested; the text is one sentence."""
 
 
 class Target(ABC):
-    """What is tested. `name` is how the run was told of it; `shared` says that others use it: leave it clean.
+    """The registry to test. `name` is the text that the run got; a `shared` one has other users, so leave it clean.
 
-    `description` says what it claims and who may do what where; what the settings say goes before what the target
-    says of itself. `round_trip` is how long an answer takes, in seconds.
+    `description` holds the facts about it; those of the settings override those of the target. `round_trip` is the
+    time that an answer takes, in seconds.
     """
 
     shared = False
@@ -64,10 +65,10 @@ class Target(ABC):
         self._stack.close()
 
     def check_pushes(self) -> None:
-        """See that whoever pushes may do so where the run will; UnusableTarget says what else to give.
+        """Check that the writer may push to the places of the run; raise UnusableTarget with what to configure.
 
-        A target that takes pushes from nobody is tested from references, or for what is left. Where authentication is
-        claimed, too, a refusal may be just what the scenarios are about.
+        A target that accepts no pushes is tested with references, or in part. Where the profile has authentication, a
+        refusal may be the subject of scenarios, so nothing is checked.
         """
         described = self.description
         if described.references or "push" in described.absent or set(described.profile) - set(PROFILES["oci"]):
@@ -76,36 +77,36 @@ class Target(ABC):
         client = Client(self.transport(), authenticator=self.authenticator(self.writer))
         answer = client.start_upload(name)
         if answer.status in {401, 403}:
-            who = self.writer.username or "nobody in particular"
+            who = self.writer.username or "an anonymous client"
             raise UnusableTarget(
-                f"the target {self.name} takes no pushes to {name} from {who} (POST answered {answer.status}): give "
-                "--conformance-repository, --conformance-username, or --conformance-references of what is there"
+                f"the target {self.name} must accept pushes to {name} from {who}, but POST answered {answer.status}: "
+                "give --conformance-repository or --conformance-username, or --conformance-references of images"
             )
         if session := location_of(answer):
             client.cancel_upload(session)
 
     @abstractmethod
     def start(self) -> None:
-        """Bring the target up and complete its description; what is to be undone goes on the stack."""
+        """Start the target and complete its description; put on the stack what undoes that."""
 
     @abstractmethod
     def transport(self, *, wire: bool = False) -> Transport:
-        """The way to the target; one with a socket when `wire` is asked for."""
+        """Return the transport to the target; with `wire` one that uses a socket."""
 
     def connect(self) -> Transport:
-        """A way to the target that is the caller's own, such as a thread's; whoever asks for it closes it."""
+        """Make a new transport to the target, such as one for a thread; the caller closes it."""
         return self.transport()
 
     def reset(self) -> bool:
-        """Forget all content, where the target is this process's own; says whether it did."""
+        """Delete all content if the target belongs to this process; return whether it does."""
         return False
 
     def handover(self) -> dict[str, Any] | None:
-        """What another process of this run needs to reach the same target; None when it makes one of its own."""
+        """Return the data with which another process of this run reaches the same target; None if it makes its own."""
         return {"url": self.transport().base_url, "hosts": asdict(self.description.hosts)}
 
     def authenticator(self, identity: Identity) -> Authenticator:
-        """Proves an identity to this target; one for all scenarios, so that tokens are fetched once."""
+        """Return the authenticator of an identity; all scenarios share it, so that tokens are fetched once."""
         if identity.name not in self._authenticators:
             preemptive = self.pings_openly and not identity.anonymous
             self._authenticators[identity.name] = Authenticator(identity, preemptive=preemptive)
@@ -113,16 +114,16 @@ class Target(ABC):
 
     @property
     def writer(self) -> Identity:
-        """Whoever may do everything in the target's places; nobody where nobody has to be known."""
+        """The identity that may do everything in the places of the target; anonymous if none is configured."""
         return self.description.identity(WRITER) or Identity(NOBODY)
 
     def variant(self, **settings: Any) -> Target:
-        """Another target of its own with other settings, not yet entered; LookupError where that cannot be had."""
-        raise LookupError("only the fake can be had with other settings")
+        """Make another target with other settings, not yet entered; raise LookupError if that is impossible."""
+        raise LookupError("only a fake can have other settings")
 
 
 def _told(description: Description, settings: Settings) -> Description:
-    """A description completed with what the settings say."""
+    """Complete a description with the facts of the settings."""
     said = settings.description
     changed = replace(
         description,
@@ -140,16 +141,16 @@ def _told(description: Description, settings: Settings) -> Description:
 
 
 class UrlTarget(Target):
-    """A registry that runs somewhere already."""
+    """A registry that is running already."""
 
     shared = True
 
     def __init__(self, name: str, url: str, settings: Settings) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UnusableTarget(f"the target {redact(url)!r} is not a URL such as https://registry.example.com")
+            raise UnusableTarget(f"TARGET must be a URL such as https://registry.example.com, got {redact(url)!r}")
         if parts.path.rstrip("/") not in {"", "/v2"} or parts.query or parts.fragment:
-            raise UnusableTarget(f"the target {redact(url)!r} has a path: give the registry's address alone")
+            raise UnusableTarget(f"TARGET must be the address of a registry without a path, got {redact(url)!r}")
         super().__init__(name, settings)
         self._base_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         if parts.username and WRITER not in self.description.identities:
@@ -175,16 +176,16 @@ class UrlTarget(Target):
 
 
 class StartedTarget(Target):
-    """A target that this run puts on a socket of 127.0.0.1 itself.
+    """A target that this run starts on a socket of 127.0.0.1.
 
-    `resolve` leads the names that it is known under to that socket, and is there once it has been launched.
+    `resolve` maps its names to that address, once it has been launched.
     """
 
     resolve: Mapping[str, str] = {}
 
     @abstractmethod
     def launch(self) -> str:
-        """Start the server, complete the description, and give the server's URL."""
+        """Start the server, complete the description, and return the URL."""
 
     def start(self) -> None:
         self._launched = self.launch()
@@ -199,7 +200,7 @@ class StartedTarget(Target):
 
 
 class AttachedTarget(StartedTarget):
-    """A target that another process of this run has started; `made` is what it is made as, not entered here."""
+    """A target that another process of this run has started; `made` is the same target, not entered here."""
 
     def __init__(self, made: Target, url: str, hosts: Hosts) -> None:
         super().__init__(made.settings.target, made.settings)
@@ -215,18 +216,18 @@ class AttachedTarget(StartedTarget):
         return self._url
 
     def check_pushes(self) -> None:
-        """It was checked by the process that started it."""
+        """Do nothing: the process that started it has checked it."""
 
     def variant(self, **settings: Any) -> Target:
         return self._made.variant(**settings)
 
 
 def check_registry(target: Target) -> None:
-    """Ask for /v2/; UnusableTarget when nothing answers, when it is no registry, or when it wants to know who asks."""
+    """Request /v2/; raise UnusableTarget if nothing answers, it is no registry, or it needs credentials."""
     transport = target.transport()
     try:
         answer = Client(transport).ping()
-        # The first answer paid for the connection, too; one of the next tells the round trip, even on a busy machine.
+        # The first request also opens the connection; the faster of the next two is the round trip.
         target.round_trip = min(Client(transport).ping().elapsed for _ in range(2))
         target.pings_openly = answer.status == 200
         if answer.status == 401 and not target.writer.anonymous:
@@ -238,14 +239,14 @@ def check_registry(target: Target) -> None:
         raise UnusableTarget(_who_asks(target, answer))
     if answer.status not in {200, 401}:
         raise UnusableTarget(
-            f"the target {target.name} does not look like a registry: GET /v2/ answered {answer.status}, not 200"
+            f"the target {target.name} must be a registry, whose GET /v2/ answers 200 or 401, got {answer.status}"
         )
 
 
 def _who_asks(target: Target, answer: Exchange) -> str:
     schemes = {challenge.scheme for challenge in challenges(answer)}
     if not schemes & {"basic", "bearer"}:
-        return f"the target {target.name} answers 401 to GET /v2/ and does not say how to authenticate: no challenge"
+        return f"the target {target.name} answers 401 to GET /v2/, and that must come with a challenge: it has none"
     if not target.writer.anonymous:
-        return f"the target {target.name} does not accept the user name and password (GET /v2/ answered 401)"
-    return f"the target {target.name} asks who you are: give --conformance-username and --conformance-password"
+        return f"the target {target.name} does not accept the user name and the password: GET /v2/ answered 401"
+    return f"the target {target.name} needs credentials: give --conformance-username and --conformance-password"

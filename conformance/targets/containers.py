@@ -1,4 +1,4 @@
-"""A registry in a container of the Docker engine: any image, or a server that `servers.toml` knows by name."""
+"""A registry in a container of the Docker engine: any image, or a server from `servers.toml` by its name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READY = "/v2/"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server and what is known of it. It is there once `ready`, a path, is answered with 200 or 401."""
+    """A server with its description. It has started once a request for the path `ready` is answered 200 or 401."""
 
     recipe: Recipe
     ready: str = READY
@@ -43,23 +43,23 @@ class ContainerTarget(StartedTarget):
 
 
 def container_target(name: str, settings: Settings) -> ContainerTarget:
-    """The target `container:IMAGE`, `server:NAME` or `server:NAME=IMAGE`, not yet entered."""
+    """Make the target `container:IMAGE`, `server:NAME` or `server:NAME=IMAGE`, not yet entered."""
     kind, _, rest = name.partition(":")
     server = named_server(rest) if kind == "server" else Server(Recipe(rest, REGISTRY_PORT))
     return ContainerTarget(name, server, settings)
 
 
 def named_server(text: str) -> Server:
-    """The server NAME, with another image if it is NAME=IMAGE; UnusableTarget with the names that there are."""
+    """Find the server NAME, or NAME=IMAGE with another image; raise UnusableTarget for an unknown one."""
     name, _, image = text.partition("=")
     servers = data()["servers"]
     if name not in servers:
-        raise UnusableTarget(f"there is no server {name!r}: known are {', '.join(servers)}")
+        raise UnusableTarget(f"server:NAME must be one of {', '.join(servers)}, got {name!r}")
     return _server(servers[name] | ({"image": image} if image else {}))
 
 
 def data() -> dict[str, Any]:
-    """What servers.toml says."""
+    """Load servers.toml."""
     return tomllib.loads(SERVERS.read_text(encoding="utf-8"))
 
 
@@ -74,7 +74,7 @@ def _server(table: Mapping[str, Any]) -> Server:
 
 
 def described(description: Description, table: Mapping[str, Any]) -> Description:
-    """A description with what a table of servers.toml says of capabilities and known failures."""
+    """Add the capabilities and known failures of a table of servers.toml to a description."""
     return replace(
         description,
         required=frozenset(table.get("required", ())),

@@ -1,4 +1,4 @@
-"""Containers and networks of the Docker engine that are removed in any case, be it after half a start."""
+"""Containers and networks of the Docker engine that are always removed, even after a failed start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testcontainers.core.network import Network
 
 LABEL = "fakereg.conformance"
-"""The label of all that is made here; its value is another one for each target."""
+"""The label of everything made here; each target has its own value."""
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -30,7 +30,7 @@ ANSWER_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a server is started in a container; `files` are texts by their path in it."""
+    """A server to start in a container; `files` maps paths in the container to texts."""
 
     image: str
     port: int
@@ -40,7 +40,7 @@ class Recipe:
 
 
 class Containers:
-    """Starts containers; leaving it removes them with their networks and volumes, whatever happened in between.
+    """Start containers; leaving it always removes them with their networks and volumes.
 
     While it is entered, Ctrl-C and SIGTERM interrupt, but never while something is made or removed.
     """
@@ -108,7 +108,7 @@ class Containers:
             raise UnusableTarget(f"{trouble}: {_reason(error)}") from None
 
     def _remove_all(self) -> None:
-        """Remove all that bears our label: whoever was cut off while it was made has no other way to know of it."""
+        """Remove everything with our label, since an interrupted start leaves no other trace."""
         marked: dict[str, Any] = {"label": [f"{name}={value}" for name, value in self._labels.items()]}
         with ExitStack() as removals:
             for network in self._engine.networks.list(filters=marked):
@@ -118,7 +118,7 @@ class Containers:
 
 
 class Running:
-    """A container that was started."""
+    """A running container."""
 
     def __init__(self, container: DockerContainer, port: int) -> None:
         self._container = container.get_wrapped_container()
@@ -126,7 +126,7 @@ class Running:
         self._port = port
 
     def check(self) -> None:
-        """UnusableTarget when it has ended by itself."""
+        """Raise UnusableTarget if it has ended by itself."""
         from docker.errors import DockerException
 
         try:
@@ -139,9 +139,9 @@ class Running:
     def wait(
         self, path: str, *, statuses: Sequence[int] = (200, 401), host: str = "", behind: Sequence[Running] = ()
     ) -> int:
-        """Ask for a path, at a host, until the answer has one of the statuses, and give the port of 127.0.0.1.
+        """Request a path, at a host, until the answer has one of the statuses; return the port of 127.0.0.1.
 
-        UnusableTarget after a minute, or as soon as it or one of those `behind` it has ended.
+        Raise UnusableTarget after a minute, or as soon as it or one of those `behind` it has ended.
         """
         deadline, status = time.monotonic() + READY_SECONDS, 0
         while time.monotonic() < deadline:
@@ -158,18 +158,18 @@ class Running:
         )
 
     def _published(self) -> int | None:
-        """The port of 127.0.0.1 that led to the container's at the last check; a container that is ending has none."""
+        """Return the published port of 127.0.0.1 as of the last check; None for a container that is ending."""
         places = self._container.attrs["NetworkSettings"]["Ports"].get(f"{self._port}/tcp")
         return int(places[0]["HostPort"]) if places else None
 
     def _last_words(self) -> str:
-        """The last line of its log, as the rest of a sentence."""
+        """Return the last line of its log, as the rest of a sentence."""
         words = self._container.logs(tail=1).decode(errors="replace").split()
-        return f"; its last words: {' '.join(words)[:300]}" if words else ", and said nothing"
+        return f"; its log ends with: {' '.join(words)[:300]}" if words else "; its log is empty"
 
 
 def _status(url: str, host: str) -> int:
-    """The status of an answer, 0 if none came."""
+    """Request a URL and return the status, 0 without an answer."""
     with HttpTransport(url, timeout=ANSWER_SECONDS) as transport, suppress(TransportError):
         return transport.send(Request("GET", url, (("Host", host),) if host else ())).status
     return 0
@@ -180,7 +180,7 @@ def _engine() -> DockerClient:
         from docker.errors import DockerException
         from testcontainers.core.docker_client import DockerClient
     except ImportError:
-        raise UnusableTarget("a container needs two more packages: pip install 'fakereg[containers]'") from None
+        raise UnusableTarget("docker and testcontainers must be installed: pip install 'fakereg[containers]'") from None
     try:
         return DockerClient().client
     except DockerException:
@@ -190,7 +190,7 @@ def _engine() -> DockerClient:
 
 
 def _without_ryuk() -> Callable[[], None]:
-    """Start no container that cleans up: it is an image of its own to pull. Gives what sets it back."""
+    """Disable the clean-up container, which is another image to pull; return a function that enables it again."""
     from testcontainers.core.config import testcontainers_config
 
     before, testcontainers_config.ryuk_disabled = testcontainers_config.ryuk_disabled, True
@@ -198,7 +198,7 @@ def _without_ryuk() -> Callable[[], None]:
 
 
 def _have_image(engine: DockerClient, image: str) -> None:
-    """Make sure of an image, which is pulled only when it is not there."""
+    """Pull an image unless the engine has it."""
     from docker.errors import DockerException, ImageNotFound
 
     try:

@@ -1,16 +1,19 @@
-"""The fake as a target: in this process, or on a socket; with accounts where its dialect asks who somebody is."""
+"""The fake as a target, in this process or on a socket; with accounts if its dialect authenticates."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.catalogue.known_failures import KnownFailure
+from conformance.client.identity import Identity
 from conformance.client.transport import Transport, WsgiTransport
-from conformance.config.description import PROFILES, Description, Hosts, Identity
+from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
+from conformance.targets import storage
 from conformance.targets.base import LOOPBACK, StartedTarget, Target, UnusableTarget
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 HOSTNAME = "ghes.test"
 SCALED_BLOB = 1 << 20
-"""The limit of blobs of GitHub's dialects in a run that does not ask for the full size, in bytes."""
+"""The limit of blobs of GitHub's dialects without --full-size, in bytes."""
 
 OWNER, MEMBER = "conformance-owner", "conformance-member"
 _READ, _WRITE, _DELETE = "read:packages", "write:packages", "delete:packages"
@@ -41,7 +44,7 @@ Wrap = Callable[["Registry"], "WSGIApplication"]
 
 
 class Fake(Target):
-    """Our fake with a dialect. `wrap` may put a WSGI application around it, to break it."""
+    """Our fake with a dialect. `wrap` may wrap it in a WSGI application, for example to break it."""
 
     def __init__(
         self,
@@ -60,26 +63,38 @@ class Fake(Target):
         self.description = self._describe("")
 
     def registry(self) -> Registry:
-        """A new fake, with the accounts that the description speaks of."""
+        """Make a new fake with the accounts of the description."""
         import fakereg
+        from fakereg.storage.base import StorageError
 
         dialects: list[Dialect | str] = [self._made]
-        options: dict[str, Any] = {"storage": "memory"}
+        options: dict[str, Any] = {"storage": self._storage()}
         if self._made.auth != "none":
             options["accounts"] = accounts(package_names=self._made.package_type == "container")
         if self._has_packages:
             options["hostname"] = HOSTNAME
             dialects += [name for type, name in _REGISTRIES.items() if type != self._made.package_type]
-        made = fakereg.Registry(dialect=dialects, **(options | self._options))
+        try:
+            made = fakereg.Registry(dialect=dialects, **(options | self._options))
+        except (StorageError, ValueError) as error:
+            raise UnusableTarget(f"the fake cannot be started: {error}") from None
         self._stack.callback(made.close)
         return made
+
+    def _storage(self) -> str:
+        """Return the text of the storage, in a temporary folder that is removed with the target."""
+        text = storage.template(self.settings.storage or storage.MEMORY)
+        if storage.FOLDER not in text:
+            return text
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-store-"))
+        return text.replace(storage.FOLDER, folder)
 
     def application(self, registry: Registry) -> WSGIApplication:
         """The WSGI application that is tested."""
         return self._wrap(registry) if self._wrap else registry
 
     def variant(self, **settings: Any) -> InProcessFake:
-        """A fake of its own in this process, with other settings of the dialect, or options of `fakereg.Registry`."""
+        """Make a fake in this process with other settings of the dialect, or options of `fakereg.Registry`."""
         from fakereg.options import Options
 
         options = {name: value for name, value in settings.items() if name in Options.__dataclass_fields__}
@@ -89,7 +104,7 @@ class Fake(Target):
 
     @property
     def _has_packages(self) -> bool:
-        """Whether it is one of the registries of an instance with packages, their API and pages."""
+        """Whether it is a registry of an instance with packages, their API and pages."""
         return self._made.package_type in _REGISTRIES
 
     def _parse(self) -> Dialect:
@@ -126,16 +141,16 @@ class Fake(Target):
         return described
 
     def _address(self, url: str) -> str:
-        """The URL at which the registry is known that listens at `url`.
+        """Return the public URL of the registry that listens at `url`.
 
-        A registry that needs subdomain isolation and has none is nowhere; one would look for it at the hostname then.
+        A registry that needs subdomain isolation and has none is not served; its clients would try the hostname then.
         """
         found, kind = self.description.hosts, _HOSTS.get(self._made.package_type)
         return (getattr(found, kind) or found.web) if kind else url
 
 
 class InProcessFake(Fake):
-    """Our fake as a WSGI callable, and a second one on a socket once a scenario needs the wire."""
+    """Our fake as a WSGI callable, and a second one on a socket for scenarios that need one."""
 
     def start(self) -> None:
         self.running = self.registry()
@@ -161,7 +176,7 @@ class InProcessFake(Fake):
         return None
 
     def migrate(self) -> tuple[str, ...]:
-        """Move all images of the Docker registry to the Container registry, or none; gives the names that clash."""
+        """Move all images of the Docker registry to the Container registry, or none; return the names in conflict."""
         from fakereg.github.migration import MigrationConflict
 
         try:
@@ -187,9 +202,9 @@ class SocketFake(Fake, StartedTarget):
 
 
 def accounts(*, package_names: bool = False) -> Accounts:
-    """Everybody whom the scenarios ask for, and what they have roles on.
+    """Make the accounts that the scenarios need, with their repositories and roles.
 
-    The repositories are OWNER/REPOSITORY; with `package_names` there are container packages beside them.
+    The repositories are OWNER/REPOSITORY; with `package_names` they have container packages.
     """
     import fakereg
 
@@ -219,7 +234,7 @@ def accounts(*, package_names: bool = False) -> Accounts:
 
 
 def identities() -> dict[str, Identity]:
-    """The identities of `accounts`, by the names that scenarios ask for."""
+    """Return the identities of `accounts`, by the names that scenarios use."""
     found = {name: Identity(name, OWNER, _secret("ghp_", name)) for name in _SCOPES}
     found["writer"] = replace(found["all"], name="writer")
     found["stranger"] = Identity("stranger", "conformance-stranger", _secret("ghp_", "strangerrole"))
@@ -235,7 +250,7 @@ def identities() -> dict[str, Identity]:
 
 
 def places(package_type: str) -> dict[str, str]:
-    """The places of `accounts` as patterns of repository names."""
+    """Return the places of `accounts` as patterns of repository names."""
     if package_type == "container":
         fixed = {name: f"conformance-org/{name}/image" for name in ("shared", "elsewhere", "public", "internal")}
         return {"default": "conformance-org/{}", **fixed}
@@ -244,7 +259,7 @@ def places(package_type: str) -> dict[str, str]:
 
 
 def hosts(port: str, *, isolation: bool) -> Hosts:
-    """What is where at the fake's names; `port` is empty or begins with a colon."""
+    """Return the hosts of the fake; `port` is empty or begins with a colon."""
     docker, containers, web = (f"http://{prefix}{HOSTNAME}{port}" for prefix in ("docker.", "containers.", ""))
     unknown = f"http://other.{HOSTNAME}{port}"
     if isolation:
@@ -253,7 +268,7 @@ def hosts(port: str, *, isolation: bool) -> Hosts:
 
 
 def _secret(prefix: str, name: str) -> str:
-    """A secret of accounts that are made up, and so no secret: the same in each process of a run."""
+    """Return a secret for a test account, the same in each process of a run."""
     return prefix + f"conformance{name}".replace("-", "").ljust(36, "0")
 
 
@@ -265,4 +280,4 @@ def _known_dialect(make: Callable[[], _Made]) -> _Made:
     try:
         return make()
     except ValueError as error:
-        raise UnusableTarget(f"the fake has no such dialect: {error}") from None
+        raise UnusableTarget(f"the dialect of the fake cannot be used: {error}") from None

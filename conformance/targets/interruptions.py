@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait until something that must not be left half done is done."""
+"""Delay Ctrl-C and SIGTERM while something is done that must not be left half done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Interruptions:
-    """While it is entered, SIGTERM raises KeyboardInterrupt as Ctrl-C does, and both wait for `held` parts to end.
+    """Let SIGTERM raise KeyboardInterrupt like Ctrl-C, and delay both until the end of a `held` part.
 
     Only the main thread can be interrupted; elsewhere nothing changes. A signal that was ignored stays so.
     """
@@ -36,7 +36,7 @@ class Interruptions:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """What is done inside is done to its end, and then the interruption comes; a second one does not wait."""
+        """Delay an interruption to the end of the block; a second one does not wait."""
         outer, self._holding = self._holding, True
         try:
             yield

@@ -1,4 +1,4 @@
-"""From the text of a target to the target."""
+"""Make a target from its text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,18 @@ from conformance.config.options import TARGETS
 from conformance.config.settings import Settings
 from conformance.targets.base import AttachedTarget, Target, UnusableTarget, UrlTarget
 
+FAKES = ("fake", "socket")
+"""Kinds of targets that have a storage to choose."""
+
 
 def target_of(settings: Settings) -> Target:
-    """The target that the settings name, not yet entered; UnusableTarget when there is no such kind."""
+    """Make the target of the settings, not yet entered; raise UnusableTarget for an unknown kind."""
     name = settings.target
     kind, _, rest = name.partition(":")
+    if settings.storage and kind not in FAKES:
+        raise UnusableTarget(
+            f"storage must be left out unless the target is a fake, got {settings.storage!r} for {redact(name)}"
+        )
     match kind:
         case "http" | "https":
             return UrlTarget(name, name, settings)
@@ -36,12 +43,12 @@ def target_of(settings: Settings) -> Target:
 
             return StackTarget(name, settings)
     raise UnusableTarget(
-        f"the target {redact(name)!r} is of no known kind: give {TARGETS} (a URL has http:// before it)"
+        f"TARGET must be {TARGETS}, got {redact(name)!r} (write http:// or https:// before an address)"
     )
 
 
 def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:
-    """The target that another process of this run has started, from what that process handed over."""
+    """Make the target that another process of this run has started, from the data of its `handover`."""
     if settings.target.partition(":")[0] in {"http", "https"}:
         return UrlTarget(settings.target, settings.target, settings)
     hosts = Hosts(**{**handover["hosts"], "unserved": tuple(handover["hosts"]["unserved"])})

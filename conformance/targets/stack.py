@@ -1,4 +1,4 @@
-"""A stack of real servers that does as GitHub's Docker registry: distribution behind nginx, with tokens of ours.
+"""A stack of real servers that behaves like GitHub's Docker registry: distribution behind nginx, with our tokens.
 
 Our token service, in this process, knows accounts, scopes and roles; distribution verifies what it issues with its
 certificate, and refuses layers that live elsewhere. nginx serves `docker.HOSTNAME` alone, and limits layers.
@@ -29,7 +29,7 @@ DIALECT = (
 )
 REGISTRY, PORT = "registry", 5000
 FOLDER = "/conformance"
-"""Where our files are in the containers, and where nginx may write."""
+"""The folder for our files in the containers, where nginx may write."""
 
 
 class StackTarget(StartedTarget):
@@ -61,18 +61,18 @@ class StackTarget(StartedTarget):
         return docker
 
     def _tokens(self) -> tuple[str, str]:
-        """Start the token service; its URL, and the certificate that its tokens are verified with."""
+        """Start the token service; return its URL and the certificate of its tokens."""
         import fakereg
 
         try:
             service = self._stack.enter_context(fakereg.serve(dialect=DIALECT, tokens_only=True, accounts=accounts()))
         except ImportError as error:
-            raise UnusableTarget(f"a stack verifies tokens: {error}") from None
+            raise UnusableTarget(f"the stack needs tokens: {error}") from None
         return f"{service.url}/token", service.sites.all[0].tokens.certificate or ""
 
 
 def registry_recipe(image: str, *, realm: str, certificate: str) -> Recipe:
-    """Distribution that trusts tokens of the certificate, and takes no layers that live elsewhere.
+    """Describe a distribution server that trusts tokens of the certificate and refuses foreign layers.
 
     Deletion is off, as it is at GitHub's registries.
     """
@@ -91,7 +91,7 @@ def registry_recipe(image: str, *, realm: str, certificate: str) -> Recipe:
 
 
 def proxy_recipe(image: str, *, blob: int) -> Recipe:
-    """nginx that serves the registry at one name, and takes no bodies over its limits (bytes)."""
+    """Describe an nginx that serves the registry at one name and limits the size of bodies (bytes)."""
     file = f"{FOLDER}/nginx.conf"
     text = NGINX.replace("FOLDER", FOLDER).replace("SERVED", SERVED).replace("REGISTRY", f"{REGISTRY}:{PORT}")
     text = text.replace("MANIFEST", str(MANIFEST)).replace("BLOB", str(blob))
@@ -99,13 +99,13 @@ def proxy_recipe(image: str, *, blob: int) -> Recipe:
 
 
 def _images(name: str) -> tuple[str, str]:
-    """The images of distribution and nginx that a target's text names."""
+    """Return the images of distribution and nginx in the text of a target."""
     table, (_, colon, rest) = data()["stack"], name.partition(":")
     if not colon:
         return table["registry"], table["proxy"]
     registry, _, proxy = rest.partition(",")
     if not (registry and proxy) or "," in proxy:
-        raise UnusableTarget(f"the target {name!r} is no stack: give stack, or stack:REGISTRY_IMAGE,PROXY_IMAGE")
+        raise UnusableTarget(f"a stack must be stack or stack:REGISTRY_IMAGE,PROXY_IMAGE, got {name!r}")
     return registry, proxy
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
-from conformance.config.description import Identity
+from conformance.client.identity import Identity
 from conformance.config.settings import Settings
 from conformance.targets.base import Target
 from conformance.targets.open import target_of

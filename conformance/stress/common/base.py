@@ -11,8 +11,9 @@ from random import Random
 
 from conformance.client.client import Client
 from conformance.client.exchange import Exchange
+from conformance.client.identity import Identity
 from conformance.client.transport import Transport
-from conformance.config.description import WRITER, Identity
+from conformance.config.description import WRITER
 from conformance.targets.base import Target
 
 

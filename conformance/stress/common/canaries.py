@@ -8,12 +8,12 @@ DEPTH = 4
 
 
 class Canaries:
-    """Folders in each other below `place`, with a file `name` in each; `folder`, in the innermost, is not there yet."""
+    """Folders in each other below `place`, with a file `name` in each; `folder`, in the innermost, is to be used."""
 
     def __init__(self, place: Path, *, name: str = "canary", content: bytes = b"canary") -> None:
         self._levels = [place, *(place.joinpath(*["inner"] * depth) for depth in range(1, DEPTH + 1))]
-        self.folder = self._levels[-1] / "store"
-        self._levels[-1].mkdir(parents=True)
+        self.folder = self._levels[-1] / "folder"
+        self.folder.mkdir(parents=True)
         for level in self._levels:
             (level / name).write_bytes(content)
         self._before = self._around()

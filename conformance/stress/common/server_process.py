@@ -13,13 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+from conformance.targets import storage
+
 START_SECONDS = 60.0
 """Within which a server has to say its URL."""
 
 LOG_BYTES = 4000
 
-COMMAND = (sys.executable, "-m", "fakereg", "serve", "--port", "0", "--quiet", "--storage", "directory:{folder}")
-"""Serves what is in `{folder}`, to anybody; it has to delete, list referrers and take tag parameters."""
+
+def serving(name: str) -> Sequence[str]:
+    """Make the command that serves a storage in `{folder}` to anybody, with every optional ability."""
+    text = storage.template(name)
+    return (sys.executable, "-m", "fakereg", "serve", "--port", "0", "--quiet", "--storage", text)
 
 
 class NotStarted(Exception):
@@ -108,23 +113,24 @@ class Moment:
 
 
 def wait_in_start(folder: Path, random: Random, seconds: float) -> None:
-    """Wait for a moment in a start that takes so long: anywhere in it, or just when the first index is written anew."""
+    """Wait for a moment in a start that takes so long: anywhere in it, or just when the store is first written to."""
     if random.random() < 0.5:
         time.sleep(random.uniform(0.0, seconds))
         return
-    before = _indexes(folder)
+    before = _state(folder)
     end = time.monotonic() + seconds
-    while time.monotonic() < end and _indexes(folder) == before:
+    while time.monotonic() < end and _state(folder) == before:
         time.sleep(0.0002)
     time.sleep(random.uniform(0.0, 0.01))
 
 
-def _indexes(folder: Path) -> list[int]:
-    """What tells whether an index was written: another file is there, under the same name."""
-    return sorted(_numbers(folder))
+def _state(folder: Path) -> list[tuple[int, int]]:
+    """A value that changes when a file at the top of the folder, or the index of an image layout, is written."""
+    return sorted(_stamps(folder))
 
 
-def _numbers(folder: Path) -> Iterator[int]:
-    for path in folder.glob("repositories/*/index.json"):
-        with contextlib.suppress(FileNotFoundError):
-            yield path.stat().st_ino
+def _stamps(folder: Path) -> Iterator[tuple[int, int]]:
+    for pattern in ("*", "*/repositories/*/index.json"):
+        for path in folder.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                yield path.stat().st_ino, path.stat().st_mtime_ns

@@ -1,7 +1,8 @@
-"""The part `crash`: a server that keeps its content in a folder is killed under load, round after round.
+"""The part `crash`: a server that keeps its content in a store is killed under load, round after round.
 
-Each round goes on with the folder of the last one: start, look whether all is as it was acknowledged, write from a few
-threads, kill with SIGKILL. After some rounds the folder is shown to skopeo, and another one is begun. The target of the
+Each round goes on with the store of the last one: start, look whether all is as it was acknowledged, write from a few
+threads, kill with SIGKILL. After some rounds another store is begun. A store that is a folder of
+image layouts is looked at as well, and shown to skopeo. The target of the
 run is not touched, since nobody may kill it.
 """
 
@@ -20,10 +21,11 @@ from conformance.client.client import Client
 from conformance.client.content import Blob, Content
 from conformance.client.transport import HttpTransport
 from conformance.stress.common.base import Figures, Finding, Stress
-from conformance.stress.common.server_process import COMMAND, Moment, NotStarted, Server, wait_in_start
+from conformance.stress.common.server_process import Moment, NotStarted, Server, serving, wait_in_start
 from conformance.stress.crash.check import Check
 from conformance.stress.crash.folder import faults_of, read_by_skopeo
 from conformance.stress.crash.writer import Unanswered, Writer
+from conformance.targets.storage import DIRECTORY, is_directory, store_in
 
 WRITERS = 3
 REPOSITORIES = 3
@@ -38,29 +40,35 @@ MOST_FINDINGS = 10
 
 
 def run(
-    stress: Stress, *, rounds: int | None = None, command: Sequence[str] = COMMAND, parent: Path | None = None
+    stress: Stress,
+    *,
+    rounds: int | None = None,
+    storage: str = "",
+    command: Sequence[str] | None = None,
+    parent: Path | None = None,
 ) -> Figures:
     """Kill until the budget is spent, so many rounds are done, or there are too many findings.
 
     The folders are made in `parent`, by default where temporary files go, and are removed unless something was wrong.
     """
     figures = Figures("crash")
-    if not shutil.which("skopeo"):
+    storage = storage or stress.target.settings.storage or DIRECTORY
+    server = command or serving(storage)
+    if is_directory(storage) and not shutil.which("skopeo"):
         stress.say("there is no command skopeo, so nobody else reads the folders")
     for number in count():
         left = None if rounds is None else rounds - figures.numbers["rounds"]
         if stress.budget.spent or left == 0 or len(figures.findings) >= MOST_FINDINGS:
             break
-        _one_folder(stress, figures, number, left, command, parent)
+        place = Path(tempfile.mkdtemp(prefix="stress-crash-", dir=parent))
+        siege = Siege(stress, figures, number, server, place, is_layout=is_directory(storage))
+        _one_store(siege, stress, figures, left, place)
     return figures
 
 
-def _one_folder(
-    stress: Stress, figures: Figures, number: int, left: int | None, command: Sequence[str], parent: Path | None
-) -> None:
-    place = Path(tempfile.mkdtemp(prefix="stress-crash-", dir=parent))
+def _one_store(siege: Siege, stress: Stress, figures: Figures, left: int | None, place: Path) -> None:
     before = len(figures.findings)
-    Siege(stress, figures, number, command, place).run(min(ROUNDS_OF_FOLDER, left or ROUNDS_OF_FOLDER))
+    siege.run(min(ROUNDS_OF_FOLDER, left or ROUNDS_OF_FOLDER))
     if len(figures.findings) == before:
         shutil.rmtree(place)
     else:
@@ -72,12 +80,15 @@ class Faulty(Exception):
 
 
 class Siege:
-    """The rounds on one folder, which lies in `place` beside the server's log."""
+    """The rounds on one store, which lies in `place` beside the server's log; `is_layout` lets its files be checked."""
 
-    def __init__(self, stress: Stress, figures: Figures, number: int, command: Sequence[str], place: Path) -> None:
+    def __init__(
+        self, stress: Stress, figures: Figures, number: int, command: Sequence[str], place: Path, *, is_layout: bool
+    ) -> None:
         self._stress = stress
         self._figures = figures
         self._command = command
+        self._is_layout = is_layout
         self._folder, self._log = place / "folder", place / "log"
         self._folder.mkdir()
         self._random, self._plan = (stress.random(f"crash {number} {use}") for use in ("moments", "starts"))
@@ -126,8 +137,10 @@ class Siege:
     def _last_look(self) -> None:
         with Server(self._command, self._folder, self._log) as server:
             self._look(server, self._started(server), sessions_end=True)
-        read, findings = read_by_skopeo(self._folder, self._books, self._random)
         self._figures.numbers["folders"] += 1
+        if not self._is_layout:
+            return
+        read, findings = read_by_skopeo(store_in(self._folder), self._books, self._random)
         self._figures.numbers["tags read by skopeo"] += read
         self._note(findings)
 
@@ -155,7 +168,9 @@ class Siege:
             check = Check(Client(transport, case="stress"), self._books, self._repositories, self._random)
             check.everything(sessions_end=sessions_end)
         self._figures.numbers.update(check.numbers)
-        findings = [*check.findings, *faults_of(self._folder, self._books, self._repositories)]
+        findings = list(check.findings)
+        if self._is_layout:
+            findings += faults_of(store_in(self._folder), self._books, self._repositories)
         self._note(findings, log=server.logged())
 
     def _write_until_killed(self, server: Server, url: str) -> None:

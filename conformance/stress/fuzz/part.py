@@ -1,6 +1,7 @@
 """The part `fuzz`: requests as a WSGI server may hand them on, drawn by Hypothesis, into a fake in process.
 
-Batches of cases go to the fake in each dialect, on each of its storages, in turn.
+Batches of cases go to the fake in each dialect, in turn, on the storage of the
+target or, where none was chosen, on each that comes with fakereg.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from conformance.stress.common.base import Budget, Figures, Finding, Stress
 from conformance.stress.common.canaries import Canaries
 from conformance.stress.fuzz.inputs import Case, cases
 from conformance.stress.fuzz.stage import Fault, Stage
+from conformance.targets import storage
 from conformance.targets.base import UnusableTarget
 from conformance.targets.fakes import InProcessFake
 
 DIALECTS = ("oci", "github-docker", "github-container")
 """What is fuzzed beside the target itself."""
 
-STORAGES = ("memory", "directory")
 BATCH = 100
 """Cases that go to one place before the next one's turn; each batch has a seed of its own."""
 
@@ -46,7 +47,9 @@ def run(stress: Stress, *, dialects: Sequence[str] = DIALECTS) -> Figures:
     answers: set[Answer] = set()
     with ExitStack() as stack:
         fakes = [stress.target, *_others(stress.target, dialects)]
-        stages = [stack.enter_context(_stage(stress, fake, storage)) for fake in fakes for storage in STORAGES]
+        chosen = stress.target.settings.storage
+        names = [chosen] if chosen else storage.own_names()
+        stages = [stack.enter_context(_stage(stress, fake, name)) for fake in fakes for name in names]
         for number, stage in zip(count(stress.seed), cycle(stages)):
             if stress.budget.spent or len(figures.findings) >= MOST_FINDINGS:
                 break
@@ -75,15 +78,16 @@ def _others(target: InProcessFake, dialects: Sequence[str]) -> list[InProcessFak
 
 
 @contextmanager
-def _stage(stress: Stress, fake: InProcessFake, storage: str) -> Iterator[Stage]:
+def _stage(stress: Stress, fake: InProcessFake, name: str) -> Iterator[Stage]:
     """A fake with another storage; the files of a folder are in a place of their own."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="stress-fuzz-"))
-        canaries = Canaries(Path(place)) if storage == "directory" else None
-        made = fake.variant(storage=f"directory:{canaries.folder}" if canaries else storage)
+        canaries = Canaries(Path(place)) if storage.is_durable(name) else None
+        text = storage.template(name)
+        made = fake.variant(storage=text.replace(storage.FOLDER, str(canaries.folder)) if canaries else text)
         target = stack.enter_context(made)
         assert isinstance(target, InProcessFake)
-        yield Stage(replace(stress, target=target), target, canaries)
+        yield Stage(replace(stress, target=target), target, name, canaries)
 
 
 def _batch(

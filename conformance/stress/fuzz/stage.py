@@ -119,8 +119,8 @@ class _Broken(io.RawIOBase):
 class Stage:
     """A fake that is entered, with content that nothing may change. `canaries` lie around its folder, if it has one."""
 
-    def __init__(self, stress: Stress, target: InProcessFake, canaries: Canaries | None) -> None:
-        self.name = f"{target.name} on {'directory' if canaries else 'memory'}"
+    def __init__(self, stress: Stress, target: InProcessFake, storage: str, canaries: Canaries | None) -> None:
+        self.name = f"{target.name} on {storage}"
         self._target = target
         self._canaries = canaries
         self._entry = Entry(target.application(target.running))

@@ -21,13 +21,14 @@ from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.transport import HttpTransport, Transport, TransportError
 from conformance.stress.common.base import Figures, Finding, Stress
-from conformance.stress.common.server_process import COMMAND, NotStarted
+from conformance.stress.common.server_process import NotStarted, serving
 from conformance.stress.hostile.judge import faults_of, opened_by, shown
 from conformance.stress.hostile.mutation import mutated
 from conformance.stress.hostile.shapes import Shape
 from conformance.stress.hostile.shapes_use import shapes as all_shapes
 from conformance.stress.hostile.watched import FILES, MEMORY_KIB, Watched
 from conformance.stress.hostile.wire import Address, Piece, Talk, Wire
+from conformance.targets.storage import DIRECTORY
 
 DEADLINE = 10.0
 """Seconds within which every connection is answered or closed."""
@@ -55,7 +56,7 @@ class Stop(Exception):
 def run(
     stress: Stress,
     *,
-    command: Sequence[str] = COMMAND,
+    command: Sequence[str] | None = None,
     shapes: Iterable[Shape] | None = None,
     sessions: int = SESSIONS,
     mutations: int | None = None,
@@ -71,7 +72,9 @@ def run(
         else:
             place = Path(tempfile.mkdtemp(prefix="stress-hostile-", dir=parent))
             stack.callback(shutil.rmtree, place, ignore_errors=True)
-            watched = stack.enter_context(Watched(command, place, _leaf(stress)))
+            watched = stack.enter_context(
+                Watched(command or serving(stress.target.settings.storage or DIRECTORY), place, _leaf(stress))
+            )
             try:
                 url = watched.url()
             except NotStarted as error:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from conformance.catalogue.known_failures import KnownFailure
-from conformance.checks.passive import next_link
 from conformance.client.client import Client, location_of
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 from conformance.client.steps import tags_in
 from conformance.stress.machine.holdings import Expected, Unclear, nothing, refused, right
 from conformance.stress.machine.model import REFUSED, Model

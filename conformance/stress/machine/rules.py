@@ -12,10 +12,10 @@ from string import ascii_lowercase
 from typing import Any
 from urllib.parse import urljoin
 
-from conformance.checks.passive import next_link
 from conformance.client.client import Client, location_of
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
+from conformance.client.reading import next_link
 from conformance.stress.common.base import Stress
 from conformance.stress.common.odd_json import ODD_VALIDITY
 from conformance.stress.machine.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest

@@ -13,8 +13,8 @@ from conformance.client.client import Client, location_of
 from conformance.client.content import Content, digest_of
 from conformance.client.credentials import Authenticator, Bearer, basic
 from conformance.client.exchange import Exchange, Request
+from conformance.client.identity import Identity
 from conformance.client.transport import WsgiTransport
-from conformance.config.description import Identity
 from fakereg.clock import ManualClock
 from tests.conformance.servers import exchange
 

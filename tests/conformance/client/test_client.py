@@ -9,8 +9,8 @@ import pytest
 from conformance.client.client import ACCEPT, Client, location_of
 from conformance.client.credentials import Authenticator
 from conformance.client.exchange import Exchange
+from conformance.client.identity import Identity
 from conformance.client.transport import IN_PROCESS_URL, WsgiTransport
-from conformance.config.description import Identity
 from tests.conformance.servers import answering, exchange
 
 DIGEST = "sha256:" + "a" * 64

@@ -10,9 +10,9 @@ import fakereg
 from conformance.client.client import Client, location_of
 from conformance.client.content import Content
 from conformance.client.credentials import Authenticator
+from conformance.client.identity import Identity
 from conformance.client.large_blob import LargeBlob
 from conformance.client.transport import HttpTransport, Transport, WsgiTransport
-from conformance.config.description import Identity
 
 BLOB = LargeBlob(b"0123456789", 25)
 WHOLE = b"0123456789012345678901234"

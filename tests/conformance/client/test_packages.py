@@ -16,9 +16,9 @@ from conformance.client.packages import Packages, document, entries, name_of, ta
 from conformance.client.steps import Steps
 from conformance.client.transport import WsgiTransport
 from conformance.config.settings import resolve
-from conformance.run.actors import Clients
-from conformance.run.fixtures import _tidy
-from conformance.run.github import packages_of
+from conformance.scene.actors import Clients
+from conformance.scene.github import packages_of
+from conformance.scene.scene import tidy as _tidy
 from conformance.targets.fakes import InProcessFake
 from tests.conformance.servers import answering, exchange
 

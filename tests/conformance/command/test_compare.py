@@ -197,7 +197,7 @@ def test_a_target_puts_nothing_into_the_page_or_onto_the_terminal(
         (b"{", "it is not JSON"),
         (b"[" * 100_000, "it is not JSON"),
         (b"[]", "it has no schema"),
-        (b'{"schema": 1}', "has the schema 1: only 2 is understood"),
+        (b'{"schema": 1}', "must have the schema 2, got 1"),
         (b'{"schema": 2}', "parts are missing"),
         (b'{"schema": 2, "run": [], "summary": [], "requirements": 3}', "parts are missing"),
     ],
@@ -220,7 +220,7 @@ def test_files_that_cannot_be_used(
     ("given", "said"),
     [
         ([], "the following arguments are required: FILE"),
-        (["one.json"], "two runs or more"),
+        (["one.json"], "at least two FILEs, got 1"),
         (["a", "b", "--markdown", "--html", "c"], "not allowed with"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import fakereg
+from conformance.command import main
 from tests.conformance.delaying import delaying
 from tests.conformance.servers import adding, served
 
@@ -141,15 +142,23 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
         ),
         (["fake:oci-1.0", "--spec-version=1.0", "--", "-k", "test_referrers"], 0, "20 not applicable"),
         (["--", "-k", "nothing_of_that_name"], 5, "deselected"),
-        (["fake:nosuch"], 4, "ERROR: conformance: the fake has no such dialect"),
-        (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the fake has no such dialect"),
-        (["--level=may"], 4, "ERROR: conformance: the level 'may' does not exist"),
-        (["--requirement=OCI-R090"], 4, "ERROR: conformance: no scenario asserts OCI-R090: "),
-        (["--requirement=GHD-21"], 4, "ERROR: conformance: GHD-21 is of github-docker, which is not claimed"),
-        (["--requirement=GHD-21", "--workers=2"], 4, "ERROR: conformance: GHD-21 is of github-docker"),
+        (["fake:nosuch"], 4, "ERROR: conformance: the dialect of the fake cannot be used"),
+        (["fake:nosuch", "--", "-n", "2"], 4, "ERROR: conformance: the dialect of the fake cannot be used"),
+        (["--level=may"], 4, "ERROR: conformance: level must be one of must, should, got 'may'"),
+        (["--requirement=OCI-R090"], 4, "ERROR: conformance: requirement must be a testable one, got OCI-R090: "),
+        (
+            ["--requirement=GHD-21"],
+            4,
+            "ERROR: conformance: requirement must be of the profile, got GHD-21: add github-docker",
+        ),
+        (
+            ["--requirement=GHD-21", "--workers=2"],
+            4,
+            "ERROR: conformance: requirement must be of the profile, got GHD-21",
+        ),
         (["--report=/dev/null/x"], 4, "ERROR: conformance: the report cannot be written to /dev/null/x"),
         (["--nosuch"], 4, "ERROR: conformance: unrecognized arguments: --nosuch"),
-        (["ftp://registry"], 4, "is of no known kind"),
+        (["ftp://registry"], 4, "TARGET must be fake, "),
         (["--version"], 0, "conformance "),
         (["--help"], 0, "--conformance-repository"),
     ],
@@ -196,7 +205,7 @@ def test_pushes_that_are_refused_are_said_at_once(tmp_path: Path, identity: str)
         done = conformance(tmp_path, server.url, "--repository=owner/app", *options)
     assert done.returncode == 4
     assert len(done.stderr.strip().splitlines()) == 1
-    said = "takes no pushes to owner/app/conformance-check from reader" if options else "asks who you are"
+    said = "must accept pushes to owner/app/conformance-check from reader" if options else "needs credentials"
     assert said in done.stderr
 
 
@@ -256,3 +265,14 @@ def test_the_same_seed_makes_the_same_content(tmp_path: Path) -> None:
     )
     changed = comparable(results(tmp_path, "three")).replace('"seed": 12', '"seed": 11')
     assert changed != comparable(results(tmp_path, "one"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["list"], ["stress"]], ids=str)
+def test_an_install_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    monkeypatch.setattr(main, "find_spec", lambda name: None)
+    assert main.main(arguments) == 4
+    assert capsys.readouterr().err == (
+        "ERROR: conformance: pytest must be installed: pip install 'fakereg[conformance]'\n"
+    )

@@ -22,11 +22,17 @@ DEVIANT = "fake:distribution"
         (["--seconds", "0"], "above zero"),
         (["--seconds", "nan"], "above zero"),
         (["--seconds", "soon"], "invalid"),
-        (["--parts", "machine,x"], "there is no part 'x'"),
+        (["--parts", "machine,x"], "got 'x'"),
         (["--parts", "differential"], "give --against TARGET"),
-        (["http://127.0.0.1:1", "--parts", "crash"], "stresses the fake alone"),
-        (["socket:oci", "--parts", "fuzz"], "stresses the fake alone"),
+        (["http://127.0.0.1:1", "--parts", "crash"], "must be the fake, got "),
+        (["socket:oci", "--parts", "fuzz"], "must be the fake, got "),
         (["http://127.0.0.1:1", "--seconds", "1"], "does not answer"),
+        (["fake:oci", "--storage", "nowhere"], "storage must be one of directory, memory"),
+        (
+            ["fake:oci", "--storage", "memory", "--parts", "crash"],
+            "needs a storage that outlives the process, got memory",
+        ),
+        (["http://127.0.0.1:1", "--storage", "memory"], "storage must be left out unless the target is a fake"),
         (["fake:oci", "--replay", "nowhere.json"], "nowhere.json cannot be read"),
     ],
 )
@@ -67,6 +73,35 @@ def test_a_finding_is_written_down_and_can_be_played_again(
     assert main(again[2:]) == 1
     assert capsys.readouterr().out.startswith(f"{text}\n")
     assert Path("found", "finding-1.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "jobs"),
+    [
+        ([], ["fake:oci on memory", "fake:github-docker on directory", "fake:github-container on memory"]),
+        (["--storage", "directory"], ["fake:oci on directory", "fake:github-docker on directory"]),
+        (["fake:oci", "--storage", "memory,directory"], ["fake:oci on memory", "fake:oci on directory"]),
+        (["fake:oci"], ["fake:oci"]),
+    ],
+    ids=str,
+)
+def test_storages_make_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], jobs: list[str]
+) -> None:
+    """A part for each; `crash` on those alone that outlive the process."""
+    done: list[Job] = []
+
+    def work(job: Job) -> Figures:
+        done.append(job)
+        return Figures(job.part)
+
+    monkeypatch.setattr(stress, "work", work)
+    monkeypatch.setattr(stress, "_at_a_time", lambda settings: 1)
+    assert main([*arguments, "--parts", "machine,crash", "--report", str(tmp_path)]) == 0
+    assert {f"machine: {job}" for job in jobs} <= {str(job) for job in done}
+    crashed = [job for job in done if job.part == "crash"]
+    assert crashed
+    assert all(job.settings.storage == job.storage != "memory" for job in crashed)
 
 
 def test_a_program_that_shows_nothing_ends_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.description import PROFILES, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import PROFILES
 from conformance.config.options import OPTIONS, Option
 from conformance.config.settings import Settings, resolve
 from conformance.errors import ConfigurationError
@@ -115,13 +116,13 @@ def test_addresses_of_names() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("profile", "docker", "'docker' is no profile: known are oci, auth"),
-        ("requirement", "OCI-R999", "there is no requirement OCI-R999"),
-        ("resolve", "docker.ghes.test", "write HOST:PORT:ADDRESS"),
-        ("resolve", "docker.ghes.test:http:127.0.0.1", "write HOST:PORT:ADDRESS"),
-        ("references", "team/image", "neither NAME:TAG nor NAME@DIGEST"),
+        ("profile", "docker", "profile must be one of oci, auth, .*, got 'docker'"),
+        ("requirement", "OCI-R999", "requirement must name requirements, got OCI-R999"),
+        ("resolve", "docker.ghes.test", "resolve must be HOST:PORT:ADDRESS, got 'docker"),
+        ("resolve", "docker.ghes.test:http:127.0.0.1", "resolve must be HOST:PORT:ADDRESS, got 'docker"),
+        ("references", "team/image", "must be NAME:TAG or NAME@DIGEST, got 'team/image'"),
         ("known", "missing.toml", "cannot be read"),
-        ("full-size", "huge", "neither true nor false"),
+        ("full-size", "huge", "must be true or false, got '"),
         ("version", "2.0", "dev, 1.1, 1.0"),
         ("level", "may", "must, should"),
         ("timeout", "soon", "number of seconds"),
@@ -132,8 +133,8 @@ def test_addresses_of_names() -> None:
         ("repository", "/", "lower-case"),
         ("repository", "x//y", "lower-case"),
         ("repository", "a..b", "lower-case"),
-        ("insecure", "perhaps", "neither true nor false"),
-        ("ca", "missing.pem", "no file"),
+        ("insecure", "perhaps", "must be true or false, got '"),
+        ("ca", "missing.pem", "must be a PEM file"),
     ],
 )
 def test_useless_value(name: str, value: str, said: str) -> None:

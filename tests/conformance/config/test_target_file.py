@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import fakereg
-from conformance.config.description import Hosts, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import Hosts
 from conformance.config.settings import Settings, resolve
 from conformance.config.target_file import read
 from conformance.errors import ConfigurationError
@@ -101,20 +102,29 @@ def test_a_path_is_one_from_the_folder_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("target = ", "is not TOML"),
-        ("", "target = "),
-        ('target = "other.toml"', "names another file"),
-        ('target = "fake"\ncolour = "red"', "has 'colour', which means nothing"),
-        ('target = "fake"\nidentities = 3', "identities is no table"),
-        ('target = "fake"\n[identities.writer]\nusername = "ann"', "it has no password"),
-        ('target = "fake"\n[identities.writer]\nusername = "ann"\npassword-env = "NO"', "the variable NO is not set"),
-        ('target = "fake"\n[limits]\nblob = "much"', "the limit blob is not a number"),
-        ('target = "fake"\n[limits]\nsize = 1', "[limits] has 'size'"),
-        ('target = "fake"\n[capabilities]\nabsent = ["flying"]', "[capabilities] absent has 'flying'"),
-        ('target = "fake"\n[hosts]\nunserved = "x"', "unserved is not a list"),
-        ('target = "fake"\n[places]\npublic = 1', "place public is not a text"),
-        ('target = "fake"\n[places]\npubilc = "a/{}"', "[places] has 'pubilc'"),
-        ('target = "fake"\n[identities.raeder]\nusername = "ann"\npassword = "x"', "[identities] has 'raeder'"),
+        ("target = ", "must be TOML"),
+        ("", "must be a URL or another target, and not a file, got None"),
+        ('target = "other.toml"', "and not a file, got 'other.toml'"),
+        ('target = "fake"\ncolour = "red"', "got 'colour'"),
+        ('target = "fake"\nidentities = 3', "identities must be a table"),
+        (
+            'target = "fake"\n[identities.writer]\nusername = "ann"',
+            "must have a password or a password-env that is set, got neither",
+        ),
+        (
+            'target = "fake"\n[identities.writer]\nusername = "ann"\npassword-env = "NO"',
+            "got the variable NO, which is not set",
+        ),
+        (
+            'target = "fake"\n[limits]\nblob = "much"',
+            "[limits] blob must be a number such as 1000, 5GB or 5GiB, got 'much'",
+        ),
+        ('target = "fake"\n[limits]\nsize = 1', "got 'size'"),
+        ('target = "fake"\n[capabilities]\nabsent = ["flying"]', "got 'flying'"),
+        ('target = "fake"\n[hosts]\nunserved = "x"', "unserved must be a list of URLs"),
+        ('target = "fake"\n[places]\npublic = 1', "place public must be a text, got 1"),
+        ('target = "fake"\n[places]\npubilc = "a/{}"', "got 'pubilc'"),
+        ('target = "fake"\n[identities.raeder]\nusername = "ann"\npassword = "x"', "got 'raeder'"),
         ('target = "fake"\n[capabilities]\nrequired = ["mount"]\nabsent = ["mount"]', "both as required and as absent"),
         ('target = "fake"\n[[known]]\nrequirement = "X"', "known failure 1"),
         ('target = "fake"\nknown = 1', "known failure"),

@@ -45,7 +45,7 @@ def test_number_of_workers(text: str, found: list[str]) -> None:
 
 
 def test_useless_number_of_workers() -> None:
-    with pytest.raises(ConfigurationError, match="neither a number nor auto"):
+    with pytest.raises(ConfigurationError, match="must be a number or auto"):
         workers.arguments("many", {})
 
 

@@ -12,7 +12,8 @@ import trustme
 
 import fakereg
 from conformance.client.client import Client
-from conformance.config.description import Description, Hosts, Identity
+from conformance.client.identity import Identity
+from conformance.config.description import Description, Hosts
 from conformance.config.settings import Settings
 from conformance.errors import ConfigurationError
 from conformance.targets.base import Target, UnusableTarget
@@ -75,13 +76,13 @@ def test_attached_to_what_the_controller_started() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ftp://registry", "no known kind"),
-        ("container:", "no known kind"),
-        ("registry.example.com", "no known kind"),
-        ("http://", "not a URL"),
-        ("http://registry/path", "has a path"),
-        ("fake:nosuch", "no such dialect: .*oci"),
-        ("socket:oci,nosuch=1", "no such dialect: .*nosuch"),
+        ("ftp://registry", "TARGET must be fake, "),
+        ("container:", "TARGET must be fake, "),
+        ("registry.example.com", "TARGET must be fake, "),
+        ("http://", "must be a URL"),
+        ("http://registry/path", "without a path, got"),
+        ("fake:nosuch", "dialect of the fake cannot be used: .*oci"),
+        ("socket:oci,nosuch=1", "dialect of the fake cannot be used: .*nosuch"),
     ],
 )
 def test_useless_name(name: str, said: str) -> None:
@@ -103,7 +104,7 @@ def test_hangs() -> None:
 
 def test_no_registry() -> None:
     with served(answering(418)) as url:
-        assert "does not look like a registry: GET /v2/ answered 418" in said_of(url)
+        assert "must be a registry, whose GET /v2/ answers 200 or 401, got 418" in said_of(url)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_no_registry() -> None:
         ("Basic realm=x", "ann", "does not accept the user name"),
         ("Bearer realm=x", None, "give --conformance-username and --conformance-password"),
         ("Bearer realm=x", "ann", "does not accept the user name"),
-        ("Digest realm=x", "ann", "does not say how to authenticate"),
+        ("Digest realm=x", "ann", "must come with a challenge"),
     ],
 )
 def test_asks_who_you_are(challenge: str, username: str | None, said: str) -> None:

@@ -15,7 +15,7 @@ from conformance.client.content import Content
 from conformance.client.steps import Steps
 from conformance.config.description import PROFILES
 from conformance.config.settings import Settings
-from conformance.run.actors import Clients
+from conformance.scene.actors import Clients
 from conformance.targets.base import Target, UnusableTarget
 from conformance.targets.fakes import HOSTNAME, SCALED_BLOB, InProcessFake
 from conformance.targets.open import target_of

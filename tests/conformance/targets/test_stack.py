@@ -13,7 +13,7 @@ import pytest
 import urllib3
 from cryptography import x509
 
-from conformance.config.description import Identity
+from conformance.client.identity import Identity
 from conformance.config.settings import Settings
 from conformance.targets.base import UnusableTarget
 from conformance.targets.fakes import identities

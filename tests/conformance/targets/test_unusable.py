@@ -106,7 +106,7 @@ def test_a_server_that_is_down(tmp_path: Path) -> None:
 
 def test_a_server_that_answers_418_to_everything(tmp_path: Path) -> None:
     with served(answering(418)) as url:
-        assert "does not look like a registry: GET /v2/ answered 418, not 200" in sentence(tmp_path, url)
+        assert "must be a registry, whose GET /v2/ answers 200 or 401, got 418" in sentence(tmp_path, url)
 
 
 def test_a_name_that_leads_nowhere(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
 
 
 def _broken(target: Target, kind: str, folder: Path) -> Figures:
-    command = [sys.executable, str(Path(damaging_server.__file__)), kind, "{folder}"]
+    command = [sys.executable, str(Path(damaging_server.__file__)), kind, "{folder}/store"]
     return part.run(stress_of(target), rounds=ENOUGH, command=command, parent=folder)
 
 

@@ -1,4 +1,4 @@
-"""What a scenario acts through: clients of a target by who they are, and repositories by what they are for."""
+"""The clients of a target by identity, and the names of its repositories by purpose."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from conformance.client.client import Client
 from conformance.client.credentials import Authenticator, Bearer
+from conformance.client.identity import Identity
 from conformance.client.steps import Steps
-from conformance.config.description import Hosts, Identity
+from conformance.config.description import Hosts
 
 if TYPE_CHECKING:
     from conformance.checks.verdict import Case
@@ -22,47 +23,47 @@ UNSUPPORTED = "unsupported: "
 
 
 def unsupported(reason: str) -> NoReturn:
-    """End the scenario: the target legally does not have what it is about, or was not told what it needs."""
+    """Skip the scenario as unsupported: the target may lack its subject, or is not configured for it."""
     pytest.skip(f"{UNSUPPORTED}{reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """Makes clients of a target whose every exchange is recorded in the scenario's case."""
+    """Make clients of a target, whose exchanges are recorded in the case of the scenario."""
 
     target: Target
     case: Case
     wire: bool = False
 
     def __call__(self, identity: str = "writer", *, at: str = "") -> Client:
-        """A client that authenticates as an identity of the target, by Basic or tokens, whatever is asked of it.
+        """Make a client that authenticates as an identity, by Basic or tokens as the target asks.
 
-        `at` is the base URL of another host of the target. Unsupported where there is nobody of that name.
+        `at` is the base URL of another host of the target. The scenario is unsupported without the identity.
         """
         return self._client(at, self.target.authenticator(self.find(identity)))
 
     def upfront(self, identity: str, *, at: str) -> Client:
-        """The same with Basic credentials in every request: an API may hide what it has instead of asking for them."""
+        """Make a client that sends Basic credentials in every request, since an API may answer 404 instead of 401."""
         found = self.find(identity)
         return self._client(at, Authenticator(found, preemptive=not found.anonymous))
 
     def silent(self, *, at: str = "") -> Client:
-        """A client that never authenticates, so that the answers to that can be seen; headers may do it by hand."""
+        """Make a client that never authenticates by itself."""
         return self._client(at, None)
 
     def bearing(self, token: str, *, scheme: str = "Bearer") -> Client:
-        """A client that sends this token, whatever it is worth, and gets no other."""
+        """Make a client that sends this token, valid or not, and gets no other."""
         return self._client("", Bearer(token, scheme))
 
     def unwatched(self) -> Client:
-        """A client of what is no registry, such as a token service: the checks of every exchange leave it out."""
+        """Make a client for servers beside the registry, such as a token service, without the passive checks."""
         return Client(self.target.transport(wire=self.wire), case=self.case.id)
 
     def find(self, identity: str) -> Identity:
-        """Somebody by name. Unsupported where there is nobody of that name."""
+        """Find an identity by its name; the scenario is unsupported without it."""
         found = self.target.writer if identity == "writer" else self.target.description.identity(identity)
         if found is None:
-            unsupported(f"the target knows nobody called {identity}")
+            unsupported(f"the identity {identity} is not configured for the target")
         return found
 
     def _client(self, at: str, authenticator: Authenticator | None) -> Client:
@@ -77,20 +78,20 @@ class Clients:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Names of repositories by what they are for. `made` is told each, so that it can be tidied up."""
+    """Make names of repositories by purpose. `made` is called with each, to tidy up later."""
 
     target: Target
     new_part: Callable[[], str]
     made: Callable[[str], object]
 
     def __call__(self, name: str = "default") -> str:
-        """A repository in a place of the target that no other scenario uses, or the one that the place is.
+        """Name a repository in a place of the target: a new one, or the only one of a place without `{}`.
 
-        Unsupported where the target has no such place.
+        The scenario is unsupported without the place.
         """
         pattern = self.target.description.places.get(name)
         if pattern is None:
-            unsupported(f"the target has no place called {name}")
+            unsupported(f"the place {name} is not configured for the target")
         repository = pattern.replace("{}", self.new_part())
         self.made(repository)
         return repository
@@ -98,7 +99,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A fake of the scenario's own, with settings that the target does not have."""
+    """A fake that the scenario started with other settings."""
 
     target: InProcessFake
     clients: Clients
@@ -106,23 +107,23 @@ class Variant:
 
     @property
     def client(self) -> Client:
-        """A client as the writer."""
+        """A client of the writer."""
         return self.clients()
 
     @property
     def given(self) -> Steps:
-        """Preparations as the writer."""
+        """The preparations, as the writer."""
         return Steps(self.client)
 
     @property
     def hosts(self) -> Hosts:
-        """What is at which host."""
+        """The hosts of the fake."""
         return self.target.description.hosts
 
     def configure(self, *, registry: str = "", **settings: str | bool | float) -> None:
-        """Change settings while it runs; of two registries, `registry` names one, else it is that of the target."""
+        """Change settings while it runs, of the registry named `registry` or else of that of the target."""
         self.target.running.configure(registry=registry, **settings)
 
     def migrate(self) -> tuple[str, ...]:
-        """Move all images of the Docker registry to the Container registry, or none; gives the names that clash."""
+        """Move all images of the Docker registry to the Container registry, or none; return the names in conflict."""
         return self.target.migrate()

@@ -1,16 +1,16 @@
-"""The packages that scenarios about GitHub's registries leave behind."""
+"""The packages of scenarios about GitHub's registries."""
 
 from __future__ import annotations
 
 from conformance.client.client import Client
 from conformance.client.credentials import Authenticator
 from conformance.client.packages import CONTAINER, DOCKER, Packages, name_of
-from conformance.run.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unsupported
 from conformance.targets.base import Target
 
 
 def packages_of(clients: Clients, repository: str, type: str, *, identity: str = "writer") -> Packages:
-    """The packages beside the image `repository`, for an identity; unsupported where no host has the API."""
+    """Return the packages API for the owner of an image, as an identity; unsupported without a host for it."""
     web = clients.target.description.hosts.web
     if not web:
         unsupported("the target has no host for the packages API")
@@ -18,7 +18,7 @@ def packages_of(clients: Clients, repository: str, type: str, *, identity: str =
 
 
 def tidy(target: Target, repository: str) -> None:
-    """Delete the package that an image of a target is, if there is one."""
+    """Delete the package of an image, if there is one."""
     hosts, writer = target.description.hosts, target.writer
     upfront = Authenticator(writer, preemptive=not writer.anonymous)
     client = Client(target.transport(), case="tidy", base_url=hosts.web, authenticator=upfront)

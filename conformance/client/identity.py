@@ -1,0 +1,19 @@
+"""A user name with its password or token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody with a user name and a password or token; `nobody` has neither."""
+
+    name: str
+    username: str = ""
+    secret: str = field(default="", repr=False)
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether there is nothing to authenticate with."""
+        return not self.secret
