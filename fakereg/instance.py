@@ -20,13 +20,14 @@ from fakereg.sample import sample
 from fakereg.sites import Site, Sites, new_tokens
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 
 class Options(TypedDict, total=False):
     """The arguments of `Instance`, for those who hand them on."""
 
     dialect: Dialect | str | Sequence[Dialect | str]
-    storage: Storage | str
+    storage: Repositories | Storage | str
     accounts: Accounts | None
     hostname: str
     subdomain_isolation: bool
@@ -48,7 +49,7 @@ class Instance:
     `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
     `directory:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique text for upload
     sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
-    `subdomain_isolation` has it, and the texts of storages get the dialect's name as a subfolder. A host that is
+    `subdomain_isolation` has it, and keeps its content in a namespace of the storage. A host that is
     nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
     `tokens_only` leaves no more than the token endpoint of a dialect with Bearer authentication.
     `migrated` organizations have their Docker images in the Container registry from the start, as `migrate` does it.
@@ -62,7 +63,7 @@ class Instance:
         self,
         *,
         dialect: Dialect | str | Sequence[Dialect | str] = "oci",
-        storage: Storage | str = "memory",
+        storage: Repositories | Storage | str = "memory",
         accounts: Accounts | None = None,
         hostname: str = "",
         subdomain_isolation: bool = True,
@@ -92,7 +93,7 @@ class Instance:
             isolation=subdomain_isolation,
             unknown_host_status=unknown_host_status,
             tokens_only=tokens_only,
-            open=functools.partial(open_storage, clock=clock, new_id=new_id),
+            open=functools.partial(_repositories, clock=clock, new_id=new_id),
         )
         self.accounts = accounts or sample(clock=clock)
         self.packages = Packages(clock=clock, accounts=self.accounts, migrated=migrated)
@@ -111,7 +112,7 @@ class Instance:
         return self.sites.all[0].dialect
 
     @property
-    def storage(self) -> Storage:
+    def storage(self) -> Repositories:
         """Where the content of the registry is, or of the first of several."""
         return self.sites.all[0].storage
 
@@ -185,6 +186,16 @@ class Instance:
     def close(self) -> None:
         """Let go of the storages."""
         self.sites.close()
+
+
+def _repositories(
+    storage: Repositories | Storage | str, namespace: str, *, clock: Clock, new_id: Callable[[], str] | None
+) -> Repositories:
+    """Open what a registry keeps its content in."""
+    if isinstance(storage, Repositories):
+        return storage
+    opened = open_storage(storage, namespace=namespace) if isinstance(storage, str) else storage
+    return Repositories(opened, clock=clock, new_id=new_id)
 
 
 _TOKEN_SETTINGS = {"auth", "token_format", "token_issuer", "token_lifetime"}

@@ -15,6 +15,7 @@ from fakereg.clock import Clock
 from fakereg.dialects import Dialect
 from fakereg.errors import Code, RegistryError
 from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 from fakereg.tokens import Tokens
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
@@ -29,7 +30,7 @@ class Site:
     """
 
     dialect: Dialect
-    storage: Storage
+    storage: Repositories
     tokens: Tokens
 
 
@@ -48,16 +49,16 @@ class Sites:
 
     With `isolation` a registry is at `SUBDOMAIN.HOSTNAME`, else at `hostname`, which has API and pages in any case.
     With `tokens_only` there is nothing but the token endpoint of one registry, at every name.
-    `open` makes a storage of its text; the text of one of several registries gets the dialect's name as a subfolder.
+    `open` opens a storage in a namespace: the dialect's name for one of several registries, else the empty text.
     Raise ValueError for hosts that cannot be, and for two registries at the same one.
     """
 
     def __init__(
         self,
         registries: Sequence[tuple[Dialect, Tokens]],
-        storage: Storage | str,
+        storage: Repositories | Storage | str,
         *,
-        open: Callable[[str], Storage],
+        open: Callable[[Repositories | Storage | str, str], Repositories],
         hostname: str = "",
         isolation: bool = True,
         unknown_host_status: int = 421,
@@ -84,8 +85,7 @@ class Sites:
         self.all: tuple[Site, ...] = ()
         try:
             for dialect, tokens in registries:
-                place = storage if not isinstance(storage, str) else open(_place(storage, dialect if several else None))
-                self.all += (Site(dialect, place, tokens),)
+                self.all += (Site(dialect, open(storage, dialect.name if several else ""), tokens),)
         except BaseException:
             self.close()
             raise
@@ -174,11 +174,6 @@ def new_tokens(dialect: Dialect, *, clock: Clock, key: str | None, cert: str | N
     format = dialect.token_format if dialect.auth == "bearer" else "opaque"
     keys = {"key": key, "cert": cert} if format != "opaque" else {}
     return Tokens(clock=clock, lifetime=dialect.token_lifetime, format=format, issuer=dialect.token_issuer, **keys)
-
-
-def _place(storage: str, one_of_several: Dialect | None) -> str:
-    """The text of a storage; for one of several registries, a place in it."""
-    return f"{storage}/{one_of_several.name}" if one_of_several and ":" in storage else storage
 
 
 def _name(site: Site) -> str:

@@ -18,7 +18,7 @@ from fakereg.names import Name
 from fakereg.packages import Package
 from fakereg.permissions import NOBODY, PULL, Caller, Rights
 from fakereg.sites import Site, origin
-from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 READ_BYTES = 256 * 1024
 """How much of a body is in memory at a time."""
@@ -41,7 +41,7 @@ class Call:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def storage(self) -> Storage:
+    def storage(self) -> Repositories:
         """Where the content is."""
         return self.home.storage
 

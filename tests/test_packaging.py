@@ -54,7 +54,7 @@ def offenders(folder: str, forbidden: str, *, but: tuple[str, ...] = ()) -> list
         ("fakereg", r"jinja2(\..*)?", ("fakereg/api/html.py",)),
         ("fakereg/storage", r"fakereg\.(api|app|routes|wsgi|server|connection|dialects|cli)(\..*)?", ()),
         ("fakereg/api", r"fakereg\.(app|routes|server|connection|cli)(\..*)?", ()),
-        ("fakereg/api", r"fakereg\.storage\.(memory|directory|indexed|layout|content|uploads)(\..*)?", ()),
+        ("fakereg/api", r"fakereg\.storage\.(memory|directory|sqlite|layout|files|content|index|uploads)(\..*)?", ()),
     ],
 )
 def test_imports_point_one_way(folder: str, forbidden: str, but: tuple[str, ...]) -> None:
@@ -100,6 +100,7 @@ def test_the_metadata_is_what_a_user_needs() -> None:
         ("console_scripts", "conformance"),
         ("fakereg.storage", "memory"),
         ("fakereg.storage", "directory"),
+        ("fakereg.storage", "sqlite"),
     } <= entry_points
     assert (ROOT / "fakereg" / "py.typed").exists()
     assert (ROOT / "conformance" / "py.typed").exists()

@@ -13,7 +13,7 @@ from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
-from fakereg.storage.contract_steps import A, image, index, push, pushed_image, read, stored
+from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored
 from tests.test_storage import opened
 
 

@@ -9,7 +9,7 @@ from werkzeug.http import parse_range_header, quote_etag
 
 from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest
-from fakereg.storage.base import Guard
+from fakereg.storage.repositories import Guard
 from fakereg.wsgi import Call
 
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")

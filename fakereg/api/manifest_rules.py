@@ -12,7 +12,7 @@ from fakereg.dialects import LARGE_IMAGE, Dialect, warning_header
 from fakereg.errors import Code, RegistryError
 from fakereg.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import StoredManifest
+from fakereg.storage.repositories import StoredManifest
 from fakereg.wsgi import Call
 
 _FORMATS = {DOCKER_IMAGE: "docker", DOCKER_LIST: "docker", OCI_IMAGE: "oci", OCI_INDEX: "oci"}

@@ -13,7 +13,8 @@ from fakereg.errors import Code, RegistryError
 from fakereg.names import Digest, Name
 from fakereg.permissions import PULL
 from fakereg.presets import MIB
-from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
+from fakereg.storage.base import UploadBusy, UploadGone
+from fakereg.storage.repositories import TooManyUploads, Upload
 from fakereg.wsgi import Call, empty_response
 
 _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")

@@ -1,10 +1,9 @@
-"""Bytes at rest (`Content`) and bytes on their way in (`Spool`): in memory while small, else in a file."""
+"""Bytes in memory while they are few, else in a temporary file: at rest (`Content`) and on their way in."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
 import threading
 import weakref
 from pathlib import Path
@@ -33,26 +32,18 @@ class Budget:
 
 
 class Content:
-    """Immutable bytes, in memory or in a file; `size` in bytes."""
+    """Immutable bytes, in memory or in a file, which vanish with the last reference; `size` in bytes."""
 
     def __init__(self, source: bytes | Path, size: int) -> None:
         self.source = source
         self.size = size
 
-    def exists(self) -> bool:
-        """Whether the bytes are still there; a file may have been removed by somebody else."""
-        return isinstance(self.source, bytes) or self.source.exists()
-
     def open(self) -> BinaryIO:
-        """A new readable stream at the start; raise FileNotFoundError if the file is gone."""
+        """Return a new stream at the start."""
         return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
 
-    def read(self) -> bytes:
-        """All bytes; for manifests, whose size is limited."""
-        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
-
-class Spool:
+class Buffer:
     """Bytes that arrive: up to `memory_limit` of them in memory as long as the budget has room, else at `path`.
 
     The file is open only between `open` and `close`, so that idle upload sessions cost no file descriptor.
@@ -66,13 +57,6 @@ class Spool:
         self._budget = budget
         self._file: BinaryIO | None = None
         self._handed_over = False
-
-    @classmethod
-    def resume(cls, path: Path) -> Spool:
-        """The spool that an earlier process left at `path`."""
-        spool = cls(path, memory_limit=0, budget=Budget(0))
-        spool.size = path.stat().st_size
-        return spool
 
     def open(self) -> None:
         """Make ready for `write` and `truncate`."""
@@ -105,7 +89,7 @@ class Spool:
         self.size = size
 
     def reader(self) -> BinaryIO:
-        """A stream over the bytes so far."""
+        """Return a stream over the bytes so far."""
         return self.path.open("rb") if self._memory is None else io.BytesIO(self._memory)
 
     def discard(self) -> None:
@@ -115,7 +99,7 @@ class Spool:
             return
         if self._memory is not None:
             self._budget.give(len(self._memory))
-            self._memory = None
+        self._memory, self._handed_over = None, True
         self.path.unlink(missing_ok=True)
 
     def content(self) -> Content:
@@ -129,11 +113,6 @@ class Spool:
             content = Content(bytes(self._memory), self.size)
             weakref.finalize(content, self._budget.give, self.size)
         return content
-
-    def save(self, path: Path) -> None:
-        """Move the bytes to `path` in one step."""
-        self.close()
-        os.replace(self.path, path)
 
     def _fits(self, size: int) -> bool:
         return self.size + size <= self._memory_limit and self._budget.take(size)
@@ -151,7 +130,7 @@ class Spool:
 
     def _write_file(self, data: bytes | bytearray) -> None:
         if self._file is None:
-            raise ValueError("the spool is not open")
+            raise ValueError("the buffer must be open")
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]

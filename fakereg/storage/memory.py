@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
-import time
+import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from fakereg.clock import Clock
 from fakereg.names import Digest, Name
-from fakereg.storage.content import Budget, Content, Spool
-from fakereg.storage.indexed import Index, IndexedStorage
-from fakereg.storage.uploads import Life, UploadSession
+from fakereg.storage.base import (
+    Changes,
+    Delta,
+    MissingContent,
+    Source,
+    Spool,
+    SpoolInfo,
+    State,
+    StorageError,
+    UploadBusy,
+    UploadGone,
+)
+from fakereg.storage.content import Budget, Buffer, Content
 
 SPILL_BYTES = 1 << 20
 """Default size in bytes over which one blob is kept in a temporary file."""
@@ -22,68 +34,216 @@ MEMORY_BYTES = 256 << 20
 """Default bytes of content in memory over which everything new is kept in temporary files."""
 
 
-class MemoryStorage(IndexedStorage):
+@dataclass(slots=True)
+class Repository:
+    """One repository: its index, its content and its version."""
+
+    version: int = 0
+    state: State = field(default_factory=State)
+    contents: dict[Digest, Content] = field(default_factory=dict)
+
+
+class MemorySpool:
+    """The `Spool` of `MemoryStorage`; `held` while a caller has it, `ended` when it is not among the spools."""
+
+    def __init__(self, id: str, text: str, touched: float, buffer: Buffer) -> None:
+        self.id = id
+        self.text = text
+        self.touched = touched
+        self.buffer = buffer
+        self.ended = False
+        self.held = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """The number of bytes so far."""
+        return self.buffer.size
+
+    def hold(self) -> MemorySpool:
+        """Hold the spool; raise UploadBusy if it is held, UploadGone if it has ended."""
+        if not self.held.acquire(blocking=False):
+            raise UploadBusy
+        try:
+            if self.ended:
+                raise UploadGone
+            self.buffer.open()
+        except BaseException:
+            self.held.release()
+            raise
+        return self
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end."""
+        self.buffer.write(data)
+
+    def truncate(self, size: int) -> None:
+        """Drop all bytes from offset `size` on."""
+        self.buffer.truncate(size)
+
+    def describe(self, text: str) -> None:
+        """Replace the text."""
+        self.text = text
+
+    def open(self) -> BinaryIO:
+        """Return a stream over the bytes so far."""
+        return self.buffer.reader()
+
+    def close(self) -> None:
+        """Let others hold the spool."""
+        self.buffer.close()
+        self.held.release()
+        if self.ended:
+            self.end()
+
+    def end(self) -> None:
+        """Discard the bytes, or leave that to whoever holds the spool."""
+        self.ended = True
+        if self.held.acquire(blocking=False):
+            self.buffer.discard()
+            self.held.release()
+
+
+class MemoryStorage:
     """Everything is gone when the storage is closed.
 
-    A blob over `spill_bytes`, and all content beyond `memory_bytes` in total, lies in a temporary folder.
+    A blob over `spill_bytes`, and all content beyond `memory_bytes` in total, lies in a temporary folder. Each storage
+    is on its own, whatever its `namespace`.
     """
 
     def __init__(
-        self,
-        *,
-        spill_bytes: int = SPILL_BYTES,
-        memory_bytes: int = MEMORY_BYTES,
-        clock: Clock = time.time,
-        new_id: Callable[[], str] | None = None,
+        self, *, namespace: str = "", spill_bytes: int = SPILL_BYTES, memory_bytes: int = MEMORY_BYTES
     ) -> None:
-        super().__init__(clock=clock, new_id=new_id)
         self._spill_bytes = spill_bytes
         self._budget = Budget(memory_bytes)
         self._folder: Path | None = None
-        self._files = 0
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._repositories: dict[Name, Repository] = {}
+        self._spools: dict[str, MemorySpool] = {}
+
+    # The index.
+
+    def repositories(self) -> list[Name]:
+        """Return the names of all repositories."""
+        return list(self._repositories)
+
+    def read(self, name: Name, since: int = 0) -> Changes | None:
+        """Return everything unless `since` is the current version."""
+        with self._lock:
+            repository = self._repositories.get(name)
+            version = repository.version if repository else 0
+            if version == since:
+                return None
+            return Changes(0, version, repository.state.delta() if repository else Delta())
+
+    def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
+        """Change index and content if the version is still `version`."""
+        made = {digest: self._kept(source) for digest, source in contents.items() if isinstance(source, bytes)}
+        with self._lock:
+            repository = self._repositories.get(name) or Repository()
+            if repository.version != version:
+                return None
+            for digest, source in contents.items():
+                self._check(digest, source)
+            for digest, source in contents.items():
+                self._place(repository.contents, digest, made.get(digest, source))
+            repository.state.change(delta)
+            repository.version = next(self._numbers)
+            self._repositories[name] = repository
+            return repository.version
+
+    def _kept(self, data: bytes) -> Content:
+        buffer = self._new_buffer()
+        buffer.open()
+        buffer.write(data)
+        return buffer.content()
+
+    def _check(self, digest: Digest, source: Source | None) -> None:
+        """Raise UploadGone or MissingContent if the source does not have the content."""
+        if isinstance(source, MemorySpool) and source.ended:
+            raise UploadGone
+        if isinstance(source, Name) and (
+            source not in self._repositories or digest not in self._repositories[source].contents
+        ):
+            raise MissingContent([digest])
+
+    def _place(self, contents: dict[Digest, Content], digest: Digest, source: Source | Content | None) -> None:
+        if isinstance(source, MemorySpool):
+            contents[digest] = source.buffer.content()
+            self._end(source.id)
+        elif isinstance(source, Name):
+            contents[digest] = self._repositories[source].contents[digest]
+        elif isinstance(source, Content):
+            contents[digest] = source
+        else:
+            contents.pop(digest, None)
+
+    # Content.
+
+    def open(self, name: Name, digest: Digest) -> BinaryIO | None:
+        """Return a stream over content of the repository."""
+        with self._lock:  # so that no file vanishes between the look and the open
+            repository = self._repositories.get(name)
+            content = repository.contents.get(digest) if repository else None
+            return content.open() if content else None
+
+    # Spools.
+
+    def create_spool(self, id: str, text: str, touched: float) -> None:
+        """Make an empty spool."""
+        spool = MemorySpool(id, text, touched, self._new_buffer())
+        if self._spools.setdefault(id, spool) is not spool:
+            raise StorageError(f"the id of an upload session must be new, got {id!r}")
+
+    def spools(self) -> list[str]:
+        """Return the ids of all spools."""
+        return list(self._spools)
+
+    def spool(self, id: str) -> SpoolInfo | None:
+        """Return what is known of a spool."""
+        spool = self._spools.get(id)
+        return SpoolInfo(spool.text, spool.touched, spool.size) if spool else None
+
+    def touch_spool(self, id: str, touched: float) -> None:
+        """Set the time when a spool was last touched."""
+        if spool := self._spools.get(id):
+            spool.touched = touched
+
+    def hold_spool(self, id: str) -> Spool:
+        """Hold a spool; raise UploadBusy or UploadGone."""
+        spool = self._spools.get(id)
+        if not spool:
+            raise UploadGone
+        return spool.hold()
+
+    def drop_spool(self, id: str) -> None:
+        """End a spool and its bytes."""
+        with self._lock:
+            self._end(id)
+
+    def _end(self, id: str) -> None:
+        if spool := self._spools.pop(id, None):
+            spool.end()
+
+    def _new_buffer(self) -> Buffer:
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="fakereg-"))
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            path = self._folder / str(next(self._numbers))
+        return Buffer(path, memory_limit=self._spill_bytes, budget=self._budget)
+
+    # Life.
+
+    def clear(self) -> None:
+        """Remove everything."""
+        with self._lock:
+            self._repositories.clear()
+            for id in list(self._spools):
+                self._end(id)
 
     def close(self) -> None:
-        """Forget everything and remove the temporary folder."""
+        """Remove everything, and the temporary folder."""
         self.clear()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _new_spool(self, id: str, name: Name, algorithm: str, life: Life) -> Spool:
-        return Spool(self._new_path(), memory_limit=self._spill_bytes, budget=self._budget)
-
-    def _discard_spool(self, session: UploadSession) -> None:
-        session.spool.discard()
-
-    def _create_repository(self, name: Name) -> None:
-        pass
-
-    def _keep_blob(self, name: Name, digest: Digest, session: UploadSession) -> Content:
-        return self._find_blob(digest) or session.spool.content()
-
-    def _share_blob(self, name: Name, digest: Digest, content: Content) -> Content:
-        return content
-
-    def _drop_blob(self, name: Name, digest: Digest) -> None:
-        pass
-
-    def _keep_manifest(self, name: Name, digest: Digest, content: bytes) -> Content:
-        spool = Spool(self._new_path(), memory_limit=self._spill_bytes, budget=self._budget)
-        spool.open()
-        spool.write(content)
-        return spool.content()
-
-    def _save_index(self, name: Name, index: Index) -> None:
-        pass
-
-    def _drop_manifest(self, name: Name, digest: Digest) -> None:
-        pass
-
-    def _clear(self) -> None:
-        pass
-
-    def _new_path(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="fakereg-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._files += 1
-        return self._folder / str(self._files)

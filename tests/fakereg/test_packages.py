@@ -16,7 +16,7 @@ from fakereg.deletions import COUNT_LIMIT, Deleted, Deletions, Kept
 from fakereg.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.names import Digest, Name
 from fakereg.packages import Package, Packages, Version
-from fakereg.storage.base import StoredManifest
+from fakereg.storage.repositories import StoredManifest
 from tests.fakereg.client import codes, docker_image, index
 from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
 

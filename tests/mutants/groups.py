@@ -9,7 +9,7 @@ import pytest
 
 from fakereg.api import manifest_rules, uploads
 from fakereg.manifest import Descriptor
-from fakereg.storage.base import Upload
+from fakereg.storage.repositories import Upload
 from fakereg.wsgi import Call
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 

@@ -11,14 +11,17 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fakereg import cli
+from fakereg.names import Digest
 from fakereg.storage import layout
-from fakereg.storage.directory import DirectoryStorage
-from fakereg.storage.indexed import Index, IndexedStorage
+from fakereg.storage.base import Delta, State
+from fakereg.storage.layout import Layout
+from fakereg.storage.repositories import Repositories
 
 KINDS: dict[str, Callable[[Path], None]] = {}
 """What is wrong with each server; called before its start."""
@@ -85,31 +88,35 @@ def upload_cut(folder: Path) -> None:
 def index_written_later(folder: Path) -> None:
     write = layout.write_index
 
-    def later(place: Path, index: Index, **options: Any) -> None:
-        if (place / "index.json").exists():
-            threading.Timer(0.2, write, (place, index), options).start()
-        else:
-            write(place, index)
+    def later(place: Path, state: State, **options: Any) -> int:
+        if not (place / "index.json").exists():
+            return write(place, state, **options)
+        threading.Timer(0.2, write, (place, state), options).start()
+        return 0
 
     layout.write_index = later  # type: ignore[assignment]
 
 
 @kind
 def tags_set_afterwards(folder: Path) -> None:
-    put = IndexedStorage.put_manifests
+    change = Layout.change
 
-    def in_two_steps(self: IndexedStorage, name: Any, manifests: Any) -> None:
-        manifests = list(manifests)
-        put(self, name, [(manifest, ()) for manifest, _ in manifests])
+    def in_two_steps(self: Layout, version: int, delta: Delta) -> None:
+        change(self, version, replace(delta, tags={}))
         time.sleep(0.005)
-        put(self, name, manifests)
+        change(self, version, delta)
 
-    IndexedStorage.put_manifests = in_two_steps  # type: ignore[method-assign]
+    Layout.change = in_two_steps  # type: ignore[method-assign]
 
 
 @kind
 def deletions_forgotten(folder: Path) -> None:
-    DirectoryStorage._drop_blob = lambda self, name, digest: None  # type: ignore[method-assign]
+    mark = layout.mark
+
+    def keep(place: Path, blobs: Mapping[Digest, int | None]) -> None:
+        mark(place, {digest: size for digest, size in blobs.items() if size is not None})
+
+    layout.mark = keep  # type: ignore[assignment]
 
 
 @kind
@@ -131,7 +138,7 @@ def answers_with_errors(folder: Path) -> None:
     def refuse(*_: object) -> bool:
         raise RuntimeError("broken")
 
-    IndexedStorage.delete_tag = refuse  # type: ignore[method-assign,assignment]
+    Repositories.delete_tag = refuse  # type: ignore[method-assign,assignment]
 
 
 @kind
