@@ -1,239 +1,165 @@
 """A storage in one SQLite database, which several processes may have open at the same time.
 
-The bytes of blobs, manifests and uploads are files in the folder FILE-content beside the database, each under a name
-that is never used again; the tables say which file is what. In pieces of 256 KiB, this writes 4,200 MiB/s and reads
-14,000 MiB/s where rows of the database write 450 and read 2,000 (Python 3.11, two cores), and a file can be sent by
-the kernel and read to its end after it was removed.
-
-The database is in WAL mode, where one process does not wait for another that reads, and without waiting for the disk:
-a process may be killed at any moment, a power cut is another matter. A file without a row was left by a process that
-was killed, and is removed when the storage is opened.
+Manifests are rows. Uploads, and the blobs that they become, are files in the folder PATH-content beside the database,
+each under a name that is never used again: in pieces of 256 KiB that writes 4,200 MiB/s and reads 14,000, where rows
+write 450 and read 2,000 (Python 3.11, two cores). A small row takes 10 microseconds, a file 90 at least. A file without
+a row was left by a process that was killed, and is removed at the next start.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import os
 import sqlite3
-import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO
 
 from fakereg.names import Digest, Name
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, SpoolInfo, StorageError, UploadGone
+from fakereg.storage.database import Database
 from fakereg.storage.files import FileSpool, link
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS counter (version INTEGER NOT NULL);
+_TABLES = """CREATE TABLE IF NOT EXISTS counter (version INTEGER);
 INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT * FROM counter);
-CREATE TABLE IF NOT EXISTS repository (
-    id INTEGER PRIMARY KEY, space TEXT, name TEXT, first INTEGER, version INTEGER, UNIQUE (space, name));
-CREATE TABLE IF NOT EXISTS item (
-    repository INTEGER, kind TEXT, key TEXT, value TEXT, version INTEGER, PRIMARY KEY (repository, kind, key)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS repository (id INTEGER PRIMARY KEY, space, name, first, version, UNIQUE (space, name));
+CREATE TABLE IF NOT EXISTS item (repository, kind, key, value, version, PRIMARY KEY (repository, kind, key));
 CREATE INDEX IF NOT EXISTS item_by_version ON item (repository, version);
-CREATE TABLE IF NOT EXISTS content (
-    repository INTEGER, digest TEXT, file TEXT, PRIMARY KEY (repository, digest)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spool (id TEXT PRIMARY KEY, space TEXT, file TEXT, text TEXT, touched REAL) WITHOUT ROWID;
-"""
+CREATE TABLE IF NOT EXISTS content (repository, digest, file, data, PRIMARY KEY (repository, digest));
+CREATE TABLE IF NOT EXISTS spool (id PRIMARY KEY, space, file, text, touched)"""
 _REPOSITORY = "SELECT id, first, version FROM repository WHERE space = ? AND name = ?"
-_FILE = "SELECT file FROM content JOIN repository ON id = repository WHERE space = ? AND name = ? AND digest = ?"
-
-_KEPT = 10_000
-"""Versions after which it is forgotten which keys were removed."""
+_CONTENT = (
+    "SELECT file, data FROM content JOIN repository ON id = repository WHERE space = ? AND name = ? AND digest = ?"
+)
+_KEPT = 10_000  # versions after which a repository forgets which keys were removed from it
 
 
 class SqliteStorage:
     """Opens the database `path` and makes it if need be; a `namespace` has its own repositories and uploads in it."""
 
     def __init__(self, path: str | os.PathLike[str], *, namespace: str = "") -> None:
-        self._path, self._space, self._files = Path(path), namespace, Path(f"{path}-content")
-        self._idle: list[sqlite3.Connection] = []
-        self._writer = threading.Lock()  # threads take turns here, since processes do so by trying again
+        self._database, self._space, self._files = Database(Path(path)), namespace, Path(f"{path}-content")
         try:
             self._files.mkdir(parents=True, exist_ok=True)
-            with self._writing() as db:
+            with self._database.writing() as db:  # in which nobody makes files
                 for statement in _TABLES.split(";"):
                     db.execute(statement)
-                known = {file for (file,) in db.execute("SELECT file FROM content UNION SELECT file FROM spool")}
-                for name in set(os.listdir(self._files)) - known:
-                    (self._files / name).unlink()
+                known = set(db.execute("SELECT file FROM content UNION SELECT file FROM spool"))
+                self._unlink({(file,) for file in os.listdir(self._files)} - known)
         except (OSError, StorageError) as problem:
             raise StorageError(f"cannot use {path} as a storage: {problem}") from problem
 
-    def _connect(self) -> sqlite3.Connection:
-        with contextlib.suppress(IndexError):
-            return self._idle.pop()
-        db = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF")
-        return db
-
-    @contextlib.contextmanager
-    def _reading(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
-        """Lend this thread a connection for one transaction."""
-        try:
-            db = self._connect()
-            try:
-                db.execute(begin)
-                yield db
-                db.commit()
-            finally:
-                db.rollback()
-                self._idle.append(db)
-        except sqlite3.Error as problem:
-            raise StorageError(f"the database {self._path} failed: {problem}") from problem
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._writer, self._reading("BEGIN IMMEDIATE") as db:
-            yield db
-
-    def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        with self._reading() as db:
-            return cast("tuple[Any, ...] | None", db.execute(query, values).fetchone())
-
-    # The index.
+    def _unlink(self, rows: Iterable[tuple[str | None]]) -> None:
+        for (file,) in rows:
+            if file:
+                (self._files / file).unlink(missing_ok=True)
 
     def repositories(self) -> list[Name]:
-        with self._reading() as db:
-            return [Name(name) for (name,) in db.execute("SELECT name FROM repository WHERE space = ?", (self._space,))]
+        rows = self._database.rows("SELECT name FROM repository WHERE space = ?", self._space)
+        return [Name(name) for (name,) in rows]
 
     def read(self, name: Name, since: int = 0) -> Changes | None:
-        with self._reading() as db:
+        with self._database.reading() as db:
             id, first, version = db.execute(_REPOSITORY, (self._space, name)).fetchone() or (0, 0, 0)
             if version == since:
                 return None
-            start = since if since >= first > 0 else 0
-            rows = db.execute("SELECT kind, key, value FROM item WHERE repository = ? AND version > ?", (id, start))
-            return Changes(start, version, Delta.of_rows(rows))
+            since = since if since >= first > 0 else 0
+            rows = db.execute("SELECT kind, key, value FROM item WHERE repository = ? AND version > ?", (id, since))
+            return Changes(since, version, Delta.of_rows(rows))
 
     def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
-        made, gone = list[Path](), list[Path]()  # files to be removed if this fails, and if it does not
-        try:
-            with self._writing() as db:
-                id, first, current = db.execute(_REPOSITORY, (self._space, name)).fetchone() or (None, 0, 0)
-                if current != version:
-                    return None
-                db.execute("UPDATE counter SET version = version + 1")
-                (new,) = db.execute("SELECT version FROM counter").fetchone()
-                if new - first > _KEPT:  # forget which keys were removed when; who needs that reads everything
-                    db.execute("DELETE FROM item WHERE repository = ? AND value IS NULL", (id,))
-                    first = new
-                values = (id, self._space, name, first, new)
-                id = db.execute("INSERT OR REPLACE INTO repository VALUES (?, ?, ?, ?, ?)", values).lastrowid
-                rows = ((id, *row, new) for row in delta.rows())
-                db.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)", rows)
-                for digest, source in contents.items():
-                    self._place(db, id, digest, source, made, gone)
-        except BaseException:
-            _unlink(made)
-            raise
-        _unlink(gone)
-        return int(new)
+        gone: list[tuple[str | None]] = []
+        with self._database.writing() as db:
+            id, first, current = db.execute(_REPOSITORY, (self._space, name)).fetchone() or (None, 0, 0)
+            if current != version:
+                return None
+            db.execute("UPDATE counter SET version = version + 1")
+            new = int(db.execute("SELECT version FROM counter").fetchone()[0])
+            if new - first > _KEPT:  # whoever has an older version reads everything
+                db.execute("DELETE FROM item WHERE repository = ? AND value IS NULL", (id,))
+                first = new
+            row = (id, self._space, name, first, new)
+            id = db.execute("INSERT OR REPLACE INTO repository VALUES (?, ?, ?, ?, ?)", row).lastrowid
+            items = [(id, *item, new) for item in delta.rows()]
+            db.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)", items)
+            for key, source in {(id, digest): source for digest, source in contents.items()}.items():
+                gone += db.execute("SELECT file FROM content WHERE repository = ? AND digest = ?", key)
+                db.execute("DELETE FROM content WHERE repository = ? AND digest = ?", key)
+                if source is not None:
+                    place = self._place(db, key[1], source)
+                    db.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (*key, *place))
+        self._unlink(gone)
+        return new
 
-    def _place(
-        self,
-        db: sqlite3.Connection,
-        id: int | None,
-        digest: Digest,
-        source: Source | None,
-        made: list[Path],
-        gone: list[Path],
-    ) -> None:
-        for (old,) in db.execute("SELECT file FROM content WHERE repository = ? AND digest = ?", (id, digest)):
-            gone.append(self._files / old)
-        db.execute("DELETE FROM content WHERE repository = ? AND digest = ?", (id, digest))
-        if source is None:
-            return
+    def _place(self, db: sqlite3.Connection, digest: Digest, source: Source) -> tuple[str | None, bytes | None]:
+        """Return the name of the file that has the content, or the content."""
+        if isinstance(source, bytes):
+            return None, source
         if isinstance(source, FileSpool):
             if not db.execute("DELETE FROM spool WHERE id = ?", (source.id,)).rowcount:
                 raise UploadGone
-            path = source.path
-        else:
-            path = self._files / uuid.uuid4().hex
-            made.append(path)
-            if isinstance(source, bytes):
-                path.write_bytes(source)
-            else:
-                file = db.execute(_FILE, (self._space, source, digest)).fetchone()
-                if not file or not link(self._files / file[0], path):
-                    raise MissingContent([digest])
-        db.execute("INSERT INTO content VALUES (?, ?, ?)", (id, digest, path.name))
-
-    # Content.
+            return source.path.name, None
+        file, data = db.execute(_CONTENT, (self._space, source, digest)).fetchone() or (None, None)
+        linked = self._files / uuid.uuid4().hex
+        if data is None and not (file and link(self._files / file, linked)):
+            raise MissingContent([digest])
+        return linked.name if file else None, data
 
     def open(self, name: Name, digest: Digest) -> BinaryIO | None:
-        seen = None
-        while (row := self._row(_FILE, self._space, name, digest)) != seen:
-            with contextlib.suppress(FileNotFoundError):  # it was put anew meanwhile, or somebody else removed it
-                return (self._files / row[0]).open("rb") if row else None
-            seen = row
+        for file, data in self._database.rows(_CONTENT, self._space, name, digest):
+            with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
+                return io.BytesIO(data) if file is None else Path(self._files, file).open("rb")
         return None
 
-    # Spools.
-
     def create_spool(self, id: str, text: str, touched: float) -> None:
-        with self._writing() as db:
+        with self._database.writing() as db:
             path = self._files / uuid.uuid4().hex
             db.execute("INSERT INTO spool VALUES (?, ?, ?, ?, ?)", (id, self._space, path.name, text, touched))
             path.touch()
 
     def spools(self) -> list[str]:
-        with self._reading() as db:
-            return [id for (id,) in db.execute("SELECT id FROM spool WHERE space = ?", (self._space,))]
+        return [id for (id,) in self._database.rows("SELECT id FROM spool WHERE space = ?", self._space)]
 
     def spool(self, id: str) -> SpoolInfo | None:
-        row = self._row("SELECT text, touched, file FROM spool WHERE id = ? AND space = ?", id, self._space)
-        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
-            return SpoolInfo(row[0], row[1], (self._files / row[2]).stat().st_size) if row else None
+        for text, touched, file in self._database.rows("SELECT text, touched, file FROM spool WHERE id = ?", id):
+            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+                return SpoolInfo(text, touched, (self._files / file).stat().st_size)
         return None
 
     def touch_spool(self, id: str, touched: float) -> None:
-        with self._writing() as db:
-            db.execute("UPDATE spool SET touched = ? WHERE id = ?", (touched, id))
+        self._database.write("UPDATE spool SET touched = ? WHERE id = ?", touched, id)
 
     def hold_spool(self, id: str) -> Spool:
-        row = self._row("SELECT file FROM spool WHERE id = ? AND space = ?", id, self._space)
-        if not row:
-            raise UploadGone
-        spool = FileSpool(id, self._files / row[0], self._describe)
-        if not self._row("SELECT 1 FROM spool WHERE id = ?", id):  # it ended before it was locked
-            spool.close()
-            raise UploadGone
-        return spool
-
-    def _describe(self, id: str, text: str) -> None:
-        with self._writing() as db:
-            db.execute("UPDATE spool SET text = ? WHERE id = ?", (text, id))
+        for (file,) in self._database.rows("SELECT file FROM spool WHERE id = ?", id):
+            describe = functools.partial(self._database.write, "UPDATE spool SET text = ? WHERE id = ?")
+            spool = FileSpool(id, self._files / file, describe)
+            if self._database.rows("SELECT 1 FROM spool WHERE id = ?", id):
+                return spool
+            spool.close()  # it ended before it was locked
+        raise UploadGone
 
     def drop_spool(self, id: str) -> None:
-        with self._writing() as db:
-            gone = [self._files / file for (file,) in db.execute("SELECT file FROM spool WHERE id = ?", (id,))]
+        with self._database.writing() as db:
+            gone = db.execute("SELECT file FROM spool WHERE id = ?", (id,)).fetchall()
             db.execute("DELETE FROM spool WHERE id = ?", (id,))
-        _unlink(gone)
-
-    # Life.
+        self._unlink(gone)
 
     def clear(self) -> None:
-        with self._writing() as db:
-            ours = "SELECT id FROM repository WHERE space = ?"
-            files = (
-                f"SELECT file FROM content WHERE repository IN ({ours}) UNION SELECT file FROM spool WHERE space = ?"
-            )
-            gone = [self._files / file for (file,) in db.execute(files, (self._space, self._space))]
-            for table in ("item", "content"):
-                db.execute(f"DELETE FROM {table} WHERE repository IN ({ours})", (self._space,))
-            for table in ("repository", "spool"):
-                db.execute(f"DELETE FROM {table} WHERE space = ?", (self._space,))
-        _unlink(gone)
+        ours = "repository IN (SELECT id FROM repository WHERE space = :space)"
+        files = f"SELECT file FROM content WHERE {ours} UNION SELECT file FROM spool WHERE space = :space"
+        with self._database.writing() as db:
+            gone = db.execute(files, {"space": self._space}).fetchall()
+            for rest in (
+                f"item WHERE {ours}",
+                f"content WHERE {ours}",
+                "repository WHERE space = :space",
+                "spool WHERE space = :space",
+            ):
+                db.execute(f"DELETE FROM {rest}", {"space": self._space})
+        self._unlink(gone)
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+        self._database.close()
