@@ -17,9 +17,22 @@ import pytest
 
 from fakereg.clock import Clock, ManualClock
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import Storage, StorageError
+from fakereg.storage import open_storage, sqlite
+from fakereg.storage.base import Delta, Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
-from fakereg.storage.contract.steps import A, B, MakeStorage, image, index, push, pushed_image, read, start, stored
+from fakereg.storage.contract.steps import (
+    A,
+    B,
+    MakeStorage,
+    claimed,
+    image,
+    index,
+    push,
+    pushed_image,
+    read,
+    start,
+    stored,
+)
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
 from fakereg.storage.repositories import Repositories
@@ -235,6 +248,57 @@ def test_the_memory_storage_keeps_to_its_budget() -> None:
         again = push(storage, A, content)
         assert isinstance(kept._repositories[A].contents[again].source, bytes)
     storage.close()
+
+
+def test_sqlite_gives_what_has_changed_and_everything_to_whoever_is_far_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_KEPT", 4)
+    storage = SqliteStorage(tmp_path / "store.db")
+    versions = [0]
+    for turn in range(10):
+        tags: dict[Tag, Digest | None] = {Tag(f"t{turn}"): Digest.of(b"x"), Tag(f"t{turn - 1}"): None}
+        versions.append(storage.apply(A, versions[-1], Delta(tags=tags), {}) or 0)
+    found = [storage.read(A, since) for since in versions[:-1]]
+    assert [changes.since for changes in found if changes] == [0] * 6 + versions[6:10]
+    assert [changes and len(changes.delta.tags) for changes in found[8:]] == [3, 2]
+    assert all(changes and len(changes.delta.tags) <= 5 for changes in found)
+    storage.close()
+
+
+def test_sqlite_removes_files_without_a_row_at_its_start_and_leaves_none_behind(tmp_path: Path) -> None:
+    storage = SqliteStorage(tmp_path / "store.db")
+    files = tmp_path / "store.db-content"
+    repositories = Repositories(storage)
+    blob = push(repositories, A, b"blob")
+    upload = start(repositories, A)
+    kept = set(files.iterdir())
+    (files / "left-by-a-process-that-was-killed").touch()
+    SqliteStorage(tmp_path / "store.db").close()
+    assert set(files.iterdir()) == kept
+    assert len(kept) == 2
+    with claimed(upload):
+        repositories.cancel_upload(upload)
+    repositories.delete_blob(A, blob)
+    assert not list(files.iterdir())
+    storage.close()
+
+
+def test_what_is_behind_the_name_is_the_storage_s_own(tmp_path: Path) -> None:
+    for kind in ("directory", "sqlite"):
+        text = f"{kind}:{tmp_path / kind}"
+        one, other = open_storage(text, namespace="one"), open_storage(text, namespace="other")
+        pushed_image(Repositories(one), A, "one")
+        pushed_image(Repositories(other), A, "other")
+        one.create_spool("id", "text", 1.0)
+        other.clear()
+        assert (other.repositories(), other.spools()) == ([], [])
+        assert one.spools() == ["id"]
+        assert Repositories(one).tags(A) == ["one"]
+        one.close()
+        other.close()
+    assert {path.name for path in (tmp_path / "directory").iterdir()} == {"one", "other"}
+    assert {path.name for path in tmp_path.iterdir()} == {"directory", "sqlite", "sqlite-content"}
 
 
 @contextlib.contextmanager

@@ -16,11 +16,14 @@ from typing import BinaryIO, NamedTuple
 from fakereg.clock import Clock
 from fakereg.manifest import Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import Changes, Delta, MissingContent, Source, Storage, UploadGone
+from fakereg.storage.base import Changes, Delta, MissingContent, Source, Storage, StorageError, UploadGone
 from fakereg.storage.index import Change, Index, entry_of
 from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
 
 __all__ = ["Guard", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
+
+_ATTEMPTS = 1000
+"""How often a change is tried while other processes change the same repository."""
 
 Guard = Callable[[Digest | None], None]
 """Is called with what a push would replace: the digest that its first tag points to, or its own if it has no tag; None
@@ -309,9 +312,10 @@ class Repositories:
     def _change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
         """Do what `plan` says in one step; it is asked again if another process comes between. False if it says None.
 
-        Nothing here relies on the lock: it spares the threads of this process from coming between each other.
+        Nothing here relies on the lock: it spares the threads of this process from coming between each other. Raise
+        StorageError if others come between each time.
         """
-        while True:
+        for _ in range(_ATTEMPTS):
             with self._index(name) as index:
                 change = plan(index)
                 if not change:
@@ -321,6 +325,7 @@ class Repositories:
                     index.change(version, change.delta)
                     self._note_homes(name, change.delta)
                     return True
+        raise StorageError(f"the repository {name} was changed by others {_ATTEMPTS} times in a row; try again")
 
     def _open(
         self, name: Name, find: Callable[[Index], tuple[Digest, str] | None]

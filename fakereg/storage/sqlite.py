@@ -78,19 +78,19 @@ class SqliteStorage:
                 return None
             db.execute("UPDATE counter SET version = version + 1")
             new = int(db.execute("SELECT version FROM counter").fetchone()[0])
-            if new - first > _KEPT:  # whoever has an older version reads everything
+            if version == 0 or new - first > _KEPT:  # whoever has an older version reads everything
                 db.execute("DELETE FROM item WHERE repository = ? AND value IS NULL", (id,))
                 first = new
             row = (id, self._space, name, first, new)
             id = db.execute("INSERT OR REPLACE INTO repository VALUES (?, ?, ?, ?, ?)", row).lastrowid
             items = [(id, *item, new) for item in delta.rows()]
             db.executemany("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?)", items)
-            for key, source in {(id, digest): source for digest, source in contents.items()}.items():
-                gone += db.execute("SELECT file FROM content WHERE repository = ? AND digest = ?", key)
-                db.execute("DELETE FROM content WHERE repository = ? AND digest = ?", key)
+            for digest, source in contents.items():
+                gone += db.execute("SELECT file FROM content WHERE repository = ? AND digest = ?", (id, digest))
+                db.execute("DELETE FROM content WHERE repository = ? AND digest = ?", (id, digest))
                 if source is not None:
-                    place = self._place(db, key[1], source)
-                    db.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (*key, *place))
+                    file, data = self._place(db, digest, source)
+                    db.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (id, digest, file, data))
         self._unlink(gone)
         return new
 

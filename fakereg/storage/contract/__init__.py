@@ -28,7 +28,11 @@ import pytest
 from fakereg.clock import ManualClock
 from fakereg.storage.base import Storage
 from fakereg.storage.contract.content import *  # noqa: F403
+from fakereg.storage.contract.index import *  # noqa: F403
+from fakereg.storage.contract.reopening import *  # noqa: F403
+from fakereg.storage.contract.spools import *  # noqa: F403
 from fakereg.storage.contract.steps import MakeStorage
+from fakereg.storage.contract.threads import *  # noqa: F403
 from fakereg.storage.contract.uploads import *  # noqa: F403
 from fakereg.storage.repositories import Repositories
 

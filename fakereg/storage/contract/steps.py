@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 from fakereg import manifest as manifests
 from fakereg.manifest import OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.names import Digest, Name, Tag
-from fakereg.storage.base import Storage
+from fakereg.storage.base import Spool, State, Storage
 from fakereg.storage.repositories import Repositories, StoredManifest, Upload
 
 MakeStorage = Callable[[], Storage]
@@ -108,3 +109,36 @@ def pushed_image(repositories: Repositories, name: Name, *tags: str, note: str =
     manifest = image(push(repositories, name, b"{}"), push(repositories, name, b"layer"), note=note)
     put(repositories, name, manifest, *tags)
     return manifest
+
+
+# The protocol itself.
+
+
+def state_of(storage: Storage, name: Name) -> State:
+    """What the index of a repository says."""
+    changes = storage.read(name)
+    return State().changed(changes.delta) if changes else State()
+
+
+def contents_of(storage: Storage, name: Name, *digests: Digest) -> list[bytes | None]:
+    """The bytes of content."""
+    found: list[bytes | None] = []
+    for digest in digests:
+        stream = storage.open(name, digest)
+        with stream or contextlib.nullcontext():
+            found.append(stream.read() if stream else None)
+    return found
+
+
+def filled_spool(storage: Storage, id: str, data: bytes) -> Spool:
+    """A spool with bytes, held."""
+    storage.create_spool(id, "text", 1.0)
+    spool = storage.hold_spool(id)
+    spool.append(data)
+    return spool
+
+
+def bytes_of(spool: Spool) -> bytes:
+    """All bytes of a spool."""
+    with spool.open() as stream:
+        return stream.read()

@@ -6,8 +6,8 @@ import pytest
 
 from fakereg.clock import ManualClock
 from fakereg.names import Digest
-from fakereg.storage.base import UploadBusy, UploadGone
-from fakereg.storage.contract.steps import EXPIRY, A, B, read, start
+from fakereg.storage.base import Storage, UploadBusy, UploadGone
+from fakereg.storage.contract.steps import EXPIRY, A, B, claimed, read, start
 from fakereg.storage.repositories import Repositories, TooManyUploads
 
 
@@ -149,3 +149,69 @@ def test_sessions_past_their_timeout_make_room(repositories: Repositories, clock
     start(repositories, A, limit=2)
     with pytest.raises(TooManyUploads):
         start(repositories, A, limit=2)
+
+
+def test_a_session_has_the_id_that_it_is_given(storage: Storage) -> None:
+    repositories = Repositories(storage, new_id=lambda: "the-id")
+    upload = start(repositories, A)
+    assert upload.id == "the-id"
+    found = repositories.upload(A, "the-id")
+    assert found
+    assert found.id == "the-id"
+
+
+def test_a_short_chunk_is_remembered_between_requests(repositories: Repositories) -> None:
+    id = start(repositories, A).id
+    for short in (True, True, False):
+        upload = repositories.upload(A, id)
+        assert upload
+        with claimed(upload):
+            upload.append(b"x")
+            upload.short_chunk = short
+        found = repositories.upload(A, id)
+        assert found
+        assert found.short_chunk is short
+
+
+def test_one_of_two_handles_on_a_session_writes(repositories: Repositories) -> None:
+    one = start(repositories, A)
+    other = repositories.upload(A, one.id)
+    assert other
+    with claimed(one):
+        with pytest.raises(UploadBusy):
+            other.claim()
+        one.append(b"one")
+    with claimed(other):
+        assert other.size == 3
+        with pytest.raises(UploadBusy):
+            one.claim()
+        other.append(b" other")
+    with claimed(one):
+        assert one.size == 9
+        assert repositories.finish_upload(one, digest := Digest.of(b"one other"))
+    with pytest.raises(UploadGone):
+        other.claim()
+    assert read(repositories, A, digest) == b"one other"
+
+
+def test_a_session_that_fails_at_its_end_makes_no_repository(repositories: Repositories) -> None:
+    upload = start(repositories, A)
+    with claimed(upload):
+        upload.append(b"content")
+        repositories.storage.drop_spool(upload.id)
+        with pytest.raises(UploadGone):
+            repositories.finish_upload(upload, Digest.of(b"content"))
+    with claimed(start(repositories, A)) as upload:
+        assert not repositories.finish_upload(upload, Digest.of(b"something else"))
+    assert not repositories.has_repository(A)
+    assert repositories.repositories() == []
+
+
+def test_a_long_request_does_not_let_its_session_expire(repositories: Repositories, clock: ManualClock) -> None:
+    upload = start(repositories, A)
+    with claimed(upload):
+        clock.advance(2 * EXPIRY)
+        start(repositories, A)
+        upload.append(b"late")
+    clock.advance(EXPIRY)
+    assert repositories.upload(A, upload.id)
