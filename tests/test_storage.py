@@ -262,7 +262,7 @@ def test_sqlite_gives_what_has_changed_and_everything_to_whoever_is_far_behind(
     found = [storage.read(A, since) for since in versions[:-1]]
     assert [changes.since for changes in found if changes] == [0] * 6 + versions[6:10]
     assert [changes and len(changes.delta.tags) for changes in found[8:]] == [3, 2]
-    assert all(changes and len(changes.delta.tags) <= 5 for changes in found)
+    assert all(changes and len(changes.delta.tags) <= 6 for changes in found)
     storage.close()
 
 

@@ -81,6 +81,14 @@ def upload_cut(folder: Path) -> None:
         os.truncate(path, path.stat().st_size // 2)
 
 
+# A server that is right, and has to do with every change what others do with those of large repositories.
+
+
+@kind
+def log_always(folder: Path) -> None:
+    layout.SMALL_BYTES = -1
+
+
 # Servers that are broken.
 
 
