@@ -56,7 +56,7 @@ def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     serve.add_argument("--config", metavar="FILE", help="read settings and accounts from this TOML file")
     serve.add_argument("--host", help="address to bind (default: 127.0.0.1, this machine only)")
     serve.add_argument("--port", type=_port, help="port to bind, 0 for a free one (default: 5000)")
-    serve.add_argument("--storage", help="memory, or directory:PATH to keep content (default: memory)")
+    serve.add_argument("--storage", help="memory, or directory:PATH or sqlite:PATH to keep content (default: memory)")
     serve.add_argument(
         "--dialect",
         action="append",

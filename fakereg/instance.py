@@ -47,10 +47,10 @@ class Instance:
     """One registry, or several behind one socket as an instance of GitHub Enterprise Server has them.
 
     `dialect` is a Dialect or its text (`oci,referrers=false`), `storage` a Storage or its text (`memory`,
-    `directory:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique text for upload
-    sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own, as
-    `subdomain_isolation` has it, and keeps its content in a namespace of the storage. A host that is
-    nobody's is told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
+    `directory:PATH`, `sqlite:PATH`); `clock` gives seconds, `sleep` waits for some, and `new_id` gives a new unique
+    text for upload sessions. Several dialects make as many registries: with `hostname`, each is at a host of its own,
+    as `subdomain_isolation` has it, and keeps its content in a namespace of the storage. A host that is nobody's is
+    told so with `unknown_host_status`. `trust_proxy` obeys X-Forwarded-Host, -Proto and -For of one proxy.
     `tokens_only` leaves no more than the token endpoint of a dialect with Bearer authentication.
     `migrated` organizations have their Docker images in the Container registry from the start, as `migrate` does it.
     `accounts` are asked by dialects that authenticate; by default they are `fakereg.sample.sample()`.
