@@ -294,6 +294,11 @@ def test_what_is_behind_the_name_is_the_storage_s_own(tmp_path: Path) -> None:
         other.clear()
         assert (other.repositories(), other.spools()) == ([], [])
         assert one.spools() == ["id"]
+        assert other.spool("id") is None
+        other.create_spool("id", "another", 2.0)
+        other.touch_spool("id", 3.0)
+        other.drop_spool("id")
+        assert one.spool("id") == ("text", 1.0, 0)
         assert Repositories(one).tags(A) == ["one"]
         one.close()
         other.close()

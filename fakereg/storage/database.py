@@ -13,16 +13,19 @@ from fakereg.storage.base import StorageError
 
 
 class Database:
-    """Transactions on the database at `path`, each on a connection of its own while it lasts.
+    """Transactions on the database at `path`, each on a connection of its own while it lasts; `tables` makes it.
 
     With WAL nobody waits for somebody who reads. Nothing waits for the disk: what was committed outlasts the process,
     even if it is killed, but not a power cut. Raise StorageError for whatever SQLite raises.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tables: str) -> None:
         self._path = path
         self._idle: list[sqlite3.Connection] = []
         self._writer = threading.Lock()  # threads take turns here; processes do so by trying again for a minute
+        with self.writing() as db:
+            for statement in tables.split(";"):
+                db.execute(statement)
 
     @contextlib.contextmanager
     def reading(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:

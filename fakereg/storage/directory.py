@@ -221,7 +221,7 @@ class DirectoryStorage:
             raise UploadGone
         return spool
 
-    def _redescribe(self, text: str, id: str) -> None:
+    def _redescribe(self, id: str, text: str) -> None:
         with self._lock:
             if found := self._spools.get(id):
                 self._describe(id, text, found[1])

@@ -64,7 +64,7 @@ def lock(file: BinaryIO) -> bool:
 class FileSpool:
     """A spool whose bytes are the file `path`, which is locked as long as the spool is held.
 
-    `describe` is called with the new text and the id. Raise UploadBusy or UploadGone.
+    `describe` is called with the id and the new text. Raise UploadBusy or UploadGone.
     """
 
     def __init__(self, id: str, path: Path, describe: Callable[[str, str], None]) -> None:
@@ -94,7 +94,7 @@ class FileSpool:
 
     def describe(self, text: str) -> None:
         """Replace the text."""
-        self._describe(text, self.id)
+        self._describe(self.id, text)
 
     def open(self) -> BinaryIO:
         """Return a stream over the bytes so far."""
