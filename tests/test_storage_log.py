@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,45 @@ from fakereg.storage.repositories import Repositories
 from tests.test_storage import no_file_over, opened
 
 _TAG = "org.opencontainers.image.ref.name"
+
+
+def _when_fresh(place: Path, tags: dict[Tag, Digest]) -> bool:
+    """Wait until other tools see these tags; False if they do not within seconds."""
+    for _ in range(500):
+        if shown(place) == tags:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_other_tools_see_a_change_at_once_and_the_last_of_many_soon(
+    folder: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layout, "SMALL_BYTES", 64 << 10)
+    with opened(folder) as repositories:
+        manifest = pushed_image(repositories, A, "0")
+        assert _when_fresh(place, repositories.targets(A))
+        for number in range(3):
+            time.sleep(layout.FRESH_SECONDS * 1.5)
+            put(repositories, A, manifest, f"slowly-{number}")
+            assert shown(place) == repositories.targets(A)
+        for number in range(50):
+            put(repositories, A, manifest, f"fast-{number}")
+        assert _when_fresh(place, repositories.targets(A))
+        assert not (place / "changes.jsonl").exists()
+        repositories.clear()
+        assert not place.exists()
+
+
+def test_nothing_is_written_once_the_storage_is_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "SMALL_BYTES", 64 << 10)
+    for _ in range(5):
+        with opened(folder) as repositories:
+            for number in range(3):
+                pushed_image(repositories, A, str(number), note=str(number))
+        files = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+        time.sleep(layout.FRESH_SECONDS * 1.5)
+        assert files == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 @pytest.fixture(autouse=True)

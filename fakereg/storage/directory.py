@@ -9,7 +9,7 @@
     FOLDER/lock                              held by the process that has the folder open
     FOLDER/NAMESPACE/...                     the same for one of several registries
 
-`index.json` is up to date in small repositories; `fakereg.storage.layout` says when it is in others. A change is one
+`index.json` of small repositories is up to date; `fakereg.storage.layout` says when that of others is. A change is one
 `rename`, one `unlink` or one line, after everything that it needs is in place. The process may be killed at any
 moment: what was acknowledged is there at the next start, what was not is gone. (Nothing waits for the disk, so a
 power cut is another matter.) Content that several repositories have is one file with several hard links.
@@ -62,6 +62,8 @@ class DirectoryStorage:
         self._repositories: dict[Name, Layout] = {}
         self._spools: dict[str, tuple[str, float]] = {}
         """Text and time of each."""
+        self._stale: set[Layout] = set()
+        self._timer: threading.Timer | None = None
         try:
             self._layouts.mkdir(parents=True, exist_ok=True)
             self._incoming.mkdir(exist_ok=True)
@@ -116,7 +118,10 @@ class DirectoryStorage:
                 return None
             with self._placed(repository, contents):
                 repository.change(next(self._versions), delta)
-            return repository.version
+            new, stale = repository.version, repository.stale
+        if stale:
+            self._fold_soon(repository)
+        return new
 
     def _create(self, name: Name, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
         folder = self._layout(name)
@@ -163,6 +168,22 @@ class DirectoryStorage:
         for source in contents.values():
             if isinstance(source, FileSpool):
                 self.drop_spool(source.id)
+
+    def _fold_soon(self, repository: Layout) -> None:
+        """Bring its `index.json` up to date when others have come with it, perhaps."""
+        with self._lock:
+            self._stale.add(repository)
+            if not self._timer:
+                self._timer = threading.Timer(layout.FRESH_SECONDS, self._fold)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _fold(self) -> None:
+        with self._lock:
+            stale, self._stale, self._timer = self._stale, set(), None
+        for repository in stale:
+            with repository.lock:
+                repository.fold()
 
     # Content.
 
@@ -242,13 +263,15 @@ class DirectoryStorage:
         with self._lock:
             for name, repository in list(self._repositories.items()):
                 with repository.lock:
-                    repository.path.rename(self._layouts / PARTIAL)  # all of a repository goes at once
-                    repository.version, repository.state = 0, State()
+                    repository.end(self._layouts / PARTIAL)  # all of a repository goes at once
                     del self._repositories[name]
                 remove(self._layouts / PARTIAL)
 
     def close(self) -> None:
         """Bring every `index.json` up to date, and let another process open the folder."""
+        if timer := self._timer:
+            timer.cancel()
+            timer.join()
         for repository in self._repositories.values():
             with repository.lock:
                 repository.fold()

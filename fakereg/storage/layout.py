@@ -1,11 +1,14 @@
 """One repository as an OCI image layout on disk: how it is opened, changed in one step, and what other tools see.
 
-A change of manifests and tags is one of two things. As long as `index.json` is at most SMALL_BYTES, it is written
-anew with each change, and other tools always see everything. Beyond that, a line is added to `changes.jsonl` beside
-it, so that a push costs the same in a repository of any size; the lines are folded into `index.json` when they
-amount to as many bytes as that has, when the storage is closed, and when it is opened. Until then other tools see
-the manifests and tags as they were at the last fold. The content of what they see may have been deleted since; no
-content is missing that was not deleted. A change of one blob is an empty file that appears or goes below `pushed`.
+A change of manifests and tags is a line that is added to `changes.jsonl` beside `index.json`, so a push costs the same
+in a repository of any size. The lines are folded into `index.json` when the storage is closed, when it is opened, and
+
+- as long as `index.json` has at most SMALL_BYTES: at once, unless that was done FRESH_SECONDS ago or later, and then
+  after FRESH_SECONDS. So other tools see a change on its own at once, and the last of many 0.1 seconds later.
+- beyond that: when the lines amount to as many bytes as `index.json` has. Until then other tools see manifests and tags
+  as they were at the last fold. Some of that may have been deleted since; nothing else is missing.
+
+A change of one blob is an empty file that appears or goes below `pushed`.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import contextlib
 import json
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,8 +31,11 @@ from fakereg.storage.base import Delta, State
 from fakereg.storage.files import PARTIAL, remove, write
 from fakereg.storage.index import entry_of
 
-SMALL_BYTES = 16 << 10
-"""Size of `index.json` up to which it is written anew with each change."""
+SMALL_BYTES = 64 << 10
+"""Size of `index.json` up to which it is kept up to date; some 250 manifests."""
+
+FRESH_SECONDS = 0.1
+"""How often it is written at most."""
 
 _TAG_ANNOTATION = "org.opencontainers.image.ref.name"
 
@@ -51,6 +58,7 @@ class Layout:
         self.lock = threading.Lock()
         self._index_size = (path / "index.json").stat().st_size
         self._log_size = 0
+        self._next_fold = 0.0
         self._unmarked: dict[Digest, int | None] = {}
         """Changes of blobs that the log has, and `pushed` perhaps not yet."""
 
@@ -59,14 +67,18 @@ class Layout:
         one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags
         if one_blob and not self._unmarked:
             mark(self.path, delta.blobs)
-        elif self._log_size or delta.blobs or self._index_size > SMALL_BYTES:
-            self._append(delta)
         else:
-            self._index_size = write_index(self.path, self.state.changed(delta))
+            self._append(delta)
         self.state.change(delta)
         self.version = version
-        if self._unmarked or self._log_size > self._index_size or self._index_size <= SMALL_BYTES:
+        fresh = self.stale and time.monotonic() >= self._next_fold
+        if fresh or self._unmarked or self._log_size > max(self._index_size, SMALL_BYTES):
             self.fold()
+
+    @property
+    def stale(self) -> bool:
+        """Whether a small `index.json` is not up to date."""
+        return self._log_size > 0 and self._index_size <= SMALL_BYTES
 
     def _append(self, delta: Delta) -> None:
         line = json.dumps([*delta.rows()]).encode() + b"\n"
@@ -81,10 +93,16 @@ class Layout:
         self._log_size += len(line)
         self._unmarked.update(delta.blobs)
 
+    def end(self, path: Path) -> None:
+        """Move the layout to `path`, where nobody changes it any more."""
+        self.path.rename(path)
+        self.version, self.state, self._log_size = 0, State(), 0
+
     def fold(self) -> None:
         """Write `index.json` as everything is now, and begin a new log; if that fails, the log goes on."""
         if not self._log_size:
             return
+        self._next_fold = time.monotonic() + FRESH_SECONDS
         try:
             mark(self.path, self._unmarked)
             self._index_size = write_index(self.path, self.state)
