@@ -60,6 +60,7 @@ WHOLE = "fake"
 
 DIALECTS = ("oci", "github-docker", "github-container")
 STORAGES = ("memory", "directory")
+_KEPT = {"directory", "sqlite"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +125,7 @@ def parser() -> Parser:
     made.add_argument("--seconds", type=_seconds, default=SECONDS, help=f"for all of it (default: {SECONDS:g})")
     made.add_argument("--parts", metavar="PARTS", default="", help=f"by commas: {', '.join(PARTS)} (default: "
                       f"{', '.join(ON_ANY)}; without a target everything but differential)")  # fmt: skip
-    made.add_argument("--storage", choices=STORAGES, default="", help="storage of a fake in process")
+    made.add_argument("--storage", choices=(*STORAGES, "sqlite"), default="", help="storage of a fake in process")
     made.add_argument("--against", metavar="TARGET", default="", help="what the part differential compares with")
     made.add_argument("--replay", metavar="FILE", default="", help="play the program of a finding again")
     add_options(made)
@@ -233,7 +234,7 @@ def _compare(job: Job, program: Program | None = None) -> Part:
 
 def _target(job: Job, folder: str) -> Target:
     target = target_of(job.settings)
-    return target.variant(storage=f"directory:{folder}/store") if job.storage == "directory" else target
+    return target.variant(storage=f"{job.storage}:{folder}/store") if job.storage in _KEPT else target
 
 
 def _replayed(job: Job, file: str) -> Figures:

@@ -19,12 +19,11 @@ from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, 
 from fakereg.storage.database import Database
 from fakereg.storage.files import FileSpool, link
 
-_TABLES = """CREATE TABLE IF NOT EXISTS repository (id INTEGER PRIMARY KEY, space, name, first, version,
-    UNIQUE (space, name));
+_TABLES = """CREATE TABLE IF NOT EXISTS spool (space, id, file, text, touched, PRIMARY KEY (space, id));
+CREATE TABLE IF NOT EXISTS content (repository, digest, file, data, PRIMARY KEY (repository, digest));
 CREATE TABLE IF NOT EXISTS item (repository, kind, key, value, version, PRIMARY KEY (repository, kind, key));
 CREATE INDEX IF NOT EXISTS item_by_version ON item (repository, version);
-CREATE TABLE IF NOT EXISTS content (repository, digest, file, data, PRIMARY KEY (repository, digest));
-CREATE TABLE IF NOT EXISTS spool (space, id, file, text, touched, PRIMARY KEY (space, id))"""
+CREATE TABLE IF NOT EXISTS repository (id INTEGER PRIMARY KEY, space, name, first, version, UNIQUE (space, name))"""
 _REPOSITORY = "SELECT id, first, version FROM repository WHERE space = ? AND name = ?"
 _CONTENT = "SELECT file, data FROM content, repository WHERE id = repository AND space = ? AND name = ? AND digest = ?"
 _OLD = "FROM content WHERE repository = ? AND digest = ?"
