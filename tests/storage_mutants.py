@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from fakereg.spec.names import Digest, Name
 
-from fakereg.names import Digest, Name
 from fakereg.storage.base import Changes, Delta, Source, Spool, Storage, UploadBusy, UploadGone
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
 from fakereg.storage.contract.steps import MakeStorage

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fakereg.spec.names import Digest, Name, Tag
 
 from fakereg.clock import Clock, ManualClock
-from fakereg.names import Digest, Name, Tag
 from fakereg.storage import open_storage, sqlite
 from fakereg.storage.base import Delta, Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name
 
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored

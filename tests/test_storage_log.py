@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakereg.spec.names import Digest, Tag
 
-from fakereg.names import Digest, Tag
 from fakereg.storage import layout
 from fakereg.storage.base import Delta
 from fakereg.storage.contract.steps import A, image, push, pushed_image, put, read, state_of, stored

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fakereg.spec.names import Digest, Name, Tag
 
-from fakereg.names import Digest, Name, Tag
 from fakereg.storage.base import UploadBusy
 from fakereg.storage.contract.steps import A, claimed, pushed_image, read, start, state_of
 from fakereg.storage.repositories import Repositories
@@ -19,7 +19,7 @@ from fakereg.storage.sqlite import SqliteStorage
 
 _OTHER = """
 import itertools, sys
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.contract.steps import A, claimed, push, pushed_image, put, start
 from fakereg.storage.repositories import Repositories
 from fakereg.storage.sqlite import SqliteStorage

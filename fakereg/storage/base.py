@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

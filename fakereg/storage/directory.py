@@ -26,8 +26,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from fakereg.errors import RegistryError
-from fakereg.names import Digest, Name
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import (
     Changes,

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Tag
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Tag
 from fakereg.storage.base import Changes, Delta, Entry, MissingContent, Source, State
 
 Text = TypeVar("Text", bound=str)

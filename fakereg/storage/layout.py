@@ -23,10 +23,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fakereg import manifest as manifests
-from fakereg.errors import RegistryError
-from fakereg.manifest import OCI_INDEX, Descriptor, Manifest
-from fakereg.names import ALGORITHMS, Digest, Tag
+from fakereg.spec import manifest as manifests
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.manifest import OCI_INDEX, Descriptor, Manifest
+from fakereg.spec.names import ALGORITHMS, Digest, Tag
 from fakereg.storage.base import Delta, State
 from fakereg.storage.files import PARTIAL, remove, write
 from fakereg.storage.index import entry_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import (
     Changes,
     Delta,

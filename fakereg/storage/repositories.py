@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, NamedTuple
 
 from fakereg.clock import Clock
-from fakereg.manifest import Manifest
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Storage, StorageError, UploadGone
 from fakereg.storage.index import Change, Index, entry_of
 from fakereg.storage.uploads import TooManyUploads, Upload, Uploads

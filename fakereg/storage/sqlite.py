@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from fakereg.names import Digest, Name
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, SpoolInfo, StorageError, UploadGone
 from fakereg.storage.database import Database
 from fakereg.storage.files import FileSpool, link

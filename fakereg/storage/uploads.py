@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from fakereg.clock import Clock
-from fakereg.errors import RegistryError
-from fakereg.names import ALGORITHMS, Digest, Name
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import ALGORITHMS, Digest, Name
 from fakereg.storage.base import Spool, SpoolInfo, Storage, UploadBusy, UploadGone
 
 if TYPE_CHECKING:

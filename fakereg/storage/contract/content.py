@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakereg.names import Digest, Tag
+from fakereg.spec.names import Digest, Tag
 from fakereg.storage.base import MissingContent
 from fakereg.storage.contract.steps import (
     A,

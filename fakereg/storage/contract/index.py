@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Changes, Delta, Entry, MissingContent, Source, State, Storage, UploadGone
 from fakereg.storage.contract.steps import A, B, contents_of, filled_spool, state_of
 

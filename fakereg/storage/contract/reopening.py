@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fakereg.clock import ManualClock
-from fakereg.names import Digest, Tag
+from fakereg.spec.names import Digest, Tag
 from fakereg.storage.base import Delta, SpoolInfo, Storage, UploadBusy, UploadGone
 from fakereg.storage.contract.steps import (
     EXPIRY,

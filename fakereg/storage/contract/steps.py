@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fakereg import manifest as manifests
-from fakereg.manifest import OCI_IMAGE, OCI_INDEX, Manifest
-from fakereg.names import Digest, Name, Tag
+from fakereg.spec import manifest as manifests
+from fakereg.spec.manifest import OCI_IMAGE, OCI_INDEX, Manifest
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Spool, State, Storage
 from fakereg.storage.repositories import Repositories, StoredManifest, Upload
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Barrier, Event
 from typing import TypeVar
 
-from fakereg.names import Digest, Tag
+from fakereg.spec.names import Digest, Tag
 from fakereg.storage.base import Delta, Entry, State, Storage, UploadBusy
 from fakereg.storage.contract.steps import A, B, filled_spool, pushed_image, state_of
 from fakereg.storage.repositories import Repositories

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fakereg.clock import ManualClock
-from fakereg.names import Digest
+from fakereg.spec.names import Digest
 from fakereg.storage.base import Storage, UploadBusy, UploadGone
 from fakereg.storage.contract.steps import EXPIRY, A, B, claimed, read, start
 from fakereg.storage.repositories import Repositories, TooManyUploads
