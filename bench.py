@@ -26,13 +26,20 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import urllib3
+from fakereg.names import Digest, Name, Tag
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import fakereg
+from fakereg import manifest as manifests
+from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.repositories import Repositories
 
 MIB = 1 << 20
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONNECTIONS = 8
 SECONDS = 3.0
+SIZES = (10, 1_000, 10_000, 50_000)
+PUSHES = 100
 ROUNDS = 3
 """Each rate is the best of so many rounds, peers in turn, so that a busy moment of the machine hits both."""
 
@@ -46,6 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large_blob(Path(folder), options.size * MIB)
         small_manifest(Path(folder))
+        growing_repository(Path(folder))
     fixtures(options.image)
     plugins()
 
@@ -64,7 +72,7 @@ def large_blob(folder: Path, size: int) -> None:
     block = os.urandom(MIB)
     digest = _digest(block, size)
     report(f"\nblob of {size // MIB} MiB over loopback, best of {ROUNDS}")
-    for storage in ("memory", f"directory:{folder / 'store'}"):
+    for storage in ("memory", f"directory:{folder / 'store'}", f"sqlite:{folder / 'store.db'}"):
         hashed = pushed = pulled = float("inf")
         with fake(storage) as (url, process):
             start = _memory(process, "VmRSS")
@@ -213,6 +221,64 @@ def _push_manifest(url: str) -> None:
         headers={"Content-Type": MANIFEST_TYPE},
     )
     assert pushed.status == 201, pushed.data
+
+
+# A push to a repository that grows: processor time as a ratio to that of a small one.
+
+
+def growing_repository(folder: Path) -> None:
+    """PUT new manifests with new tags in process, into repositories that have more and more of them."""
+    report(f"\nPUT of a manifest, processor time (median of {PUSHES} in each repository)")
+    for kind in ("memory", "directory", "sqlite"):
+        figures = {}
+        for size in SIZES:
+            registry = fakereg.Registry(storage=kind if kind == "memory" else f"{kind}:{folder / f'{kind}-{size}'}")
+            _fill(registry.storage, size)
+            pushes = [_push_seconds(registry, size + number) for number in range(PUSHES)]
+            figures[size] = statistics.median(pushes) + _folding(registry, size)
+        smallest = figures[SIZES[0]]
+        shown = "   ".join(f"{size}: {figures[size] * 1e6:4.0f} us = {figures[size] / smallest:.2f}" for size in SIZES)
+        report(f"  {kind:<10} {shown}")
+
+
+def _image(number: int) -> bytes:
+    """A small image; each number makes another one."""
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": Digest.of(b"{}"), "size": 2}
+    document = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": []}
+    return json.dumps(document | {"annotations": {"number": str(number)}}).encode()
+
+
+def _fill(repositories: Repositories, size: int) -> None:
+    upload = repositories.start_upload(Name("bench"), algorithm="sha256", expiry=60, limit=1)
+    upload.claim()
+    upload.append(b"{}")
+    repositories.finish_upload(upload, Digest.of(b"{}"))
+    upload.release()
+    for start in range(0, size, 5000):
+        contents = {number: _image(number) for number in range(start, min(start + 5000, size))}
+        parsed = [
+            (manifests.parse(data, MANIFEST_TYPE, Digest.of(data)), [Tag(f"t{number}")])
+            for number, data in contents.items()
+        ]
+        repositories.put_manifests(Name("bench"), parsed)
+
+
+def _push_seconds(registry: fakereg.Registry, number: int) -> float:
+    path = f"/v2/bench/manifests/t{number}"
+    environ = EnvironBuilder(path=path, method="PUT", data=_image(number), content_type=MANIFEST_TYPE).get_environ()
+    before = time.process_time()
+    _, status, _ = run_wsgi_app(registry, environ)
+    seconds = time.process_time() - before
+    assert status.startswith("201"), status
+    return seconds
+
+
+def _folding(registry: fakereg.Registry, size: int) -> float:
+    """Close the registry; what of that is the share of one push: an index is folded after as many bytes as it has."""
+    before = time.process_time()
+    registry.close()
+    folds = isinstance(registry.storage.storage, DirectoryStorage) and size > SIZES[0]
+    return (time.process_time() - before) / size if folds else 0.0
 
 
 # Fixtures: a fresh registry in process, beside a container.

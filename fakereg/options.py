@@ -21,6 +21,7 @@ from fakereg.clock import Clock
 from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
 from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 from fakereg.values import File, Flag, Given, Grammar, Secret, Text, Texts, Unfit, Whole
 
 if TYPE_CHECKING:
@@ -97,10 +98,10 @@ class Options:
         several=True,
         metavar="PRESET[,SETTING=VALUE]...",
     )
-    storage: Storage | str = _option(
+    storage: Repositories | Storage | str = _option(
         "memory",
-        Given(_is_storage, "a Storage or its text, such as memory or directory:PATH", text=True),
-        "where content is kept: `memory`, or `directory:PATH`",
+        Given(_is_storage, "a Storage or its text, such as memory, directory:PATH or sqlite:PATH", text=True),
+        "where content is kept: `memory`, `directory:PATH` or `sqlite:PATH`",
         metavar="NAME[:ARGUMENT]",
     )
     accounts: Accounts | None = _option(

@@ -71,6 +71,7 @@ def test_the_metadata_is_what_a_user_needs() -> None:
         ("console_scripts", "conformance"),
         ("fakereg.storage", "memory"),
         ("fakereg.storage", "directory"),
+        ("fakereg.storage", "sqlite"),
     } <= entry_points
     assert (ROOT / "fakereg" / "py.typed").exists()
     assert (ROOT / "conformance" / "py.typed").exists()

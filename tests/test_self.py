@@ -53,10 +53,10 @@ def version_of(preset: str) -> str:
     return preset.partition("-")[2] or "dev"
 
 
-@pytest.mark.parametrize("storage", ["memory", "directory"])
+@pytest.mark.parametrize("storage", ["memory", "directory", "sqlite"])
 @pytest.mark.parametrize("preset", CONFORMING)
 def test_every_preset_satisfies_every_requirement_of_its_version(tmp_path: Path, preset: str, storage: str) -> None:
-    where = "memory" if storage == "memory" else f"directory:{tmp_path / 'store'}"
+    where = "memory" if storage == "memory" else f"{storage}:{tmp_path / 'store'}"
     with fakereg.serve(dialect=preset, storage=where) as registry:
         report = verdict(tmp_path / "report", registry.url, "--spec-version", version_of(preset))
     assert outcomes(report, "fail") == outcomes(report, "warn") == set()

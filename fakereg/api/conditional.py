@@ -10,7 +10,7 @@ from werkzeug.http import parse_range_header, quote_etag
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest
-from fakereg.storage.base import Guard
+from fakereg.storage.repositories import Guard
 
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
 """The last zero bytes; most releases of werkzeug take this for all bytes."""

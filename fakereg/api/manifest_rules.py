@@ -13,7 +13,7 @@ from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import StoredManifest
+from fakereg.storage.repositories import StoredManifest
 
 _FORMATS = {DOCKER_IMAGE: "docker", DOCKER_LIST: "docker", OCI_IMAGE: "oci", OCI_INDEX: "oci"}
 

@@ -14,7 +14,8 @@ from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import TooManyUploads, Upload, UploadBusy, UploadGone
+from fakereg.storage.base import UploadBusy, UploadGone
+from fakereg.storage.repositories import TooManyUploads, Upload
 
 _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fakereg.clock import Clock
 from fakereg.spec.names import Name, Tag
-from fakereg.storage.base import StoredManifest
+from fakereg.storage.repositories import StoredManifest
 
 if TYPE_CHECKING:
     from fakereg.github.model import Package, Version

@@ -10,7 +10,7 @@ from typing import Any
 from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import INDEXES, Manifest
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import Storage, StoredManifest
+from fakereg.storage.repositories import Repositories, StoredManifest
 
 CONFIG_LIMIT = 256 << 10
 """Bytes of a config that are read for labels; a larger one is taken to have none."""
@@ -48,7 +48,7 @@ def shown(stored: StoredManifest) -> Manifest:
     return manifests.parse(*stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
 
 
-def labels(storage: Storage, name: Name, manifest: Manifest) -> Labels:
+def labels(storage: Repositories, name: Name, manifest: Manifest) -> Labels:
     """The labels of an image, or the annotations of an index. Whatever is no text counts as missing."""
     found = manifest.annotations if manifest.media_type in INDEXES else _config_labels(storage, name, manifest)
     texts = {field: (found or {}).get(_PREFIX + field) for field in _LENGTHS}
@@ -74,7 +74,7 @@ def _text(value: Any) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _config_labels(storage: Storage, name: Name, manifest: Manifest) -> Mapping[str, Any]:
+def _config_labels(storage: Repositories, name: Name, manifest: Manifest) -> Mapping[str, Any]:
     digest = manifest.blobs[0].digest if manifest.blobs else None
     document = _read(storage, name, digest) if digest else None
     config = document.get("config") if isinstance(document, dict) else None
@@ -82,7 +82,7 @@ def _config_labels(storage: Storage, name: Name, manifest: Manifest) -> Mapping[
     return found if isinstance(found, dict) else {}
 
 
-def _read(storage: Storage, name: Name, digest: Digest) -> Any:
+def _read(storage: Repositories, name: Name, digest: Digest) -> Any:
     """The JSON of a config; None if it is missing, too large, or none."""
     file = storage.open_blob(name, digest)
     if file is None:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from fakereg.auth.accounts import Accounts, Role, Visibility
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 DOCKER, CONTAINER = "docker", "container"
 """The types of packages that are images."""
@@ -90,11 +90,11 @@ class PackageType:
     scopes: frozenset[str] = frozenset()
     """Scopes that the API wants of a classic token beside those of packages."""
 
-    def has_versions(self, storage: Storage, name: Name) -> bool:
+    def has_versions(self, storage: Repositories, name: Name) -> bool:
         """Return whether a repository has versions; each request asks this, so it lists nothing."""
         return False
 
-    def versions(self, storage: Storage, name: Name) -> Sequence[Tag] | Sequence[Digest]:
+    def versions(self, storage: Repositories, name: Name) -> Sequence[Tag] | Sequence[Digest]:
         """Return the names of the versions of a repository."""
         return []
 
@@ -151,10 +151,10 @@ class _Docker(PackageType):
     migrates = True
     scopes = frozenset({"repo"})
 
-    def has_versions(self, storage: Storage, name: Name) -> bool:
+    def has_versions(self, storage: Repositories, name: Name) -> bool:
         return name.count("/") == 2 and storage.has_tags(name)
 
-    def versions(self, storage: Storage, name: Name) -> Sequence[Tag]:
+    def versions(self, storage: Repositories, name: Name) -> Sequence[Tag]:
         return (storage.tags(name) or []) if self.has_versions(storage, name) else []
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
@@ -202,10 +202,10 @@ class _Container(PackageType):
     linked = True
     internal = True
 
-    def has_versions(self, storage: Storage, name: Name) -> bool:
+    def has_versions(self, storage: Repositories, name: Name) -> bool:
         return "/" in name and storage.has_manifests(name)
 
-    def versions(self, storage: Storage, name: Name) -> Sequence[Digest]:
+    def versions(self, storage: Repositories, name: Name) -> Sequence[Digest]:
         return (storage.manifests(name) or []) if self.has_versions(storage, name) else []
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:

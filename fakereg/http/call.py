@@ -21,7 +21,7 @@ from fakereg.server.body import READ_BYTES
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 Handler = Callable[..., Response]
 """A handler takes a Call and the parts of the path, and returns the answer or raises RegistryError."""
@@ -110,7 +110,7 @@ class Call:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def storage(self) -> Storage:
+    def storage(self) -> Repositories:
         """Where the content is."""
         return self.home.storage
 

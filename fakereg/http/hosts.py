@@ -18,6 +18,7 @@ from fakereg.dialect.fields import Dialect
 from fakereg.http.origin import _HOST, asked_host
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 _HOSTNAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
@@ -27,7 +28,7 @@ class Site:
     """One registry: its dialect, which may be replaced at run time, its storage and the issuer of its tokens."""
 
     dialect: Dialect
-    storage: Storage
+    storage: Repositories
     tokens: Tokens
 
 
@@ -46,16 +47,16 @@ class Sites:
 
     With `isolation` a registry is at `SUBDOMAIN.HOSTNAME`, else at `hostname`, which has API and pages in any case.
     With `tokens_only` there is only the token endpoint of one registry, at every name.
-    `open` opens a storage from its text; with several registries the name of the dialect is added as a subfolder.
+    `open` opens a storage in a namespace: the dialect's name for one of several registries, else the empty text.
     Raise ValueError for host names that are malformed, and for two registries at the same one.
     """
 
     def __init__(
         self,
         registries: Sequence[tuple[Dialect, Tokens]],
-        storage: Storage | str,
+        storage: Repositories | Storage | str,
         *,
-        open: Callable[[str], Storage],
+        open: Callable[[Repositories | Storage | str, str], Repositories],
         hostname: str = "",
         isolation: bool = True,
         unknown_host_status: int = 421,
@@ -80,8 +81,7 @@ class Sites:
         self.all: tuple[Site, ...] = ()
         try:
             for dialect, tokens in registries:
-                place = storage if not isinstance(storage, str) else open(_place(storage, dialect if several else None))
-                self.all += (Site(dialect, place, tokens),)
+                self.all += (Site(dialect, open(storage, dialect.name if several else ""), tokens),)
         except BaseException:
             self.close()
             raise
@@ -170,11 +170,6 @@ def new_tokens(dialect: Dialect, *, clock: Clock, key: str | None, cert: str | N
     format = dialect.token_format if dialect.auth == "bearer" else "opaque"
     keys = {"key": key, "cert": cert} if format != "opaque" else {}
     return Tokens(clock=clock, lifetime=dialect.token_lifetime, format=format, issuer=dialect.token_issuer, **keys)
-
-
-def _place(storage: str, one_of_several: Dialect | None) -> str:
-    """Return the text of a storage; for one of several registries with a subfolder."""
-    return f"{storage}/{one_of_several.name}" if one_of_several and ":" in storage else storage
 
 
 def _name(site: Site) -> str:

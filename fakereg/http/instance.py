@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fakereg.auth.sample import sample
+from fakereg.clock import Clock
 from fakereg.dialect import fields
 from fakereg.dialect.fields import Dialect
 from fakereg.http.hosts import Sites, new_tokens
@@ -15,6 +16,7 @@ from fakereg.journal import Journal
 from fakereg.options import Options
 from fakereg.storage import open_storage
 from fakereg.storage.base import Storage
+from fakereg.storage.repositories import Repositories
 
 
 class Instance:
@@ -35,7 +37,7 @@ class Instance:
             isolation=options.subdomain_isolation,
             unknown_host_status=options.unknown_host_status,
             tokens_only=options.tokens_only,
-            open=functools.partial(open_storage, clock=clock, new_id=options.new_id),
+            open=functools.partial(_repositories, clock=clock, new_id=options.new_id),
         )
         self.accounts = options.accounts or sample(clock=clock)
         self.journal = Journal()
@@ -53,7 +55,7 @@ class Instance:
         return self.sites.all[0].dialect
 
     @property
-    def storage(self) -> Storage:
+    def storage(self) -> Repositories:
         """Where the content of the registry is, or of the first of several."""
         return self.sites.all[0].storage
 
@@ -84,6 +86,16 @@ class Instance:
     def close(self) -> None:
         """Let go of the storages."""
         self.sites.close()
+
+
+def _repositories(
+    storage: Repositories | Storage | str, namespace: str, *, clock: Clock, new_id: Callable[[], str] | None
+) -> Repositories:
+    """Open what a registry keeps its content in."""
+    if isinstance(storage, Repositories):
+        return storage
+    opened = open_storage(storage, namespace=namespace) if isinstance(storage, str) else storage
+    return Repositories(opened, clock=clock, new_id=new_id)
 
 
 _TOKEN_SETTINGS = {"auth", "token_format", "token_issuer", "token_lifetime"}

@@ -1,4 +1,6 @@
-"""Storages by name: `memory`, `directory:PATH`, and what other packages offer as `fakereg.storage` entry points."""
+"""Storages by name: `memory`, `directory:PATH`, `sqlite:PATH`, and what other packages offer as `fakereg.storage` entry
+points.
+"""
 
 from __future__ import annotations
 
@@ -7,31 +9,35 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import cast
 
-from fakereg.clock import Clock
 from fakereg.storage.base import Storage, StorageError
 
 GROUP = "fakereg.storage"
 
+_WITH_PATH = frozenset({"directory", "sqlite"})
 
-def open_storage(text: str, *, clock: Clock, new_id: Callable[[], str] | None = None) -> Storage:
+
+def open_storage(text: str, *, namespace: str = "") -> Storage:
     """Open the storage `NAME[:ARGUMENT]`; raise ValueError with what exists, or StorageError.
 
-    The entry point NAME is called with the argument, if there is one, and the keywords `clock` and `new_id`.
+    The entry point NAME is called with the argument, if there is one: all of it, which is the storage's own to read.
+    Several registries that share a text each have a `namespace`, which is passed on as a keyword if it is not empty;
+    what is kept in one does not show in another.
     """
     name, separator, argument = text.partition(":")
-    if name == "directory" and not argument:
-        raise ValueError("the storage directory needs a path: directory:PATH")
+    if name in _WITH_PATH and not argument:
+        raise ValueError(f"the storage {name} needs a path: {name}:PATH")
     factory = _factory(name)
     arguments = (argument,) if separator else ()
+    options = {"namespace": namespace} if namespace else {}
     try:
-        return factory(*arguments, clock=clock, new_id=new_id)
+        return factory(*arguments, **options)
     except TypeError as problem:
         raise StorageError(f"storage {text!r} cannot be opened: {problem}") from problem
 
 
 @functools.cache
 def _factory(name: str) -> Callable[..., Storage]:
-    """The storage class of that name; looked up once, since reading the installed packages takes milliseconds."""
+    """Return the storage class of that name; reading the installed packages takes milliseconds, so this is kept."""
     found = tuple(entry_points(group=GROUP, name=name))
     if not found:
         known = ", ".join(sorted(entry_points(group=GROUP).names))

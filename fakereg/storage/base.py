@@ -1,15 +1,25 @@
-"""What a storage is: the protocols that the registry relies on.
+"""The protocol that a storage implements: content, an index per repository, spools, life.
 
-A storage is atomic per call: each write is one call, and whoever reads sees it whole or not at all. No call
-holds a lock while a request body is read or an answer is sent. `fakereg.storage.contract` tests any storage.
+A storage knows nothing of what a registry allows. `fakereg.storage.repositories` is written once on top of it and
+gives request handlers what they need. `fakereg.storage.contract` tests any storage against what is written here,
+and `docs/write-a-storage.md` shows a complete one.
+
+These rules hold for every method:
+
+- Calls come from many threads at once. Each call is atomic: another caller sees all of it or nothing.
+- A call that raises has changed nothing. `OSError` and `StorageError` say that the storage failed, and the client is
+  told to come back later; any other exception that is not named here is a bug.
+- When a call has returned, its effect outlasts the death of the process, if the storage is one that outlasts it.
+- Texts (names, tags, media types) are kept as they are: nothing is folded, trimmed or normalised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
-from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 
 
@@ -18,7 +28,7 @@ class StorageError(Exception):
 
 
 class MissingContent(Exception):
-    """`put_manifest` found that the repository lacks `digests`."""
+    """The repository lacks `digests`."""
 
     def __init__(self, digests: Sequence[Digest]) -> None:
         super().__init__(", ".join(digests))
@@ -26,146 +36,165 @@ class MissingContent(Exception):
 
 
 class UploadBusy(Exception):
-    """Another request is writing to the upload session."""
+    """Somebody else holds the spool: another request is writing to the upload session."""
 
 
 class UploadGone(Exception):
-    """The upload session has ended: by another request, by its timeout, or because the storage was cleared."""
+    """The spool is not there any more: the upload session was finished, cancelled, cleared or has expired."""
 
 
-class TooManyUploads(Exception):
-    """The limit of open upload sessions is reached."""
+class Entry(NamedTuple):
+    """What the index says of a manifest. Its bytes are content of the repository."""
 
-
-Guard = Callable[[Digest | None], None]
-"""Is told what a push would replace: the digest that its first tag points to, or its own if it has no tag; None if
-there is no such thing. Raises to prevent the push.
-"""
-
-
-class StoredManifest(NamedTuple):
-    """A manifest as it was pushed: its bytes, its media type and the digest that names it."""
-
-    content: bytes
     media_type: str
-    digest: Digest
+    size: int
+    subject: Digest | None = None
+    artifact_type: str | None = None
 
 
-class Upload(Protocol):
-    """An upload session. One request at a time writes to it, between `claim` and `release`."""
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A change of one repository's index: new values by key; None removes the key, whether it is there or not."""
+
+    manifests: Mapping[Digest, Entry | None] = field(default_factory=dict)
+    tags: Mapping[Tag, Digest | None] = field(default_factory=dict)
+    blobs: Mapping[Digest, int | None] = field(default_factory=dict)
+    """The size in bytes of each."""
+
+    def rows(self) -> Iterator[tuple[str, str, str | None]]:
+        """Yield kind, key and value as texts, for storages that keep texts; `of_rows` reads them."""
+        for digest, entry in self.manifests.items():
+            yield "manifest", digest, None if entry is None else json.dumps(entry)
+        for tag, target in self.tags.items():
+            yield "tag", tag, target
+        for digest, size in self.blobs.items():
+            yield "blob", digest, None if size is None else str(size)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[str | None]]) -> Delta:
+        """Make one delta of rows; of several with the same key the last one counts."""
+        found: dict[str | None, dict[str, str | None]] = {"manifest": {}, "tag": {}, "blob": {}}
+        for kind, key, value in rows:
+            found[kind][str(key)] = value
+        return cls(
+            {Digest(key): None if value is None else _entry(value) for key, value in found["manifest"].items()},
+            {Tag(key): None if value is None else Digest(value) for key, value in found["tag"].items()},
+            {Digest(key): None if value is None else int(value) for key, value in found["blob"].items()},
+        )
+
+
+def _entry(text: str) -> Entry:
+    media_type, size, subject, artifact_type = json.loads(text)
+    return Entry(media_type, size, Digest(subject) if subject else None, artifact_type)
+
+
+class Changes(NamedTuple):
+    """How a repository's index came from version `since` to `version`; with `since` 0, from the empty index."""
+
+    since: int
+    version: int
+    delta: Delta
+
+
+class SpoolInfo(NamedTuple):
+    """A spool as anybody may see it: its text, the time when it was last touched, its size in bytes."""
+
+    text: str
+    touched: float
+    size: int
+
+
+class Spool(Protocol):
+    """The bytes of an upload, held by one caller until `close` or the end of the process."""
 
     id: str
-    repository: Name
-    short_chunk: bool
-    """Whether the last chunk was shorter than the announced minimum; the registry keeps it here between requests."""
 
     @property
     def size(self) -> int:
-        """Bytes received so far."""
-
-    def claim(self) -> None:
-        """Take the session for writing; raise UploadBusy if another request has it, UploadGone if it has ended."""
-
-    def release(self) -> None:
-        """Give the session back."""
+        """The number of bytes so far."""
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end; raise UploadGone if the session timed out or the storage was cleared meanwhile."""
+        """Add bytes at the end. This is the one call that may do its work by half: where it raises OSError, some of
+        `data` may be there, and the caller truncates.
+        """
 
-    def rollback(self) -> None:
-        """Forget all bytes that came since `claim`."""
+    def truncate(self, size: int) -> None:
+        """Drop all bytes from offset `size` on."""
+
+    def describe(self, text: str) -> None:
+        """Replace the text."""
+
+    def open(self) -> BinaryIO:
+        """Return a stream over the bytes so far; the caller closes it."""
+
+    def close(self) -> None:
+        """Let others hold the spool. It may have ended meanwhile, which is no error."""
+
+
+Source = bytes | Spool | Name
+"""Where content comes from: the bytes themselves, a spool that the caller holds, or another repository that has it."""
 
 
 class Storage(Protocol):
-    """Repositories with their blobs, manifests and tags. `None` and `False` mean: there is no such thing."""
+    """What keeps the content of a registry. See the rules at the top of this module."""
+
+    # The index.
 
     def repositories(self) -> list[Name]:
-        """All repositories, sorted. One comes to be with its first blob or manifest and stays."""
+        """Return the names of all repositories, in any order. One comes with its first delta and stays."""
 
-    def has_repository(self, name: Name) -> bool:
-        """Whether the repository exists."""
+    def read(self, name: Name, since: int = 0) -> Changes | None:
+        """Return what has changed after version `since`; None if that is the current version.
 
-    def blob_size(self, name: Name, digest: Digest) -> int | None:
-        """Size in bytes of a blob of this repository."""
-
-    def open_blob(self, name: Name, digest: Digest) -> BinaryIO | None:
-        """A blob of this repository, readable even if it is deleted meanwhile; the caller closes it."""
-
-    def delete_blob(self, name: Name, digest: Digest) -> bool:
-        """Take a blob out of this repository, and of no other."""
-
-    def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
-        """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
-
-    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float = 0) -> Upload:
-        """Open a session for a blob to be named by `algorithm`, gone after `expiry` seconds without a request.
-
-        It is gone `timeout` seconds from now in any case, also for a request that is writing to it; 0: never.
-        Raise TooManyUploads if `limit` sessions are open.
+        The version of a repository is a positive number that grows with each delta, and 0 while there is no such
+        repository. No number comes twice for a name while the storage is open anywhere, not even after `clear`. A
+        storage that does not know the changes since a version may always return `since` 0 and everything. For a
+        repository that is not there any more that is `Changes(0, 0, Delta())`.
         """
 
-    def upload(self, name: Name, id: str) -> Upload | None:
-        """An open session of this repository; asking for it counts as a request."""
+    def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
+        """Change index and content in one step and return the new version, or return None and change nothing if
+        `version` is not the current one.
 
-    def cancel_upload(self, upload: Upload) -> None:
-        """End a session that the caller has claimed, and forget its bytes; raise UploadGone if it has ended."""
-
-    def finish_upload(self, upload: Upload, digest: Digest) -> bool:
-        """End a session that the caller has claimed: its bytes become a blob of its repository if they match `digest`,
-        else they are forgotten and the answer is False. Raise UploadGone if it has ended.
+        `contents` has the source of each content to be put, which may be there already, and None for each to be
+        removed; a spool that is a source ends with this. Content is named by repository and digest: what one
+        repository removes others keep. Raise UploadGone for a spool that has ended, MissingContent for a repository
+        that does not have the content.
         """
 
-    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
-        """The manifest that the tag points to or that the digest names."""
+    # Content.
 
-    def put_manifest(
-        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
-    ) -> None:
-        """Store the manifest and point the tags at it, all in one step.
+    def open(self, name: Name, digest: Digest) -> BinaryIO | None:
+        """Return a stream over content of the repository, at its start; None if there is none of that digest.
 
-        Within that step `guard` is called first; what it raises passes on, and nothing changes.
-        With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
-        layers and the subject excepted), and change nothing.
+        The stream must be able to seek, and to be read to its end even if the content is removed meanwhile. The
+        caller closes it. It is sent fastest if it is a file.
         """
 
-    def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
-        """Store manifests, whatever they name, and point the tags of each at it, all in one step."""
+    # Spools.
 
-    def delete_manifest(self, name: Name, digest: Digest) -> bool:
-        """Delete a manifest and every tag that points to it."""
+    def create_spool(self, id: str, text: str, touched: float) -> None:
+        """Make an empty spool. Raise StorageError if there is one with this id."""
 
-    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
-        """Delete those manifests that are there, and every tag that points to one of them, all in one step."""
+    def spools(self) -> list[str]:
+        """Return the ids of all spools, in any order."""
 
-    def delete_tag(self, name: Name, tag: Tag) -> bool:
-        """Delete a tag and leave the manifest."""
+    def spool(self, id: str) -> SpoolInfo | None:
+        """Return what is known of a spool, held or not; None if there is none with this id."""
 
-    def tags(self, name: Name) -> list[Tag] | None:
-        """The tags of a repository in ASCII order; None if there is no such repository."""
+    def touch_spool(self, id: str, touched: float) -> None:
+        """Set the time when a spool was last touched, held or not; do nothing if there is none with this id."""
 
-    def has_tags(self, name: Name) -> bool:
-        """Whether a repository has a tag. This and `has_manifests` are asked often: they have to be cheap."""
+    def hold_spool(self, id: str) -> Spool:
+        """Hold a spool. Raise UploadBusy if anybody holds it, UploadGone if there is none with this id."""
 
-    def targets(self, name: Name) -> dict[Tag, Digest]:
-        """What each tag of a repository points to, the tags in ASCII order."""
+    def drop_spool(self, id: str) -> None:
+        """End a spool and its bytes, held or not; do nothing if there is none with this id."""
 
-    def manifests(self, name: Name) -> list[Digest] | None:
-        """The digests of all manifests of a repository, sorted; None if there is no such repository."""
-
-    def has_manifests(self, name: Name) -> bool:
-        """Whether a repository has a manifest."""
-
-    def referrers(
-        self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
-    ) -> tuple[list[StoredManifest], bool]:
-        """The manifests of the repository whose subject is `subject`, by digest, and whether more follow.
-
-        They begin behind the digest `last` (the empty text for the first page), have the artifact type if one is
-        given, and are at most `limit` and of at most `size` bytes together, but one at least if there is one.
-        """
+    # Life.
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything: repositories, content, spools. Streams that are open can be read to their end."""
 
     def close(self) -> None:
-        """Let go of files and locks; nothing is called afterwards."""
+        """Let go of files, locks and connections; nothing is called afterwards."""

@@ -1,14 +1,25 @@
-"""An OCI image layout on disk: read one, write its index, put files in place in one step."""
+"""One repository as an OCI image layout on disk: how it is opened, changed in one step, and what other tools see.
+
+A change of manifests and tags is a line that is added to `changes.jsonl` beside `index.json`, so a push costs the same
+in a repository of any size. The lines are folded into `index.json` when the storage is closed, when it is opened, and
+
+- as long as `index.json` has at most SMALL_BYTES: at once, unless that was done FRESH_SECONDS ago or later, and then
+  after FRESH_SECONDS. So other tools see a change on its own at once, and the last of many 0.1 seconds later.
+- beyond that: when the lines amount to as many bytes as `index.json` has. Until then other tools see manifests and tags
+  as they were at the last fold. Some of that may have been deleted since; nothing else is missing.
+
+A change of one blob is an empty file that appears or goes below `pushed`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
-import os
-import shutil
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,109 +27,182 @@ from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import RegistryError
 from fakereg.spec.manifest import OCI_INDEX, Descriptor, Manifest
 from fakereg.spec.names import ALGORITHMS, Digest, Tag
-from fakereg.storage.content import Content
-from fakereg.storage.indexed import Entry, Index, Repository
+from fakereg.storage.base import Delta
+from fakereg.storage.files import PARTIAL, remove, write
+from fakereg.storage.index import State, entry_of
 
-PARTIAL = ".partial"
-"""Ending of files that are not complete yet; whatever has it is removed at the next start."""
+SMALL_BYTES = 64 << 10
+"""Size of `index.json` up to which it is kept up to date; some 250 manifests."""
+
+FRESH_SECONDS = 0.1
+"""How often it is written at most."""
 
 _TAG_ANNOTATION = "org.opencontainers.image.ref.name"
 
 _TAKEN_UP = "org.fakereg.taken-up"
-"""Annotation of an entry of the index that is not news: its manifest gives nothing any more to be taken up.
+"""Annotation of an entry of the index that was imported already: what its manifest names is not imported again.
 
-Without it the file of a manifest that is being pushed or deleted would count as soon, or as long, as it is there, if
-another manifest names it.
+Without it the file of a manifest that is being pushed or deleted would be imported if another manifest names it.
 """
 
 _log = logging.getLogger(__name__)
 
 
-def create(layout: Path) -> None:
-    """Make an empty layout at `layout`, all of it or nothing."""
+class Layout:
+    """A repository that is open; whoever reads or changes it holds `lock`."""
+
+    def __init__(self, path: Path, state: State, version: int) -> None:
+        self.path = path
+        self.state = state
+        self.version = version
+        self.lock = threading.Lock()
+        self._index_size = (path / "index.json").stat().st_size
+        self._log_size = 0
+        self._next_fold = 0.0
+        self._unmarked: dict[Digest, int | None] = {}
+        """Changes of blobs that the log has, and `pushed` perhaps not yet."""
+
+    def change(self, version: int, delta: Delta) -> None:
+        """Make a change last, in one step, and give the layout a new version; its content is in place already."""
+        one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags
+        if one_blob and not self._unmarked:
+            mark(self.path, delta.blobs)
+        else:
+            self._append(delta)
+        self.state.change(delta)
+        self.version = version
+        fresh = self.stale and time.monotonic() >= self._next_fold
+        if fresh or self._unmarked or self._log_size > max(self._index_size, SMALL_BYTES):
+            self.fold()
+
+    @property
+    def stale(self) -> bool:
+        """Whether a small `index.json` is not up to date."""
+        return self._log_size > 0 and self._index_size <= SMALL_BYTES
+
+    def _append(self, delta: Delta) -> None:
+        line = json.dumps([*delta.rows()]).encode() + b"\n"
+        with (self.path / "changes.jsonl").open("ab", buffering=0) as log:
+            try:
+                written = log.write(line)
+                if written < len(line):
+                    raise OSError(f"{log.name} could not be written to its end")
+            except OSError:
+                log.truncate(self._log_size)
+                raise
+        self._log_size += len(line)
+        self._unmarked.update(delta.blobs)
+
+    def end(self, path: Path) -> None:
+        """Move the layout to `path`, where nobody changes it any more."""
+        self.path.rename(path)
+        self.version, self.state, self._log_size = 0, State(), 0
+
+    def fold(self) -> None:
+        """Write `index.json` as everything is now, and begin a new log; if that fails, the log goes on."""
+        if not self._log_size:
+            return
+        self._next_fold = time.monotonic() + FRESH_SECONDS
+        try:
+            mark(self.path, self._unmarked)
+            self._index_size = write_index(self.path, self.state)
+            (self.path / "changes.jsonl").unlink()
+        except OSError as problem:
+            _log.warning("%s: index.json is not up to date: %s", self.path, problem)
+            return
+        self._log_size = 0
+        self._unmarked.clear()
+
+
+@contextlib.contextmanager
+def created(layout: Path, state: State) -> Iterator[Path]:
+    """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it is given."""
     partial = layout.with_name(PARTIAL)
     remove(partial)
     for part in ("blobs", "pushed"):
         for algorithm in ALGORITHMS:
             (partial / part / algorithm).mkdir(parents=True)
     (partial / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    write_index(partial, Index())
-    partial.rename(layout)
+    try:
+        yield partial
+        mark(partial, state.blobs)
+        write_index(partial, state)
+        partial.rename(layout)
+    except BaseException:
+        remove(partial)
+        raise
 
 
 def blob_path(layout: Path, digest: Digest) -> Path:
-    """Where the content named `digest` lies, manifests included."""
+    """Return where the content named `digest` lies, manifests included."""
     return layout / "blobs" / digest.algorithm / digest.encoded
 
 
 def pushed_path(layout: Path, digest: Digest) -> Path:
-    """The empty file that says that the content is served as a blob."""
+    """Return the empty file that says that the content is served as a blob."""
     return layout / "pushed" / digest.algorithm / digest.encoded
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file in one step."""
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+def mark(layout: Path, blobs: Mapping[Digest, int | None]) -> None:
+    """Let the files below `pushed` say which content is served as a blob."""
+    for digest, size in blobs.items():
+        if size is None:
+            pushed_path(layout, digest).unlink(missing_ok=True)
+        else:
+            pushed_path(layout, digest).touch()
 
 
-def link(source: Path, target: Path) -> None:
-    """Let `target` be the same file as `source`, or a copy where the file system has no more links to give."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        pass
-    except OSError:
-        partial = target.with_name(target.name + PARTIAL)
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+def write_index(layout: Path, state: State, *, news: Collection[Digest] = ()) -> int:
+    """Write `index.json` in one step and return its size.
 
-
-def write_index(layout: Path, index: Index, *, news: Collection[Digest] = ()) -> None:
-    """Write `index.json` in one step: this is what makes a change of manifests or tags last.
-
-    The manifests among `news` may still name content that is to be taken up at the next start.
+    The manifests among `news` may still name content that is to be imported at the next start.
     """
     tagged: defaultdict[Digest, list[Tag]] = defaultdict(list)
-    for tag, digest in index.tags.items():
+    for tag, digest in state.tags.items():
         tagged[digest].append(tag)
     entries = []
-    for digest, entry in index.manifests.items():
-        descriptor: dict[str, Any] = {"mediaType": entry.media_type, "digest": digest, "size": entry.content.size}
+    for digest, entry in state.manifests.items():
+        descriptor: dict[str, Any] = {"mediaType": entry.media_type, "digest": digest, "size": entry.size}
         notes = {} if digest in news else {_TAKEN_UP: "yes"}
         names: list[dict[str, str]] = [{_TAG_ANNOTATION: tag} for tag in tagged[digest]]
         entries += [{**descriptor, "annotations": {**name, **notes}} for name in names or [{}]]
-    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-    write(layout / "index.json", json.dumps(document).encode())
+    document = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+    write(layout / "index.json", document)
+    return len(document)
 
 
-def take_up(layout: Path) -> Repository:
-    """The repository that `layout` holds, whether this package wrote it or another tool did or added to it.
+def take_up(layout: Path) -> State:
+    """Read the repository that `layout` holds, whether this package wrote it or another tool did or added to it.
 
-    What a killed process left incomplete is removed; what a manifest that another tool put there names is taken up.
-    Raise ValueError or OSError if this is no layout.
+    What a killed process left incomplete is removed; what a manifest that another tool put there names is imported.
+    Afterwards `index.json` has everything, and there is no log. Raise ValueError or OSError if this is no layout.
     """
     if not (layout / "oci-layout").is_file():
         raise ValueError("there is no file oci-layout")
-    index, news, named = _read_index(layout)
+    changes = _read_log(layout)
+    state, news, named = _read_index(layout, changes)
     foreign = not (layout / "pushed").is_dir()
-    repository = Repository(index=index)
+    mark(layout, changes.blobs)
     for digest, path in _files(layout / "blobs"):
         marked = pushed_path(layout, digest).exists() or digest in named
-        if marked or (foreign and digest not in index.manifests):
-            repository.blobs[digest] = Content(path, path.stat().st_size)
-    _adopt(layout, repository, news)
-    _remove_strays(layout, repository)
-    return repository
+        if marked or (foreign and digest not in state.manifests):
+            state.blobs[digest] = path.stat().st_size
+    _adopt(layout, state, news)
+    _remove_strays(layout, state)
+    return state
+
+
+def _read_log(layout: Path) -> Delta:
+    """Read all changes since the last fold, as one; a last line without its end was never acknowledged."""
+    try:
+        *lines, _ = (layout / "changes.jsonl").read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return Delta()
+    return Delta.of_rows(row for line in lines for row in json.loads(line))
 
 
 def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
-    """The regular files below `blobs` or `pushed` whose path spells a digest."""
+    """Yield the regular files below `blobs` or `pushed` whose path spells a digest."""
     for path in folder.glob("*/*"):
         with contextlib.suppress(RegistryError):
             digest = Digest.parse(f"{path.parent.name}:{path.name}", algorithms=ALGORITHMS)
@@ -126,28 +210,20 @@ def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
                 yield digest, path
 
 
-def _remove_strays(layout: Path, repository: Repository) -> None:
+def _remove_strays(layout: Path, state: State) -> None:
     for digest, path in [*_files(layout / "blobs")]:
-        if digest not in repository.blobs and digest not in repository.index.manifests:
+        if digest not in state.blobs and digest not in state.manifests:
             path.unlink()
     for digest, path in [*_files(layout / "pushed")]:
-        if digest not in repository.blobs:
+        if digest not in state.blobs:
             path.unlink()
     for path in [*layout.glob(f"*{PARTIAL}"), *layout.glob(f"blobs/*/*{PARTIAL}")]:
         remove(path)
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _adopt(layout: Path, repository: Repository, news: Collection[Digest]) -> None:
-    """Write down what was found, the way this package does: the index, the marks of the blobs, that nothing is news."""
-    write_index(layout, repository.index, news=news)
+def _adopt(layout: Path, state: State, news: Collection[Digest]) -> None:
+    """Write down what was found, the way this package does: the index, the marks of the blobs, no log, no news."""
+    write_index(layout, state, news=news)
     for algorithm in ALGORITHMS:
         (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
     if not (layout / "pushed").exists():
@@ -155,53 +231,64 @@ def _adopt(layout: Path, repository: Repository, news: Collection[Digest]) -> No
         remove(partial)
         for algorithm in ALGORITHMS:
             (partial / algorithm).mkdir(parents=True)
-        for digest in repository.blobs:
+        for digest in state.blobs:
             (partial / digest.algorithm / digest.encoded).touch()
         partial.rename(layout / "pushed")
-    for digest in repository.blobs:
-        pushed_path(layout, digest).touch()
+    mark(layout, state.blobs)
     if news:
-        write_index(layout, repository.index)
+        write_index(layout, state)
+    (layout / "changes.jsonl").unlink(missing_ok=True)
 
 
-def _read_index(layout: Path) -> tuple[Index, set[Digest], set[Digest]]:
-    """The manifests and tags of a layout, which of them are news, and the blobs that these name.
+def _read_index(layout: Path, changes: Delta) -> tuple[State, set[Digest], set[Digest]]:
+    """Read the manifests and tags of a layout, which of them are news, and the blobs that these name.
 
     The children of an index that is news are among them.
     """
-    index, news, named = Index(), set[Digest](), set[Digest]()
-    pending = _descriptors(layout)
+    state, news, named = State(), set[Digest](), set[Digest]()
+    pending = [*_descriptors(layout, changes), *_logged(changes)]
     while pending:
         descriptor = pending.pop()
         manifest = _read_manifest(layout, descriptor)
         if manifest is None:
             continue
         if tag := _tag(descriptor):
-            index.tags[tag] = manifest.digest
-        content = Content(blob_path(layout, manifest.digest), len(manifest.content))
-        index.manifests.setdefault(manifest.digest, Entry.of(manifest, content))
+            state.tags[tag] = manifest.digest
+        state.manifests.setdefault(manifest.digest, entry_of(manifest))
         if manifest.digest not in news and not _annotation(descriptor, _TAKEN_UP):
             news.add(manifest.digest)
             named |= {blob.digest for blob in manifest.blobs}
             pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
-    return index, news, named
+    state.change(Delta(tags={tag: to for tag, to in changes.tags.items() if to is None or to in state.manifests}))
+    return state, news, named
 
 
 def _child(child: Descriptor) -> dict[str, Any]:
     return {"mediaType": child.media_type, "digest": child.digest, "child": True}
 
 
-def _descriptors(layout: Path) -> list[dict[str, Any]]:
-    """The descriptors in `index.json`; raise ValueError if it is not what the image specification says."""
+def _logged(changes: Delta) -> Iterator[dict[str, Any]]:
+    """Yield descriptors of the manifests that the log adds."""
+    for digest, entry in changes.manifests.items():
+        if entry:
+            yield {"mediaType": entry.media_type, "digest": digest, "annotations": {_TAKEN_UP: "yes"}}
+
+
+def _descriptors(layout: Path, changes: Delta) -> list[dict[str, Any]]:
+    """Return the descriptors in `index.json`, the last one first, but for those of manifests that the log deletes.
+
+    Raise ValueError if it is not what the image specification says.
+    """
     document = json.loads((layout / "index.json").read_bytes())
     entries = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError("index.json is not an image index")
-    return list(reversed(entries))
+        raise ValueError("index.json must be an image index")
+    deleted = {digest for digest, entry in changes.manifests.items() if entry is None}
+    return [entry for entry in reversed(entries) if entry.get("digest") not in deleted]
 
 
 def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
-    """The manifest that a descriptor names; None, and a line in the log, if it is not there or not whole."""
+    """Read the manifest that a descriptor names; None, and a line in the log, if it is not there or not whole."""
     try:
         digest = Digest.parse(str(descriptor.get("digest")), algorithms=ALGORITHMS)
         content = blob_path(layout, digest).read_bytes()

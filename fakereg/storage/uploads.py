@@ -1,25 +1,37 @@
-"""Upload sessions: one blob on its way in, with its offset, running hash and deadline."""
+"""Upload sessions: policy and running hash on top of a storage's spools."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import json
+import logging
+import math
 import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from fakereg.clock import Clock
-from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import UploadBusy, UploadGone
-from fakereg.storage.content import Spool
+from fakereg.spec.errors import RegistryError
+from fakereg.spec.names import ALGORITHMS, Digest, Name
+from fakereg.storage.base import Spool, SpoolInfo, Storage, UploadBusy, UploadGone
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 _READ_BYTES = 1 << 20
 
 _ASIDE_BYTES = 64 * 1024
 """Pieces of at least this size are hashed in another thread while this one writes them and receives the next."""
+
+_SWEEP_SECONDS = 10.0
+"""How often expired sessions are looked for; where the limit is reached, every second."""
+
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
@@ -30,71 +42,96 @@ def _pool() -> ThreadPoolExecutor:
 os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along to a child
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
-    """How long a session lasts by `clock`: `expiry` seconds without a request, and to the time `deadline` at most."""
+class TooManyUploads(Exception):
+    """The limit of open upload sessions is reached."""
 
-    clock: Clock
+
+class Terms(NamedTuple):
+    """What a session is for and how long it lasts; the text of its spool."""
+
+    repository: Name
+    algorithm: str
     expiry: float
-    deadline: float | None
+    deadline: float | None = None
+    short_chunk: bool = False
 
-    @property
-    def over(self) -> bool:
-        """Whether the deadline has passed."""
-        return self.deadline is not None and self.clock() > self.deadline
+    @classmethod
+    def parse(cls, text: str) -> Terms:
+        """Read the text of a spool; raise RegistryError or ValueError."""
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ValueError("its description must be a JSON object")
+        name, algorithm, expiry, deadline = (
+            fields.get(key) for key in ("repository", "algorithm", "expiry", "deadline")
+        )
+        if algorithm not in ALGORITHMS or not isinstance(name, str) or not isinstance(expiry, float | int):
+            raise ValueError("its description must have repository, algorithm and expiry")
+        if not isinstance(deadline, float | int | None):
+            raise ValueError(f"its deadline must be a time, got {deadline!r}")
+        return cls(Name.parse(name, host=True), algorithm, expiry, deadline, fields.get("short_chunk") is True)
+
+    def text(self) -> str:
+        """Return the text that `parse` reads."""
+        return json.dumps(self._asdict())
 
 
-class UploadSession:
-    """The `Upload` of the storages of this package; see there."""
+class Upload:
+    """A handle on an upload session. One request at a time writes to it, between `claim` and `release`."""
 
-    def __init__(self, id: str, repository: Name, *, algorithm: str, spool: Spool, life: Life) -> None:
+    def __init__(self, uploads: Uploads, id: str, terms: Terms, size: int) -> None:
         self.id = id
-        self.repository = repository
-        self.algorithm = algorithm
-        self.spool = spool
-        self.life = life
-        self.touched = 0.0
-        self.short_chunk = False
-        self.ended = False
-        self._hash = hashlib.new(algorithm) if spool.size == 0 else None
+        self.repository = terms.repository
+        self.algorithm = terms.algorithm
+        self.short_chunk = terms.short_chunk
+        """Whether the last chunk was shorter than the announced minimum; kept between requests by `release`."""
+        self._uploads = uploads
+        self._terms = terms
+        self._size = size
+        self._spool: Spool | None = None
+        self._hash: _Hash | None = None
+        self._mark: tuple[int, _Hash | None] = (0, None)
         self._hashing: Future[None] | None = None
-        self._mark = (0, self._hash)
-        self._lock = threading.Lock()
 
     @property
     def size(self) -> int:
-        """Bytes received so far."""
-        return self.spool.size
+        """The number of bytes received so far."""
+        return self._spool.size if self._spool else self._size
 
     @property
-    def busy(self) -> bool:
-        """Whether a request is writing."""
-        return self._lock.locked()
+    def spool(self) -> Spool:
+        """The spool that this handle holds; raise UploadGone if it was not claimed."""
+        if not self._spool:
+            raise UploadGone
+        return self._spool
 
     def claim(self) -> None:
-        """Take the session for writing; raise UploadBusy if another request has it, UploadGone if it has ended."""
-        if not self._lock.acquire(blocking=False):
-            raise UploadBusy
-        if self.ended:
-            self._lock.release()
-            raise UploadGone
-        self._mark = (self.size, self._hash.copy() if self._hash else None)
+        """Hold the session for writing; raise UploadBusy if another request does, UploadGone if it has ended."""
+        spool = self._uploads.storage.hold_spool(self.id)
         try:
-            self.spool.open()
+            self._terms = self._uploads.terms(self.id)
+            self._hash = self._uploads.take_hash(self.id, spool.size, self._terms.algorithm)
         except BaseException:
-            self._lock.release()
+            spool.close()
             raise
+        self.short_chunk = self._terms.short_chunk
+        self._mark = (spool.size, self._hash.copy() if self._hash else None)
+        self._spool = spool
 
     def release(self) -> None:
         """Give the session back."""
+        spool, self._size = self.spool, self.spool.size
         self._finish_hashing()
-        self.spool.close()
-        if self.ended:
-            self.spool.discard()
-        self._lock.release()
+        try:
+            if self._uploads.is_open(self.id):
+                if self.short_chunk != self._terms.short_chunk:
+                    spool.describe(self._terms._replace(short_chunk=self.short_chunk).text())
+                self._uploads.keep_hash(self.id, self._size, self._hash)
+        finally:
+            self._spool = None
+            spool.close()
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end; raise UploadGone if the session was ended meanwhile."""
+        """Add bytes at the end; raise UploadGone if the session has ended meanwhile."""
         self.check()
         self._finish_hashing()
         size = self.size
@@ -103,30 +140,32 @@ class UploadSession:
         elif self._hash:
             self._hash.update(data)
         try:
-            self.spool.write(data)
-        except BaseException:  # the disk is full, say: hash, size and file have to tell the same again
+            self.spool.append(data)
+        except BaseException:  # the disk is full, say: hash, size and spool have to agree again
             self._finish_hashing()
             self._hash = None
             self.spool.truncate(size)
             raise
 
     def check(self) -> None:
-        """Raise UploadGone if the session was ended, or its time is over."""
-        if self.ended or self.life.over:
+        """Raise UploadGone if the session was ended or its deadline has passed."""
+        if not self._uploads.is_open(self.id) or self._uploads.overdue(self._terms):
             raise UploadGone
 
     def rollback(self) -> None:
         """Forget all bytes that came since `claim`."""
+        self._finish_hashing()
         size, self._hash = self._mark
+        self._mark = (size, self._hash.copy() if self._hash else None)
         self.spool.truncate(size)
 
     def matches(self, digest: Digest) -> bool:
-        """Whether the bytes so far have this digest; reads them again if it is of another algorithm."""
+        """Tell whether the bytes so far have this digest; they are read again unless their hash is at hand."""
         self._finish_hashing()
-        if self._hash and digest.algorithm == self.algorithm:
-            return self._hash.hexdigest() == digest.encoded
+        if self._hash and digest.algorithm == self._terms.algorithm:
+            return bool(self._hash.hexdigest() == digest.encoded)
         again = hashlib.new(digest.algorithm)
-        with self.spool.reader() as stream:
+        with self.spool.open() as stream:
             while data := stream.read(_READ_BYTES):
                 again.update(data)
         return again.hexdigest() == digest.encoded
@@ -137,66 +176,105 @@ class UploadSession:
             self._hashing = None
 
 
-class UploadTable:
-    """The open sessions, the one longest without a request first. Not thread-safe: the storage holds its lock."""
+class Uploads:
+    """The open sessions of a storage; another process may have the same ones.
 
-    def __init__(self, clock: Clock) -> None:
+    A session expires `expiry` seconds after its last request, unless one is writing, and ends at its deadline in any
+    case. How many there may be is exact within one process.
+    """
+
+    def __init__(self, storage: Storage, clock: Clock, new_id: Callable[[], str] | None) -> None:
+        self.storage = storage
         self._clock = clock
-        self._sessions: OrderedDict[str, UploadSession] = OrderedDict()
-        self._timed: dict[str, UploadSession] = {}
-        """Those with a deadline, in the order in which they were opened and so of their deadlines."""
+        self._new_id = new_id or (lambda: str(uuid.uuid4()))
+        self._lock = threading.Lock()
+        self._swept = -math.inf
+        self._hashes: dict[str, tuple[int, _Hash]] = {}
+        """The running hash of sessions that nobody holds, and of how many bytes it is: those never change again."""
+        for id in storage.spools():
+            self._check_description(id)
 
-    def add(self, session: UploadSession) -> None:
-        """Take a new session."""
-        self._sessions[session.id] = session
-        if session.life.deadline is not None:
-            self._timed[session.id] = session
-        self._touch(session)
+    def _check_description(self, id: str) -> None:
+        try:
+            self.terms(id)
+        except UploadGone:
+            pass
+        except (RegistryError, ValueError) as problem:
+            _log.warning("upload session %s cannot be continued and is removed: %s", id, problem)
+            self.storage.drop_spool(id)
 
-    def __len__(self) -> int:
-        return len(self._sessions)
+    def start(self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float) -> Upload:
+        """Open a session; raise TooManyUploads if `limit` are open."""
+        with self._lock:
+            self._make_room(limit)
+            id, now = self._new_id(), self._clock()
+            terms = Terms(name, algorithm, expiry, now + timeout if timeout else None)
+            self.storage.create_spool(id, terms.text(), now)
+        return Upload(self, id, terms, 0)
 
-    def take_expired(self) -> list[UploadSession]:
-        """Take out the expired sessions."""
-        expired = dict([*self._expired(self._timed), *self._expired(self._sessions)]).values()
-        for session in expired:
-            self.remove(session)
-        return list(expired)
-
-    def get(self, name: Name, id: str) -> UploadSession | None:
-        """The open session of that repository, which starts its time anew."""
-        session = self._sessions.get(id)
-        if session is None or session.repository != name or self._has_expired(session):
+    def find(self, name: Name, id: str) -> Upload | None:
+        """Return an open session of that repository, whose time starts anew."""
+        info = self.storage.spool(id)
+        if not info:
             return None
-        self._touch(session)
-        return session
+        terms = Terms.parse(info.text)
+        if terms.repository != name or (self._expired(info) and self._end(id)):
+            return None
+        self.storage.touch_spool(id, self._clock())
+        return Upload(self, id, terms, info.size)
 
-    def remove(self, session: UploadSession) -> None:
-        """Take a session out for good; raise UploadGone if another request did."""
-        if session.ended:
+    def terms(self, id: str) -> Terms:
+        """Return what a session is for; raise UploadGone if it has ended."""
+        info = self.storage.spool(id)
+        if not info:
             raise UploadGone
-        session.ended = True
-        del self._sessions[session.id]
-        self._timed.pop(session.id, None)
+        return Terms.parse(info.text)
 
-    def drain(self) -> list[UploadSession]:
-        """Take out all sessions."""
-        sessions = list(self._sessions.values())
-        for session in sessions:
-            self.remove(session)
-        return sessions
+    def overdue(self, terms: Terms) -> bool:
+        """Tell whether the deadline of a session has passed."""
+        return terms.deadline is not None and self._clock() > terms.deadline
 
-    def _touch(self, session: UploadSession) -> None:
-        session.touched = self._clock()
-        self._sessions.move_to_end(session.id)
+    def take_hash(self, id: str, size: int, algorithm: str) -> _Hash | None:
+        """Return the running hash over `size` bytes of a session, if it is known here."""
+        hashed, running = self._hashes.pop(id, (0, hashlib.new(algorithm)))
+        return running if hashed == size else None
 
-    def _has_expired(self, session: UploadSession) -> bool:
-        idle = self._clock() - session.touched
-        return not session.busy and (session.life.over or idle > session.life.expiry)
+    def keep_hash(self, id: str, size: int, running: _Hash | None) -> None:
+        """Keep the running hash of a session until its next request, for which the time starts anew."""
+        self.storage.touch_spool(id, self._clock())
+        if running:
+            self._hashes[id] = (size, running)
 
-    def _expired(self, sessions: dict[str, UploadSession]) -> Iterator[tuple[str, UploadSession]]:
-        for id, session in sessions.items():
-            if self._has_expired(session):
-                yield id, session
-            elif not session.busy:
-                return  # all that follow had a request later, or have a later deadline
+    def is_open(self, id: str) -> bool:
+        """Tell whether a session has not ended yet."""
+        return self.storage.spool(id) is not None
+
+    def _make_room(self, limit: int) -> None:
+        open, idle = self.storage.spools(), self._clock() - self._swept
+        if idle >= _SWEEP_SECONDS or (len(open) >= limit and idle >= 1):
+            self._swept = self._clock()
+            self._sweep(open)
+            open = self.storage.spools()
+        if len(open) >= limit:
+            raise TooManyUploads
+
+    def _sweep(self, open: Collection[str]) -> None:
+        for id in open:
+            if (info := self.storage.spool(id)) and self._expired(info):
+                self._end(id)
+        for id in self._hashes.keys() - set(open):  # which another process has ended
+            self._hashes.pop(id, None)
+
+    def _expired(self, info: SpoolInfo) -> bool:
+        terms = Terms.parse(info.text)
+        return self.overdue(terms) or self._clock() - info.touched > terms.expiry
+
+    def _end(self, id: str) -> bool:
+        """End a session that has expired; False if a request is writing to it or has come meanwhile."""
+        with contextlib.suppress(UploadBusy, UploadGone), contextlib.closing(self.storage.hold_spool(id)):
+            info = self.storage.spool(id)
+            if info and not self._expired(info):
+                return False
+            self.storage.drop_spool(id)
+            return True
+        return self.storage.spool(id) is None

@@ -125,7 +125,7 @@ def test_options_that_were_read_are_read_again_as_they_are() -> None:
         ({"dialect": 1}, "dialect must be a Dialect, its text, or a list of these, got 1"),
         ({"dialect": ["oci", None]}, r"dialect must be .*, got \['oci', None\]"),
         ({"dialect": None}, "dialect must be a Dialect"),
-        ({"storage": 1}, "storage must be a Storage or its text, such as memory or directory:PATH, got 1"),
+        ({"storage": 1}, "storage must be a Storage or its text, such as memory, directory:PATH or sqlite:PATH, got 1"),
         ({"storage": None}, "storage must be a Storage or its text"),
         ({"accounts": {}}, r"accounts must be fakereg.Accounts, got \{\}"),
         ({"accounts": "octocat"}, "accounts must be fakereg.Accounts, got 'octocat'"),
@@ -161,7 +161,7 @@ def test_what_is_not_given_may_be_none() -> None:
 
 def test_texts_and_paths_are_read_in_python_too(tmp_path: Path) -> None:
     given: dict[str, Any] = {"port": "5001", "trust_proxy": "yes", "tls_cert": tmp_path, "migrated": "octo-org"}
-    made = ServeOptions(storage=MemoryStorage(clock=time.time), accounts=Accounts(), **given)
+    made = ServeOptions(storage=MemoryStorage(), accounts=Accounts(), **given)
     assert (made.port, made.trust_proxy, made.tls_cert) == (5001, True, str(tmp_path))
     assert made.migrated == ("octo-org",)
 

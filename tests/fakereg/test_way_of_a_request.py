@@ -46,7 +46,7 @@ class Way:
 def test_put_manifest_passes_few_files(capsys: pytest.CaptureFixture[str]) -> None:
     client = RegistryClient(Registry())
     client.push_image("team/app", "1.0")
-    document = image(client.push_blob("team/app", b"{}"), client.push_blob("team/app", b"layer"))
+    document = image(client.push_blob("team/app", b"{}"), client.push_blob("team/app", b"another layer"))
     client.application = way = Way(client.registry)
     assert client.put_manifest("team/app", "2.0", document).status_code == 201
     table = "\n".join(f"  {path:32} {calls:3} calls" for path, calls in way.calls.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conformance.client.content import digest_of
 from tests.mutants.harness import Answer, Ask, after, instead
-from tests.mutants.uploads import first_of, moved, session_of, size_of
+from tests.mutants.uploads import first_of, moved, session_of, sessions_of, size_of
 
 
 @after(
@@ -56,8 +56,9 @@ def chunk_without_range(ask: Ask, answer: Answer) -> None:
 
 @after("OCI-R039", "the Range of a chunk is that of all sessions of the repository", "PATCH session", 202)
 def range_of_all(ask: Ask, answer: Answer) -> None:
-    sessions = ask.registry.storage._uploads._sessions.values()  # type: ignore[attr-defined]  # not told by any storage
-    answer.set("Range", f"0-{sum(session.size for session in sessions if session.repository == ask.name) - 1}")
+    ids = [id for id, terms in sessions_of(ask) if terms.repository == ask.name]
+    infos = [ask.registry.storage.storage.spool(id) for id in ids]
+    answer.set("Range", f"0-{sum(info.size for info in infos if info) - 1}")
 
 
 @instead("OCI-R040", "a gap between chunks is overlooked")
@@ -112,8 +113,7 @@ def later_chunks_are_dropped(ask: Ask) -> Answer | None:
 def sessions_are_one(ask: Ask) -> Answer | None:
     if ask.kind != "session" or ask.method not in {"PATCH", "PUT"} or session_of(ask) is None:
         return None
-    sessions = ask.registry.storage._uploads._sessions.values()  # type: ignore[attr-defined]  # not told by any storage
-    ids = sorted(session.id for session in sessions if session.repository == ask.name)
+    ids = sorted(id for id, terms in sessions_of(ask) if terms.repository == ask.name)
     return ask.proceed(PATH_INFO=f"/v2/{ask.name}/blobs/uploads/{ids[0]}", REQUEST_URI="", RAW_URI="")
 
 

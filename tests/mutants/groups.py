@@ -10,7 +10,7 @@ import pytest
 from fakereg.api import manifest_rules, uploads
 from fakereg.http.call import Call
 from fakereg.spec.manifest import Descriptor
-from fakereg.storage.base import Upload
+from fakereg.storage.repositories import Upload
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 DOCKER, CONTAINER = "fake:github-docker", "fake:github-container"

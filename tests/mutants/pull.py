@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.indexed import IndexedStorage
+from fakereg.storage.repositories import Repositories
 from tests.mutants.harness import Answer, Ask, after, instead, patched, settings_break
 
 OTHER_DIGEST = "sha256:" + "0" * 64
@@ -122,13 +122,13 @@ def case_folded(ask: Ask) -> Answer | None:
 
 @patched("OCI-R014", "gives the manifests of all repositories")
 def manifests_for_all(patch: pytest.MonkeyPatch) -> None:
-    alone = IndexedStorage.manifest
+    alone = Repositories.manifest
 
-    def anywhere(self: IndexedStorage, name: Name, reference: Tag | Digest) -> object:
+    def anywhere(self: Repositories, name: Name, reference: Tag | Digest) -> object:
         names = [name, *self.repositories()]
         return next((found for each in names if (found := alone(self, each, reference))), None)
 
-    patch.setattr(IndexedStorage, "manifest", anywhere)
+    patch.setattr(Repositories, "manifest", anywhere)
 
 
 @after("OCI-R060", "takes an unknown repository for a mistake", "GET manifests|blobs", 404)
@@ -184,17 +184,17 @@ def heads_for_all(patch: pytest.MonkeyPatch) -> None:
 
 def share_blobs(patch: pytest.MonkeyPatch) -> None:
     """Let the storage find a blob wherever it is."""
-    size, opened = IndexedStorage.blob_size, IndexedStorage.open_blob
+    size, opened = Repositories.blob_size, Repositories.open_blob
 
-    def size_anywhere(self: IndexedStorage, name: Name, digest: Digest) -> int | None:
+    def size_anywhere(self: Repositories, name: Name, digest: Digest) -> int | None:
         sizes = (size(self, each, digest) for each in [name, *self.repositories()])
         return next((found for found in sizes if found is not None), None)
 
-    def opened_anywhere(self: IndexedStorage, name: Name, digest: Digest) -> object:
+    def opened_anywhere(self: Repositories, name: Name, digest: Digest) -> object:
         return next((file for each in [name, *self.repositories()] if (file := opened(self, each, digest))), None)
 
-    patch.setattr(IndexedStorage, "blob_size", size_anywhere)
-    patch.setattr(IndexedStorage, "open_blob", opened_anywhere)
+    patch.setattr(Repositories, "blob_size", size_anywhere)
+    patch.setattr(Repositories, "open_blob", opened_anywhere)
 
 
 # HEAD.

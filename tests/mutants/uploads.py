@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
 from fakereg.spec.names import Name
-from fakereg.storage.base import Upload
-from fakereg.storage.uploads import UploadTable
+from fakereg.storage.repositories import Upload
+from fakereg.storage.uploads import Terms, Uploads
 from tests.mutants.harness import Answer, Ask, after, instead, patched
 
 
 def session_of(ask: Ask) -> Upload | None:
     """The session that a request is about, if it is open."""
     return ask.registry.storage.upload(Name(ask.name), ask.reference)
+
+
+def sessions_of(ask: Ask) -> Iterator[tuple[str, Terms]]:
+    """All open sessions and what they are for."""
+    storage = ask.registry.storage.storage
+    for id in storage.spools():
+        if info := storage.spool(id):
+            yield id, Terms.parse(info.text)
 
 
 def size_of(ask: Ask) -> int:
@@ -82,9 +91,8 @@ def known_blob_is_refused(ask: Ask) -> Answer | None:
 
 def blobs_of(ask: Ask) -> set[str]:
     """The digests of all blobs that a repository has."""
-    repositories = ask.registry.storage._repositories  # type: ignore[attr-defined]  # no storage lists its blobs
-    found = repositories.get(ask.name)
-    return {str(digest) for digest in found.blobs} if found else set()
+    changes = ask.registry.storage.storage.read(Name(ask.name))
+    return {str(digest) for digest in changes.delta.blobs} if changes else set()
 
 
 @instead("OCI-R031", "sha512 is taken once and then no more")
@@ -169,7 +177,7 @@ def unknown_algorithm_is_404(ask: Ask) -> Answer | None:
 @instead("OCI-R027", "sha512 that was not announced answers 409")
 def unannounced_sha512(ask: Ask) -> Answer | None:
     found = session_of(ask) if ask.method == "PUT" and ask.kind == "session" else None
-    announced = getattr(found, "algorithm", "sha512") == "sha512"
+    announced = found is None or found.algorithm == "sha512"
     return Answer(409) if ask.query.get("digest", "").startswith("sha512") and not announced else None
 
 
@@ -223,7 +231,7 @@ def cancelled_with_200(ask: Ask, answer: Answer) -> None:
 
 @patched("OCI-R048", "a session that is left alone never ends")
 def sessions_never_end(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(UploadTable, "_has_expired", lambda self, session: False)
+    patch.setattr(Uploads, "_expired", lambda self, info: False)
 
 
 @after("OCI-R102", "a session that has ended has a status", "GET session", 404)
@@ -245,6 +253,6 @@ def chunk_opens_session(ask: Ask) -> Answer | None:
 def session_of_all(ask: Ask) -> Answer | None:
     if ask.kind != "session":
         return None
-    found = ask.registry.storage._uploads._sessions.get(ask.reference)  # type: ignore[attr-defined]  # see above
-    path = f"/v2/{found.repository}/blobs/uploads/{ask.reference}" if found else ask.path
+    owners = (terms.repository for id, terms in sessions_of(ask) if id == ask.reference)
+    path = f"/v2/{next(owners, ask.name)}/blobs/uploads/{ask.reference}"
     return ask.proceed(PATH_INFO=path, REQUEST_URI="", RAW_URI="")

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import OCI_IMAGE, OCI_INDEX, Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import Storage, StoredManifest, Upload
+from fakereg.storage.base import Spool, Storage
+from fakereg.storage.index import State
+from fakereg.storage.repositories import Repositories, StoredManifest, Upload
+
+MakeStorage = Callable[[], Storage]
+"""Opens the storage under test."""
 
 A, B = Name("team/a"), Name("team/a/b")
 EXPIRY = 60.0
 
 
-def start(storage: Storage, name: Name, *, algorithm: str = "sha256", limit: int = 100, timeout: float = 0) -> Upload:
+def start(
+    repositories: Repositories, name: Name, *, algorithm: str = "sha256", limit: int = 100, timeout: float = 0
+) -> Upload:
     """A new upload session."""
-    return storage.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit, timeout=timeout)
+    return repositories.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit, timeout=timeout)
 
 
-def push(storage: Storage, name: Name, content: bytes, *, algorithm: str = "sha256") -> Digest:
+def push(repositories: Repositories, name: Name, content: bytes, *, algorithm: str = "sha256") -> Digest:
     """Push a blob; its digest."""
-    upload = start(storage, name, algorithm=algorithm)
-    upload.claim()
-    upload.append(content)
     digest = Digest.of(content, algorithm=algorithm)
-    assert storage.finish_upload(upload, digest)
-    upload.release()
+    with claimed(start(repositories, name, algorithm=algorithm)) as upload:
+        upload.append(content)
+        assert repositories.finish_upload(upload, digest)
     return digest
 
 
-def read(storage: Storage, name: Name, digest: Digest) -> bytes | None:
+@contextmanager
+def claimed(upload: Upload) -> Iterator[Upload]:
+    """An upload session, held for writing."""
+    upload.claim()
+    try:
+        yield upload
+    finally:
+        upload.release()
+
+
+def read(repositories: Repositories, name: Name, digest: Digest) -> bytes | None:
     """A blob's bytes."""
-    stream = storage.open_blob(name, digest)
+    stream = repositories.open_blob(name, digest)
     if stream is None:
         return None
     with stream:
@@ -69,26 +87,59 @@ def _parse(document: dict[str, object], media_type: str) -> Manifest:
 
 
 def stored(manifest: Manifest) -> StoredManifest:
-    """What the storage gives back for a manifest."""
+    """What is given back for a manifest."""
     return StoredManifest(manifest.content, manifest.media_type, manifest.digest)
 
 
-def referrers(storage: Storage, name: Name, subject: Digest, **page: Any) -> list[StoredManifest]:
+def referrers(repositories: Repositories, name: Name, subject: Digest, **page: Any) -> list[StoredManifest]:
     """The referrers, all of them in one page unless said otherwise."""
-    found, _ = storage.referrers(
+    found, _ = repositories.referrers(
         name, subject, **{"artifact_type": None, "last": "", "limit": 99, "size": 10**9, **page}
     )
     return found
 
 
-def put(storage: Storage, name: Name, manifest: Manifest, *tags: str) -> Digest:
+def put(repositories: Repositories, name: Name, manifest: Manifest, *tags: str) -> Digest:
     """Push a complete manifest."""
-    storage.put_manifest(name, manifest, tags=[Tag(tag) for tag in tags], complete=True)
+    repositories.put_manifest(name, manifest, tags=[Tag(tag) for tag in tags], complete=True)
     return manifest.digest
 
 
-def pushed_image(storage: Storage, name: Name, *tags: str, note: str = "") -> Manifest:
+def pushed_image(repositories: Repositories, name: Name, *tags: str, note: str = "") -> Manifest:
     """Push an image of one layer with all it needs."""
-    manifest = image(push(storage, name, b"{}"), push(storage, name, b"layer"), note=note)
-    put(storage, name, manifest, *tags)
+    manifest = image(push(repositories, name, b"{}"), push(repositories, name, b"layer"), note=note)
+    put(repositories, name, manifest, *tags)
     return manifest
+
+
+# The protocol itself.
+
+
+def state_of(storage: Storage, name: Name) -> State:
+    """What the index of a repository says."""
+    changes = storage.read(name)
+    return State().changed(changes.delta) if changes else State()
+
+
+def contents_of(storage: Storage, name: Name, *digests: Digest) -> list[bytes | None]:
+    """The bytes of content."""
+    found: list[bytes | None] = []
+    for digest in digests:
+        stream = storage.open(name, digest)
+        with stream or contextlib.nullcontext():
+            found.append(stream.read() if stream else None)
+    return found
+
+
+def filled_spool(storage: Storage, id: str, data: bytes) -> Spool:
+    """A spool with bytes, held."""
+    storage.create_spool(id, "text", 1.0)
+    spool = storage.hold_spool(id)
+    spool.append(data)
+    return spool
+
+
+def bytes_of(spool: Spool) -> bytes:
+    """All bytes of a spool."""
+    with spool.open() as stream:
+        return stream.read()

@@ -11,14 +11,18 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fakereg.command import cli
+from fakereg.spec.names import Digest
 from fakereg.storage import layout
-from fakereg.storage.directory import DirectoryStorage
-from fakereg.storage.indexed import Index, IndexedStorage
+from fakereg.storage.base import Delta
+from fakereg.storage.index import State
+from fakereg.storage.layout import Layout
+from fakereg.storage.repositories import Repositories
 
 KINDS: dict[str, Callable[[Path], None]] = {}
 """What is wrong with each server; called before its start."""
@@ -78,6 +82,14 @@ def upload_cut(folder: Path) -> None:
         os.truncate(path, path.stat().st_size // 2)
 
 
+# A server that is right, and has to do with every change what others do with those of large repositories.
+
+
+@kind
+def log_always(folder: Path) -> None:
+    layout.SMALL_BYTES = -1
+
+
 # Servers that are broken.
 
 
@@ -85,31 +97,35 @@ def upload_cut(folder: Path) -> None:
 def index_written_later(folder: Path) -> None:
     write = layout.write_index
 
-    def later(place: Path, index: Index, **options: Any) -> None:
-        if (place / "index.json").exists():
-            threading.Timer(0.2, write, (place, index), options).start()
-        else:
-            write(place, index)
+    def later(place: Path, state: State, **options: Any) -> int:
+        if not (place / "index.json").exists():
+            return write(place, state, **options)
+        threading.Timer(0.2, write, (place, state), options).start()
+        return 0
 
     layout.write_index = later  # type: ignore[assignment]
 
 
 @kind
 def tags_set_afterwards(folder: Path) -> None:
-    put = IndexedStorage.put_manifests
+    change = Layout.change
 
-    def in_two_steps(self: IndexedStorage, name: Any, manifests: Any) -> None:
-        manifests = list(manifests)
-        put(self, name, [(manifest, ()) for manifest, _ in manifests])
+    def in_two_steps(self: Layout, version: int, delta: Delta) -> None:
+        change(self, version, replace(delta, tags={}))
         time.sleep(0.005)
-        put(self, name, manifests)
+        change(self, version, delta)
 
-    IndexedStorage.put_manifests = in_two_steps  # type: ignore[method-assign]
+    Layout.change = in_two_steps  # type: ignore[method-assign]
 
 
 @kind
 def deletions_forgotten(folder: Path) -> None:
-    DirectoryStorage._drop_blob = lambda self, name, digest: None  # type: ignore[method-assign]
+    mark = layout.mark
+
+    def keep(place: Path, blobs: Mapping[Digest, int | None]) -> None:
+        mark(place, {digest: size for digest, size in blobs.items() if size is not None})
+
+    layout.mark = keep  # type: ignore[assignment]
 
 
 @kind
@@ -131,7 +147,7 @@ def answers_with_errors(folder: Path) -> None:
     def refuse(*_: object) -> bool:
         raise RuntimeError("broken")
 
-    IndexedStorage.delete_tag = refuse  # type: ignore[method-assign,assignment]
+    Repositories.delete_tag = refuse  # type: ignore[method-assign,assignment]
 
 
 @kind

@@ -89,7 +89,7 @@ def test_a_fake_runs_on_every_storage_and_leaves_no_folder(
 def test_a_third_storage_runs(third: None) -> None:
     target = InProcessFake("fake:oci", "oci", Settings(storage="third"))
     with target:
-        assert isinstance(target.running.storage, Elsewhere)
+        assert isinstance(target.running.storage.storage, Elsewhere)
     assert "third" not in own_names()
 
 

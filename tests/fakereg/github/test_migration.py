@@ -13,8 +13,9 @@ from fakereg.auth.accounts import Visibility
 from fakereg.github.migration import MigrationConflict
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import Guard, StorageError
+from fakereg.storage.base import StorageError
 from fakereg.storage.memory import MemoryStorage
+from fakereg.storage.repositories import Guard, Repositories
 from tests.fakereg.client import descriptor, docker_image
 from tests.fakereg.ghes import Ghes
 
@@ -186,11 +187,11 @@ def test_clashes_make_the_whole_migration_fail_and_are_all_named(ghes: Ghes) -> 
     assert conflicts.get_json() == []
 
 
-class Failing(MemoryStorage):
+class Failing(Repositories):
     """Fails at the manifest with the tag `bad`, or does something else there."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(MemoryStorage(), **options)
         self.at_bad: Any = None
 
     def put_manifest(

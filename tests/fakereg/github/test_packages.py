@@ -18,7 +18,7 @@ from fakereg.github.packages import Packages
 from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import StoredManifest
+from fakereg.storage.repositories import StoredManifest
 from tests.fakereg.client import codes, docker_image, index
 from tests.fakereg.ghes import HOSTNAME, Ghes, HostClient
 

@@ -10,8 +10,9 @@ from fakereg.github import deleted as deletions
 from fakereg.github import restore
 from fakereg.spec.errors import RegistryError
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import StorageError, StoredManifest
+from fakereg.storage.base import StorageError
 from fakereg.storage.memory import MemoryStorage
+from fakereg.storage.repositories import Repositories, StoredManifest
 from tests.fakereg.client import index
 from tests.fakereg.ghes import CONTAINER, DOCKER, DOCKER_NAME, LIST, NAME, Ghes, HostClient, titles
 
@@ -165,11 +166,14 @@ def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: Ho
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
 
 
-class Failing(MemoryStorage):
+class Failing(Repositories):
     """Deletes no manifests at first, and counts how often one is read."""
 
     failed = False
     read = 0
+
+    def __init__(self) -> None:
+        super().__init__(MemoryStorage())
 
     def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
         """Delete manifests, or not."""

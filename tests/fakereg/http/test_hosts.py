@@ -182,6 +182,18 @@ def test_each_registry_has_a_folder_of_its_own(tmp_path: Path, make_client: Make
     assert not list((tmp_path / "github-container").rglob(Digest.of(b"x").encoded))
 
 
+def test_registries_share_a_database_and_nothing_in_it(tmp_path: Path, make_client: MakeClient) -> None:
+    client = make_client(GITHUB, hostname="ghes.test", storage=f"sqlite:{tmp_path}/x.db")
+    path = "/v2/octocat/octo-app/image/blobs/uploads/"
+    query = {"digest": Digest.of(b"x")}
+    client.post(path, query_string=query, data=b"x", headers={"Host": "docker.ghes.test", **BASIC})
+    docker, container = client.registry.sites.all
+    assert docker.storage.repositories() == ["octocat/octo-app/image"]
+    assert container.storage.repositories() == []
+    assert {entry.name for entry in tmp_path.iterdir()} >= {"x.db", "x.db-content"}
+    assert not list(tmp_path.rglob("github*"))
+
+
 def test_the_tokens_of_one_registry_are_no_good_at_another(make_client: MakeClient) -> None:
     client = make_client(
         ["oci,auth=bearer,service=same,subdomain=a", "github-container,service=same"], hostname="x.test"

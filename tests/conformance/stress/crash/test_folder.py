@@ -18,6 +18,7 @@ from fakereg.spec import manifest as manifests
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.contract.steps import push, start
 from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.repositories import Repositories
 from tests.e2e.clients import require_command
 
 REPOSITORY = "team/app"
@@ -53,7 +54,7 @@ class Store:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     folder, book, image = tmp_path / "store", Book(), Content(seed=1, label="folder").image()
-    storage, name, digest = DirectoryStorage(folder), Name(REPOSITORY), Digest(image.digest)
+    storage, name, digest = Repositories(DirectoryStorage(folder)), Name(REPOSITORY), Digest(image.digest)
     start(storage, name)
     for blob in image.blobs:
         push(storage, name, blob.data)

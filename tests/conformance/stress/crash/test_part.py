@@ -37,9 +37,15 @@ def test_nothing_acknowledged_is_lost(target: Target, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _broken(target: Target, kind: str, folder: Path) -> Figures:
+def _broken(target: Target, kind: str, folder: Path, *, rounds: int = ENOUGH) -> Figures:
     command = [sys.executable, str(Path(damaging_server.__file__)), kind, "{folder}/store"]
-    return part.run(stress_of(target), rounds=ENOUGH, command=command, parent=folder)
+    return part.run(stress_of(target), rounds=rounds, command=command, parent=folder)
+
+
+def test_nothing_is_lost_with_a_log_beside_every_index(target: Target, tmp_path: Path) -> None:
+    figures = _broken(target, "log-always", tmp_path, rounds=ROUNDS)
+    assert figures.findings == []
+    assert figures.numbers["rounds"] == ROUNDS
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,8 @@ def escapes(registry: Registry) -> Answer:
     """Writes beside the folder of its storage."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if isinstance(registry.storage, DirectoryStorage):
-            Path(registry.storage._layouts.parent.parent.parent, "escaped").write_bytes(b"")
+        if isinstance(registry.storage.storage, DirectoryStorage):
+            Path(registry.storage.storage._layouts.parent.parent.parent, "escaped").write_bytes(b"")
         return registry(environ, start_response)
 
     return answer

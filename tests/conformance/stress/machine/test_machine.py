@@ -45,11 +45,11 @@ def without_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "SETTINGS", batches.DRAWN)
 
 
-@pytest.mark.parametrize("storage", ["memory", "directory"])
+@pytest.mark.parametrize("storage", ["memory", "directory", "sqlite"])
 @pytest.mark.parametrize("dialect", ["oci", "github-docker", "github-container", ASKING])
 def test_the_machine_finds_nothing_in_the_fakes(dialect: str, storage: str, tmp_path: Path) -> None:
     number = 30 if storage == "memory" else 12
-    with fake(dialect, storage=storage if storage == "memory" else f"directory:{tmp_path}") as target:
+    with fake(dialect, storage=storage if storage == "memory" else f"{storage}:{tmp_path / 'store'}") as target:
         figures = search.run(stress_of(target, number))
     assert [finding.evidence for finding in figures.findings] == []
     assert figures.numbers["programs"] > number / 2

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -25,10 +25,10 @@ from conformance.targets.fakes import InProcessFake, SocketFake
 from fakereg import Registry
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import StoredManifest, Upload
-from fakereg.storage.indexed import Index
-from fakereg.storage.memory import MemoryStorage
-from fakereg.storage.uploads import UploadSession
+from fakereg.storage.base import Spool, UploadGone
+from fakereg.storage.index import Change, Index
+from fakereg.storage.memory import MemorySpool, MemoryStorage
+from fakereg.storage.repositories import Repositories, StoredManifest, Upload
 
 ENOUGH = 20_000
 """Actions within which a broken fake has to be found out; most are in the first round, of 360."""
@@ -46,9 +46,9 @@ def fake(*, dialect: str = "oci", wrap: Any = None, **options: Any) -> InProcess
 
 
 @pytest.mark.parametrize("dialect", ["oci", "github-docker"])
-@pytest.mark.parametrize("storage", ["memory", "directory"])
+@pytest.mark.parametrize("storage", ["memory", "directory", "sqlite"])
 def test_the_fake_stands_a_race(dialect: str, storage: str, tmp_path: Path) -> None:
-    target = fake(dialect=dialect, storage=storage if storage == "memory" else f"directory:{tmp_path}")
+    target = fake(dialect=dialect, storage=storage if storage == "memory" else f"{storage}:{tmp_path / 'store'}")
     figures = race(target, 3000)
     assert [finding.text for finding in figures.findings] == []
     assert figures.numbers["violations"] == 0
@@ -78,18 +78,34 @@ def _first_finding_only(monkeypatch: pytest.MonkeyPatch) -> None:
 # Broken storages.
 
 
-class Unlocked(MemoryStorage):
-    """The lock does nothing, and others may come between the look at the index and its change."""
+class OnMemory(Repositories):
+    """What is broken here lies above a storage in memory."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._lock = contextlib.nullcontext()  # type: ignore[assignment]
-
-    def _save_index(self, name: Name, index: Index) -> None:
-        time.sleep(0)
+        super().__init__(MemoryStorage())
 
 
-class TornReads(MemoryStorage):
+class Unlocked(Repositories):
+    """The storage does not compare versions, and others may come between the look at the index and its change."""
+
+    class Storage(MemoryStorage):
+        def apply(self, name: Name, version: int, *change: Any) -> int | None:
+            time.sleep(0)
+            found = super().read(name)
+            return super().apply(name, found.version if found else 0, *change)
+
+    def __init__(self) -> None:
+        super().__init__(self.Storage())
+
+    @contextlib.contextmanager
+    def _index(self, name: Name) -> Iterator[Index]:
+        index = Index()  # of this caller alone, so that its lock holds nobody back
+        if changes := self.storage.read(name):
+            index.catch_up(changes)
+        yield index
+
+
+class TornReads(OnMemory):
     """The digest of a tag is looked up once for the header and once for the body."""
 
     def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
@@ -99,7 +115,7 @@ class TornReads(MemoryStorage):
         return one._replace(content=other.content) if one and other else None
 
 
-class RetagsInTwoSteps(MemoryStorage):
+class RetagsInTwoSteps(OnMemory):
     """A tag that is pushed again is taken away before it is there again."""
 
     def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
@@ -114,28 +130,30 @@ class RetagsInTwoSteps(MemoryStorage):
         self.put_manifests(name, [(manifest, tags)])
 
 
-class KeepsTagsOfDeleted(MemoryStorage):
+class KeepsTagsOfDeleted(OnMemory):
     """A tag survives the manifest that it points to, and works again when that is pushed again."""
 
     def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
-        with self._lock:
-            index = self._index(name)
-            kept = {digest: entry for digest, entry in index.manifests.items() if digest not in digests}
-            if len(kept) < len(index.manifests):
-                self._replace_index(name, replace(index, manifests=kept))
+        self._change(name, lambda index: self._without_tags(index.without_manifests(digests)))
+
+    def delete_manifest(self, name: Name, digest: Digest) -> bool:
+        return self._change(name, lambda index: self._without_tags(index.without_manifests([digest])))
+
+    def _without_tags(self, change: Change | None) -> Change | None:
+        return replace(change, delta=replace(change.delta, tags={})) if change else None
 
 
-class MountsBorrow(MemoryStorage):
+class MountsBorrow(OnMemory):
     """A mounted blob is gone once its source has deleted it."""
 
     def delete_blob(self, name: Name, digest: Digest) -> bool:
         deleted = super().delete_blob(name, digest)
-        for borrower in list(self._repositories) if deleted else ():
+        for borrower in self.repositories() if deleted else ():
             super().delete_blob(borrower, digest)
         return deleted
 
 
-class DeletesLate(MemoryStorage):
+class DeletesLate(OnMemory):
     """A blob is deleted when the next request for a deletion comes, whatever has been pushed meanwhile."""
 
     def delete_blob(self, name: Name, digest: Digest) -> bool:
@@ -145,7 +163,7 @@ class DeletesLate(MemoryStorage):
         return self.blob_size(name, digest) is not None
 
 
-class ListsReferrersTwice(MemoryStorage):
+class ListsReferrersTwice(OnMemory):
     """A list of several referrers has the last one twice."""
 
     def referrers(self, *arguments: Any, **options: Any) -> tuple[list[StoredManifest], bool]:
@@ -153,7 +171,7 @@ class ListsReferrersTwice(MemoryStorage):
         return (found + found[-1:] if len(found) > 2 else found), more
 
 
-class ForgetsReferrers(MemoryStorage):
+class ForgetsReferrers(OnMemory):
     """A list of several referrers lacks the first."""
 
     def referrers(self, *arguments: Any, **options: Any) -> tuple[list[StoredManifest], bool]:
@@ -161,26 +179,18 @@ class ForgetsReferrers(MemoryStorage):
         return (found[1:] if len(found) > 2 else found), more
 
 
-class NeverEndsSessions(MemoryStorage):
+class NeverEndsSessions(OnMemory):
     """A session that has become a blob goes on."""
 
     def finish_upload(self, upload: Upload, digest: Digest) -> bool:
-        assert isinstance(upload, UploadSession)
         matches = upload.matches(digest)
         if matches:
-            name, session = upload.repository, upload
-            with self._lock:
-                self._add_blob(name, digest, lambda: self._kept(session))
+            with upload.spool.open() as stream:
+                self._add_blob(upload.repository, digest, upload.size, stream.read())
         return matches
 
-    def _kept(self, session: UploadSession) -> Any:
-        from fakereg.storage.content import Content
 
-        data = session.spool.reader().read()
-        return Content(data, len(data))
-
-
-class FailsAtTimes(MemoryStorage):
+class FailsAtTimes(OnMemory):
     """Two requests for a tag list at the same time are too much for it."""
 
     busy = False
@@ -196,7 +206,7 @@ class FailsAtTimes(MemoryStorage):
 
 NOT_EXPLAINED = "no order of what was done to a {} explains"
 
-BROKEN_STORAGES: list[tuple[type[MemoryStorage], str]] = [
+BROKEN_STORAGES: list[tuple[Callable[[], Repositories], str]] = [
     (Unlocked, NOT_EXPLAINED.format("tag")),
     (TornReads, r"GET was answered with what contradicts itself \(OCI-R013\)"),
     (RetagsInTwoSteps, NOT_EXPLAINED.format("tag")),
@@ -212,7 +222,7 @@ BROKEN_STORAGES: list[tuple[type[MemoryStorage], str]] = [
 
 @pytest.mark.usefixtures("_first_finding_only")
 @pytest.mark.parametrize(("broken", "text"), BROKEN_STORAGES, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_storage_that_is_broken_for_threads_is_found_out(broken: type[MemoryStorage], text: str) -> None:
+def test_a_storage_that_is_broken_for_threads_is_found_out(broken: Callable[[], Repositories], text: str) -> None:
     found = [finding for finding in race(fake(storage=broken()), ENOUGH).findings if re.match(text, finding.text)]
     assert found
     assert found[0].evidence.startswith("seed 1, round ")
@@ -353,18 +363,21 @@ def test_what_is_broken_in_front_of_the_storage_is_found_out(broken: Middleware,
 
 @pytest.mark.usefixtures("_first_finding_only")
 def test_upload_sessions_that_nobody_claims_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def claim(session: UploadSession) -> None:
-        session.check()
-        session._mark = (session.size, session._hash.copy() if session._hash else None)
+    def hold(storage: MemoryStorage, id: str) -> Spool:
+        spool = storage._spools.get(id)
+        if not spool:
+            raise UploadGone
+        spool.buffer.open()
+        return spool
 
-    def append(session: UploadSession, data: bytes) -> None:
+    def append(spool: MemorySpool, data: bytes) -> None:
         time.sleep(0.0005)  # as long as a disk may take, so that others come between
-        really_append(session, data)
+        really_append(spool, data)
 
-    really_append = UploadSession.append
-    monkeypatch.setattr(UploadSession, "append", append)
-    monkeypatch.setattr(UploadSession, "claim", claim)
-    monkeypatch.setattr(UploadSession, "release", lambda session: None)
+    really_append = MemorySpool.append
+    monkeypatch.setattr(MemoryStorage, "hold_spool", hold)
+    monkeypatch.setattr(MemorySpool, "append", append)
+    monkeypatch.setattr(MemorySpool, "close", lambda spool: None)
     assert race(fake(), ENOUGH).findings
 
 

@@ -17,29 +17,53 @@ import pytest
 
 from fakereg.clock import Clock, ManualClock
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.base import Storage, StorageError
+from fakereg.storage import open_storage, sqlite
+from fakereg.storage.base import Delta, Storage, StorageError
 from fakereg.storage.contract import *  # noqa: F403 - this is how the contract is meant to be used
-from fakereg.storage.contract.steps import A, B, image, index, push, pushed_image, read, start, stored
+from fakereg.storage.contract.steps import (
+    A,
+    B,
+    MakeStorage,
+    claimed,
+    image,
+    index,
+    push,
+    pushed_image,
+    read,
+    start,
+    stored,
+)
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
+from fakereg.storage.repositories import Repositories
+from fakereg.storage.sqlite import SqliteStorage
+
+MAKERS: dict[str, Callable[[Path], Storage]] = {
+    "memory": lambda folder: MemoryStorage(),
+    "spilling": lambda folder: MemoryStorage(spill_bytes=3, memory_bytes=10),
+    "directory": lambda folder: DirectoryStorage(folder / "store"),
+    "sqlite": lambda folder: SqliteStorage(folder / "store.db"),
+}
 
 
-def _memory(folder: Path) -> Callable[..., Storage]:
-    return MemoryStorage
+@pytest.fixture(params=MAKERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-def _spilling(folder: Path) -> Callable[..., Storage]:
-    return lambda **options: MemoryStorage(spill_bytes=3, memory_bytes=10, **options)
+@pytest.fixture
+def make_storage(kind: str, tmp_path: Path) -> MakeStorage:
+    return lambda: MAKERS[kind](tmp_path)
 
 
-def _directory(folder: Path) -> Callable[..., Storage]:
-    return lambda **options: DirectoryStorage(folder / "store", **options)
+@pytest.fixture  # type: ignore[no-redef]
+def durable(kind: str) -> bool:
+    return kind in {"directory", "sqlite"}
 
 
-@pytest.fixture(params=[_memory, _spilling, _directory], ids=lambda make: make.__name__.strip("_"))
-def make_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Storage]:
-    make: Callable[..., Storage] = request.param(tmp_path)
-    return make
+@pytest.fixture  # type: ignore[no-redef]
+def shared(kind: str) -> bool:
+    return kind == "sqlite"
 
 
 @pytest.fixture
@@ -48,10 +72,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, *, clock: Clock = time.time) -> Iterator[DirectoryStorage]:
-    storage = DirectoryStorage(folder, clock=clock)
+def opened(folder: Path, *, clock: Clock = time.time) -> Iterator[Repositories]:
+    storage = DirectoryStorage(folder)
     try:
-        yield storage
+        yield Repositories(storage, clock=clock)
     finally:
         storage.close()
 
@@ -197,7 +221,7 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 def test_the_memory_storage_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    storage = MemoryStorage(spill_bytes=10)
+    storage = Repositories(MemoryStorage(spill_bytes=10))
     digest = push(storage, A, b"x" * 100)
     start(storage, A)
     assert [path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()] == [100]
@@ -208,9 +232,10 @@ def test_the_memory_storage_leaves_no_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_memory_storage_keeps_to_its_budget() -> None:
-    storage = MemoryStorage(spill_bytes=1000, memory_bytes=1500)
+    kept = MemoryStorage(spill_bytes=1000, memory_bytes=1500)
+    storage = Repositories(kept)
     digests = [push(storage, A, bytes([number]) * 1000) for number in range(3)]
-    held = [isinstance(storage._repositories[A].blobs[digest].source, bytes) for digest in digests]
+    held = [isinstance(kept._repositories[A].contents[digest].source, bytes) for digest in digests]
     assert held == [True, False, False]
     upload = start(storage, A)
     upload.claim()
@@ -221,8 +246,64 @@ def test_the_memory_storage_keeps_to_its_budget() -> None:
     storage.delete_blob(A, digests[0])
     for content in (b"a" * 1000, b"b" * 500):
         again = push(storage, A, content)
-        assert isinstance(storage._repositories[A].blobs[again].source, bytes)
+        assert isinstance(kept._repositories[A].contents[again].source, bytes)
     storage.close()
+
+
+def test_sqlite_gives_what_has_changed_and_everything_to_whoever_is_far_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_KEPT", 4)
+    storage = SqliteStorage(tmp_path / "store.db")
+    versions = [0]
+    for turn in range(10):
+        tags: dict[Tag, Digest | None] = {Tag(f"t{turn}"): Digest.of(b"x"), Tag(f"t{turn - 1}"): None}
+        versions.append(storage.apply(A, versions[-1], Delta(tags=tags), {}) or 0)
+    found = [storage.read(A, since) for since in versions[:-1]]
+    assert [changes.since for changes in found if changes] == [0] * 6 + versions[6:10]
+    assert [changes and len(changes.delta.tags) for changes in found[8:]] == [3, 2]
+    assert all(changes and len(changes.delta.tags) <= 6 for changes in found)
+    storage.close()
+
+
+def test_sqlite_removes_files_without_a_row_at_its_start_and_leaves_none_behind(tmp_path: Path) -> None:
+    storage = SqliteStorage(tmp_path / "store.db")
+    files = tmp_path / "store.db-content"
+    repositories = Repositories(storage)
+    blob = push(repositories, A, b"blob")
+    upload = start(repositories, A)
+    kept = set(files.iterdir())
+    (files / "left-by-a-process-that-was-killed").touch()
+    SqliteStorage(tmp_path / "store.db").close()
+    assert set(files.iterdir()) == kept
+    assert len(kept) == 2
+    with claimed(upload):
+        repositories.cancel_upload(upload)
+    repositories.delete_blob(A, blob)
+    assert not list(files.iterdir())
+    storage.close()
+
+
+def test_what_is_behind_the_name_is_the_storage_s_own(tmp_path: Path) -> None:
+    for kind in ("directory", "sqlite"):
+        text = f"{kind}:{tmp_path / kind}"
+        one, other = open_storage(text, namespace="one"), open_storage(text, namespace="other")
+        pushed_image(Repositories(one), A, "one")
+        pushed_image(Repositories(other), A, "other")
+        one.create_spool("id", "text", 1.0)
+        other.clear()
+        assert (other.repositories(), other.spools()) == ([], [])
+        assert one.spools() == ["id"]
+        assert other.spool("id") is None
+        other.create_spool("id", "another", 2.0)
+        other.touch_spool("id", 3.0)
+        other.drop_spool("id")
+        assert one.spool("id") == ("text", 1.0, 0)
+        assert Repositories(one).tags(A) == ["one"]
+        one.close()
+        other.close()
+    assert {path.name for path in (tmp_path / "directory").iterdir()} == {"one", "other"}
+    assert {path.name for path in tmp_path.iterdir()} == {"directory", "sqlite", "sqlite-content"}
 
 
 @contextlib.contextmanager
@@ -237,8 +318,8 @@ def no_file_over(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("first", [500, 1_200_000])
-def test_a_write_that_fails_leaves_what_was_there(storage: Storage, first: int) -> None:
-    upload = start(storage, A)
+def test_a_write_that_fails_leaves_what_was_there(repositories: Repositories, first: int) -> None:
+    upload = start(repositories, A)
     upload.claim()
     upload.append(b"a" * first)
     with no_file_over(first + 1000), contextlib.suppress(OSError):
@@ -248,9 +329,9 @@ def test_a_write_that_fails_leaves_what_was_there(storage: Storage, first: int) 
     upload.claim()
     upload.append(b"c" * 10)
     content = b"a" * first + b"b" * (size - first) + b"c" * 10
-    assert storage.finish_upload(upload, digest := Digest.of(content))
+    assert repositories.finish_upload(upload, digest := Digest.of(content))
     upload.release()
-    assert read(storage, A, digest) == content
+    assert read(repositories, A, digest) == content
 
 
 def test_a_manifest_that_cannot_be_written_leaves_no_trace(folder: Path) -> None:
@@ -272,6 +353,7 @@ def test_a_session_that_cannot_be_claimed_can_be_later(folder: Path) -> None:
         with pytest.raises(IsADirectoryError):
             upload.claim()
         (folder / "uploads" / upload.id).rmdir()
+        (folder / "uploads" / upload.id).touch()
         upload.claim()
         upload.release()
 
@@ -298,9 +380,12 @@ def test_a_forked_child_hashes_too() -> None:
 import os
 from fakereg.storage.contract.steps import A, push
 from fakereg.storage.memory import MemoryStorage
-push(MemoryStorage(), A, b"x" * 1_000_000)
+from fakereg.storage.repositories import Repositories
+from fakereg.storage.repositories import Repositories
+from fakereg.storage.sqlite import SqliteStorage
+push(Repositories(MemoryStorage()), A, b"x" * 1_000_000)
 if os.fork() == 0:
-    push(MemoryStorage(), A, b"y" * 1_000_000)
+    push(Repositories(MemoryStorage()), A, b"y" * 1_000_000)
     os._exit(0)
 print(os.wait()[1])
 """

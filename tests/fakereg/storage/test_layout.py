@@ -14,7 +14,7 @@ from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored
-from tests.test_storage import opened
+from tests.fakereg.storage.test_contract import opened
 
 
 @pytest.fixture

@@ -1,0 +1,182 @@
+"""The index of one repository: its state, as storages may keep it, and what makes questions about it cheap."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Tag
+from fakereg.storage.base import Changes, Delta, Entry, MissingContent, Source
+
+Text = TypeVar("Text", bound=str)
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class State:
+    """All that the index of a repository says; the sum of its deltas."""
+
+    manifests: dict[Digest, Entry] = field(default_factory=dict)
+    tags: dict[Tag, Digest] = field(default_factory=dict)
+    blobs: dict[Digest, int] = field(default_factory=dict)
+
+    def change(self, delta: Delta) -> None:
+        """Apply a delta."""
+        _update(self.manifests, delta.manifests)
+        _update(self.tags, delta.tags)
+        _update(self.blobs, delta.blobs)
+
+    def delta(self) -> Delta:
+        """Return a copy as the delta that leads here from an empty repository."""
+        return Delta(dict(self.manifests), dict(self.tags), dict(self.blobs))
+
+    def changed(self, delta: Delta) -> State:
+        """Return a copy with a delta applied."""
+        copy = State(dict(self.manifests), dict(self.tags), dict(self.blobs))
+        copy.change(delta)
+        return copy
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A delta and the content that it needs or leaves behind: the arguments of `Storage.apply`."""
+
+    delta: Delta
+    contents: Mapping[Digest, Source | None] = field(default_factory=dict)
+
+
+class Index:
+    """A repository's state at `version`, its tags sorted and by target, its referrers by subject.
+
+    Whoever reads or changes it holds `lock`. A change costs what the delta costs, whatever the repository has.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._clear()
+
+    def _clear(self) -> None:
+        self.version = 0
+        self.state = State()
+        self.sorted_tags: list[Tag] = []
+        self._tags_of: dict[Digest, set[Tag]] = {}
+        self._referrers: dict[Digest, list[Digest]] = {}
+
+    @property
+    def manifests(self) -> Mapping[Digest, Entry]:
+        """All manifests."""
+        return self.state.manifests
+
+    @property
+    def tags(self) -> Mapping[Tag, Digest]:
+        """What each tag points to."""
+        return self.state.tags
+
+    @property
+    def blobs(self) -> Mapping[Digest, int]:
+        """The size of each blob."""
+        return self.state.blobs
+
+    def catch_up(self, changes: Changes) -> None:
+        """Take over what the storage says has changed."""
+        if changes.since != self.version:
+            self._clear()
+        self.change(changes.version, changes.delta)
+
+    def change(self, version: int, delta: Delta) -> None:
+        """Apply a delta, after which the index has that version."""
+        for digest, entry in delta.manifests.items():
+            self._refer(digest, entry)
+        for tag, target in delta.tags.items():
+            self._point(tag, target)
+        self.state.change(delta)
+        self.version = version
+
+    def _refer(self, digest: Digest, entry: Entry | None) -> None:
+        old = self.manifests.get(digest)
+        if old and old.subject:
+            _remove(self._referrers[old.subject], digest)
+            if not self._referrers[old.subject]:
+                del self._referrers[old.subject]
+        if entry and entry.subject:
+            _insert(self._referrers.setdefault(entry.subject, []), digest)
+
+    def _point(self, tag: Tag, target: Digest | None) -> None:
+        old = self.tags.get(tag)
+        if old:
+            self._tags_of[old].discard(tag)
+            if not self._tags_of[old]:
+                del self._tags_of[old]
+        if target:
+            self._tags_of.setdefault(target, set()).add(tag)
+        if target and not old:
+            _insert(self.sorted_tags, tag)
+        elif old and not target:
+            _remove(self.sorted_tags, tag)
+
+    def referrers(self, subject: Digest) -> list[Digest]:
+        """Return the manifests with this subject, sorted; it is not to be changed."""
+        return self._referrers.get(subject, [])
+
+    def replaced(self, digest: Digest, tags: Collection[Tag]) -> Digest | None:
+        """Return what a push of this digest would replace, as `Guard` has it."""
+        if tags:
+            return self.tags.get(next(iter(tags)))
+        return digest if digest in self.manifests else None
+
+    def check_complete(self, manifest: Manifest) -> None:
+        """Raise MissingContent if a blob or manifest that this one names is not there."""
+        missing = [blob.digest for blob in manifest.blobs if not blob.foreign and blob.digest not in self.blobs]
+        missing += [child.digest for child in manifest.manifests if child.digest not in self.manifests]
+        if missing:
+            raise MissingContent(missing)
+
+    # Changes, to be applied by the storage.
+
+    def without_manifests(self, digests: Iterable[Digest]) -> Change | None:
+        """Plan to delete those manifests that are there, and the tags on them."""
+        gone = [digest for digest in digests if digest in self.manifests]
+        tags = dict.fromkeys(tag for digest in gone for tag in self._tags_of.get(digest, ()))
+        contents = {digest: None for digest in gone if digest not in self.blobs}
+        return Change(Delta(manifests=dict.fromkeys(gone), tags=tags), contents) if gone else None
+
+    def without_tag(self, tag: Tag) -> Change | None:
+        """Plan to delete a tag, if it is there."""
+        return Change(Delta(tags={tag: None})) if tag in self.tags else None
+
+    def without_blob(self, digest: Digest) -> Change | None:
+        """Plan to delete a blob, if it is there."""
+        if digest not in self.blobs:
+            return None
+        return Change(Delta(blobs={digest: None}), {} if digest in self.manifests else {digest: None})
+
+
+def entry_of(manifest: Manifest) -> Entry:
+    """Return what an index says of a manifest."""
+    subject = manifest.subject.digest if manifest.subject else None
+    return Entry(manifest.media_type, len(manifest.content), subject, manifest.artifact_type)
+
+
+def _insert(keys: list[Text], key: Text) -> None:
+    """Put a key into a sorted list that may have it."""
+    at = bisect_left(keys, key)
+    if at == len(keys) or keys[at] != key:
+        keys.insert(at, key)
+
+
+def _remove(keys: list[Text], key: Text) -> None:
+    """Take a key out of a sorted list that has it."""
+    del keys[bisect_left(keys, key)]
+
+
+def _update(held: dict[Key, Value], changed: Mapping[Key, Value | None]) -> None:
+    for key, value in changed.items():
+        if value is None:
+            held.pop(key, None)
+        else:
+            held[key] = value

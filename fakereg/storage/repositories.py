@@ -1,0 +1,342 @@
+"""What request handlers ask of a storage, written once on top of the protocol `Storage`.
+
+Each write is one call of `Storage.apply`, atomic: whoever reads sees it whole or not at all. No lock is held while
+bytes are read or sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import BinaryIO, NamedTuple
+
+from fakereg.clock import Clock
+from fakereg.spec.manifest import Manifest
+from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import Changes, Delta, MissingContent, Source, Storage, StorageError, UploadGone
+from fakereg.storage.index import Change, Index, entry_of
+from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
+
+__all__ = ["Guard", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
+
+_ATTEMPTS = 1000
+"""How often a change is tried while other processes change the same repository."""
+
+Guard = Callable[[Digest | None], None]
+"""Is called with what a push would replace: the digest that its first tag points to, or its own if it has no tag; None
+if there is no such thing. Raises to prevent the push.
+"""
+
+
+class StoredManifest(NamedTuple):
+    """A manifest as it was pushed: its bytes, its media type and the digest that names it."""
+
+    content: bytes
+    media_type: str
+    digest: Digest
+
+
+class Repositories:
+    """Repositories with their blobs, manifests, tags and upload sessions, kept by `storage`.
+
+    `None` and `False` mean: there is no such thing. Other processes may work on the same storage: each call first
+    reads what has changed in it. `clock` gives seconds and `new_id` a new unique text for each upload session.
+    """
+
+    def __init__(self, storage: Storage, *, clock: Clock = time.time, new_id: Callable[[], str] | None = None) -> None:
+        self.storage = storage
+        self._uploads = Uploads(storage, clock, new_id)
+        self._indexes: dict[Name, Index] = {}
+        self._homes: dict[Digest, Name] = {}
+        """A repository that had the blob when it was last seen: a hint where it need not be stored again."""
+
+    # Repositories and blobs.
+
+    def repositories(self) -> list[Name]:
+        """Return all repositories, sorted. One comes with its first blob or manifest and stays."""
+        return sorted(self.storage.repositories())
+
+    def has_repository(self, name: Name) -> bool:
+        """Tell whether the repository exists."""
+        with self._index(name) as index:
+            return index.version > 0
+
+    def blob_size(self, name: Name, digest: Digest) -> int | None:
+        """Return the size in bytes of a blob of this repository."""
+        with self._index(name) as index:
+            return index.blobs.get(digest)
+
+    def open_blob(self, name: Name, digest: Digest) -> BinaryIO | None:
+        """Open a blob of this repository, readable even if it is deleted meanwhile; the caller closes it."""
+        found = self._open(name, lambda index: (digest, "") if digest in index.blobs else None)
+        return found[2] if found else None
+
+    def delete_blob(self, name: Name, digest: Digest) -> bool:
+        """Take a blob out of this repository, and of no other."""
+        return self._change(name, lambda index: index.without_blob(digest))
+
+    def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
+        """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
+        sources = [source] if source else self._with_blob(digest)
+        return any(self._mount(name, digest, each) for each in sources)
+
+    def _with_blob(self, digest: Digest) -> Iterator[Name]:
+        """Yield the repositories that may have a blob, the likely ones first."""
+        if home := self._homes.get(digest):
+            yield home
+        yield from self.repositories()
+
+    def _mount(self, name: Name, digest: Digest, source: Name) -> bool:
+        with ExitStack() as held:  # in one order everywhere, so that no two wait for each other
+            found = {each: held.enter_context(self._index(each)) for each in sorted({name, source})}
+            size = found[source].blobs.get(digest)
+            if size is None:
+                return False
+            try:
+                self._add_blob(name, digest, size, source)
+            except MissingContent:  # somebody else removed the file
+                return False
+            return True
+
+    def _add_blob(self, name: Name, digest: Digest, size: int, source: Source) -> None:
+        def plan(index: Index) -> Change | None:
+            if digest in index.blobs and self._there(name, digest):
+                return None
+            return Change(Delta(blobs={digest: size}), {digest: source})
+
+        self._change(name, plan)
+
+    def _there(self, name: Name, digest: Digest) -> bool:
+        """Tell whether content can be read; somebody else may have removed its file."""
+        stream = self.storage.open(name, digest)
+        if stream:
+            stream.close()
+        return stream is not None
+
+    # Upload sessions.
+
+    def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float = 0) -> Upload:
+        """Open a session for a blob to be named by `algorithm`, gone after `expiry` seconds without a request.
+
+        It is gone `timeout` seconds from now in any case, also for a request that is writing to it; 0: never.
+        Raise TooManyUploads if `limit` sessions are open.
+        """
+        return self._uploads.start(name, algorithm=algorithm, expiry=expiry, limit=limit, timeout=timeout)
+
+    def upload(self, name: Name, id: str) -> Upload | None:
+        """Return an open session of this repository; asking for it counts as a request."""
+        return self._uploads.find(name, id)
+
+    def cancel_upload(self, upload: Upload) -> None:
+        """End a session that the caller has claimed, and forget its bytes; raise UploadGone if it has ended."""
+        if not self._uploads.is_open(upload.id):
+            raise UploadGone
+        self.storage.drop_spool(upload.id)
+
+    def finish_upload(self, upload: Upload, digest: Digest) -> bool:
+        """End a session that the caller has claimed: its bytes become a blob of its repository if they match `digest`,
+        else they are forgotten and the answer is False. Raise UploadGone if it has ended.
+        """
+        upload.check()
+        matches = upload.matches(digest)
+        if matches and not self._share(upload, digest):
+            self._add_blob(upload.repository, digest, upload.size, upload.spool)
+        self.storage.drop_spool(upload.id)
+        return matches
+
+    def _share(self, upload: Upload, digest: Digest) -> bool:
+        """Tell whether the bytes need not be stored once more, since another repository has the blob."""
+        home = self._homes.get(digest)
+        return home not in (None, upload.repository) and self._mount(upload.repository, digest, home)
+
+    # Manifests, tags and referrers.
+
+    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
+        """Return the manifest that the tag points to or that the digest names."""
+
+        def find(index: Index) -> tuple[Digest, str] | None:
+            digest = index.tags.get(reference) if isinstance(reference, Tag) else reference
+            return (digest, index.manifests[digest].media_type) if digest and digest in index.manifests else None
+
+        found = self._open(name, find)
+        if not found:
+            return None
+        digest, media_type, stream = found
+        with stream:
+            return StoredManifest(stream.read(), media_type, digest)
+
+    def put_manifest(
+        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
+    ) -> None:
+        """Store the manifest and point the tags at it, all in one step.
+
+        Within that step `guard` is called first; what it raises passes on, and nothing changes.
+        With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
+        layers and the subject excepted), and change nothing.
+        """
+
+        def plan(index: Index) -> Change:
+            if guard:
+                guard(index.replaced(manifest.digest, tags))
+            if complete:
+                index.check_complete(manifest)
+            return self._with_manifests(name, index, [(manifest, tags)])
+
+        self._change(name, plan)
+
+    def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
+        """Store manifests, whatever they name, and point the tags of each at it, all in one step."""
+        pairs = list(manifests)
+        self._change(name, lambda index: self._with_manifests(name, index, pairs))
+
+    def delete_manifest(self, name: Name, digest: Digest) -> bool:
+        """Delete a manifest and every tag that points to it."""
+        return self._change(name, lambda index: index.without_manifests([digest]))
+
+    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
+        """Delete those manifests that are there, and every tag that points to one of them, all in one step."""
+        self._change(name, lambda index: index.without_manifests(digests))
+
+    def delete_tag(self, name: Name, tag: Tag) -> bool:
+        """Delete a tag and leave the manifest."""
+        return self._change(name, lambda index: index.without_tag(tag))
+
+    def tags(self, name: Name) -> list[Tag] | None:
+        """Return the tags of a repository in ASCII order; None if there is no such repository."""
+        with self._index(name) as index:
+            return list(index.sorted_tags) if index.version else None
+
+    def has_tags(self, name: Name) -> bool:
+        """Tell whether a repository has a tag. This and `has_manifests` are asked often: they have to be cheap."""
+        with self._index(name) as index:
+            return bool(index.tags)
+
+    def targets(self, name: Name) -> dict[Tag, Digest]:
+        """Return what each tag of a repository points to, the tags in ASCII order."""
+        with self._index(name) as index:
+            return {tag: index.tags[tag] for tag in index.sorted_tags}
+
+    def manifests(self, name: Name) -> list[Digest] | None:
+        """Return the digests of all manifests of a repository, sorted; None if there is no such repository."""
+        with self._index(name) as index:
+            return sorted(index.manifests) if index.version else None
+
+    def has_manifests(self, name: Name) -> bool:
+        """Tell whether a repository has a manifest."""
+        with self._index(name) as index:
+            return bool(index.manifests)
+
+    def referrers(
+        self, name: Name, subject: Digest, *, artifact_type: str | None, last: str, limit: int, size: int
+    ) -> tuple[list[StoredManifest], bool]:
+        """Return the manifests of the repository whose subject is `subject`, by digest, and whether more follow.
+
+        They begin behind the digest `last` (the empty text for the first page), have the artifact type if one is
+        given, and are at most `limit` and of at most `size` bytes together, but one at least if there is one.
+        """
+        with self._index(name) as index:
+            digests = index.referrers(subject)
+            found = [
+                (digest, entry)
+                for digest in digests[bisect_right(digests, last) :]
+                if artifact_type in (None, (entry := index.manifests[digest]).artifact_type)
+            ]
+            version = index.version
+        sizes = itertools.accumulate(entry.size for _, entry in found[:limit])
+        count = max(sum(total <= size for total in sizes), min(limit, len(found), 1))
+        page = [self._stored(name, digest, entry.media_type) for digest, entry in found[:count]]
+        if None in page and self.storage.read(name, version):  # one was deleted meanwhile
+            return self.referrers(name, subject, artifact_type=artifact_type, last=last, limit=limit, size=size)
+        return [manifest for manifest in page if manifest], count < len(found)
+
+    def _stored(self, name: Name, digest: Digest, media_type: str) -> StoredManifest | None:
+        stream = self.storage.open(name, digest)
+        if not stream:
+            return None
+        with stream:
+            return StoredManifest(stream.read(), media_type, digest)
+
+    def _with_manifests(
+        self, name: Name, index: Index, manifests: Iterable[tuple[Manifest, Collection[Tag]]]
+    ) -> Change:
+        """Plan to put manifests and to point the tags of each at it."""
+        entries, tags, contents = {}, dict[Tag, Digest | None](), dict[Digest, Source | None]()
+        for manifest, pointing in manifests:
+            entries[manifest.digest] = entry_of(manifest)
+            tags |= dict.fromkeys(pointing, manifest.digest)
+            if manifest.digest not in index.manifests or not self._there(name, manifest.digest):
+                contents[manifest.digest] = manifest.content
+        return Change(Delta(entries, tags), contents)
+
+    # Life.
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.storage.clear()
+        self._indexes.clear()
+        self._homes.clear()
+
+    def close(self) -> None:
+        """Let go of files and locks; nothing is called afterwards."""
+        self.storage.close()
+
+    # The indexes.
+
+    @contextmanager
+    def _index(self, name: Name) -> Iterator[Index]:
+        """Hold the index of a repository as it is now; it is empty and of version 0 if there is no such repository."""
+        index = self._indexes.get(name) or self._indexes.setdefault(name, Index())
+        try:
+            with index.lock:
+                if changes := self.storage.read(name, index.version):
+                    self._catch_up(name, index, changes)
+                yield index
+        finally:
+            if not index.version:
+                self._indexes.pop(name, None)
+
+    def _catch_up(self, name: Name, index: Index, changes: Changes) -> None:
+        index.catch_up(changes)
+        self._note_homes(name, changes.delta)
+
+    def _note_homes(self, name: Name, delta: Delta) -> None:
+        for digest, size in delta.blobs.items():
+            if size is not None:
+                self._homes[digest] = name
+            elif self._homes.get(digest) == name:
+                self._homes.pop(digest, None)
+
+    def _change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
+        """Do what `plan` says in one step; it is asked again if another process comes between. False if it says None.
+
+        Nothing here relies on the lock: it spares the threads of this process from coming between each other. Raise
+        StorageError if others come between each time.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._index(name) as index:
+                change = plan(index)
+                if not change:
+                    return False
+                version = self.storage.apply(name, index.version, change.delta, change.contents)
+                if version is not None:
+                    index.change(version, change.delta)
+                    self._note_homes(name, change.delta)
+                    return True
+        raise StorageError(f"the repository {name} was changed by others {_ATTEMPTS} times in a row; try again")
+
+    def _open(
+        self, name: Name, find: Callable[[Index], tuple[Digest, str] | None]
+    ) -> tuple[Digest, str, BinaryIO] | None:
+        """Open the content that `find` finds in the index, as often as it is replaced meanwhile."""
+        while True:
+            with self._index(name) as index:
+                found, version = find(index), index.version
+            if not found:
+                return None
+            if stream := self.storage.open(name, found[0]):
+                return (*found, stream)
+            if not self.storage.read(name, version):
+                return None  # somebody else removed the file
