@@ -1,4 +1,4 @@
-"""The optional abilities of a registry, found out by asking.
+"""Probe the optional capabilities of a registry.
 
 A capability is absent when the answer is a refusal that the specification allows for it. Any other answer counts as
 present, so that the scenario runs and reports what is wrong.
@@ -18,14 +18,14 @@ from conformance.client.steps import Steps
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a probe found: whether the capability is there, and the legal refusal if not."""
+    """The result of a probe: whether the capability is present, and else the legal refusal."""
 
     present: bool
     reason: str = ""
 
 
 class Capabilities:
-    """Asks a target once for each capability, when it is first needed; `new_name` makes names of repositories.
+    """Probe each capability of a target once, when it is first needed; `new_name` makes names of repositories.
 
     What is stated to be `absent` is not asked for.
     """
@@ -36,10 +36,10 @@ class Capabilities:
         self._client = client
         self._content = content
         self._names = (new_name(f"probe-{number}") for number in count(1))
-        self._answers = {name: Answer(False, "the target is said not to have it") for name in absent}
+        self._answers = {name: Answer(False, "the target is configured without it") for name in absent}
 
     def ask(self, name: str) -> Answer:
-        """Whether a capability is there; KeyError when no such name exists, Unprepared when it cannot be found out.
+        """Probe a capability; raise KeyError for an unknown name, Unprepared if the probe fails.
 
         Where nothing can be pushed, nothing that begins with a push can be found out, and counts as absent.
         """
@@ -54,7 +54,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a probe works with."""
+    """The context of a probe."""
 
     client: Client
     content: Content
@@ -65,14 +65,14 @@ class Probe:
         return Steps(self.client)
 
     def pushed(self, *tags: str) -> tuple[str, Manifest]:
-        """A new repository with an image in it."""
+        """Make a new repository with an image."""
         name, image = next(self.names), self.content.image()
         self.steps.manifest(name, image, *tags)
         return name, image
 
 
 def judge(exchange: Exchange, *refusals: int) -> Answer:
-    """Absent exactly when the status is one of the legal refusals."""
+    """Decide by the status: one of the legal refusals means that the capability is absent."""
     if exchange.status in refusals:
         return Answer(False, f"{exchange.request.method} answered {exchange.status}")
     return Answer(True)
@@ -177,7 +177,7 @@ def catalog(probe: Probe) -> Answer:
 
 
 PULLED = frozenset({"push", "catalog"})
-"""The capabilities that are found out without having pushed."""
+"""The capabilities whose probes need no push."""
 
 PROBES: Mapping[str, Callable[[Probe], Answer]] = {
     probe.__name__: probe

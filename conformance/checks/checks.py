@@ -1,4 +1,4 @@
-"""Named checks that a scenario makes. Each judges one requirement and says what was expected and what came."""
+"""The checks of scenarios. Each judges one requirement, and reports the expected and the actual value."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Checks:
     def that(
         self, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange, grade: str | None = None
     ) -> bool:
-        """Judge anything that has no check of its own."""
+        """Judge a condition that has no check of its own."""
         return self._case.judge(requirement, ok, expected=expected, got=got, exchange=exchange, grade=grade)
 
     def status(self, requirement: str, exchange: Exchange, *allowed: int, grade: str | None = None) -> bool:
-        """The status is one of those allowed."""
+        """Check that the status is one of those allowed."""
         expected = f"status {' or '.join(map(str, allowed))}"
         return self.that(
             requirement,
@@ -40,7 +40,7 @@ class Checks:
         )
 
     def refused(self, requirement: str, exchange: Exchange) -> bool:
-        """The request was refused; that a refusal is no server error is for a passive check to say."""
+        """Check that the request was refused; a passive check judges server errors."""
         ok = exchange.status >= 400
         return self.that(requirement, ok, expected="a status 4xx", got=f"status {exchange.status}", exchange=exchange)
 
@@ -52,14 +52,14 @@ class Checks:
         expected: str,
         grade: str | None = None,
     ) -> bool:
-        """Every case, `(what, exchange, ok)`, was as expected; all that were not are named, and the first is shown."""
+        """Check that every case, `(what, exchange, ok)`, is ok; name all that are not, and show the first."""
         wrong = [(what, exchange) for what, exchange, ok in cases if not ok]
         shown = wrong[0][1] if wrong else cases[0][1]
         got = ", ".join(f"{what}: status {exchange.status}" for what, exchange in wrong)
         return self.that(requirement, not wrong, expected=expected, got=got, exchange=shown, grade=grade)
 
     def header(self, requirement: str, exchange: Exchange, name: str, expected: str | None = None) -> str:
-        """A header is there, with the value expected if one is; gives the value, empty when it is absent."""
+        """Check that a header is present, with the expected value if given; return its value, empty if absent."""
         value = exchange.header(name)
         ok = bool(value) if expected is None else value == expected
         wanted = f"a header {name}" if expected is None else f"{name}: {expected}"
@@ -67,29 +67,29 @@ class Checks:
         return value or ""
 
     def no_header(self, requirement: str, exchange: Exchange, name: str) -> None:
-        """A header is not there."""
+        """Check that a header is absent."""
         value = exchange.header(name)
         self.that(requirement, value is None, expected=f"no header {name}", got=value or "", exchange=exchange)
 
     def location(self, requirement: str, exchange: Exchange) -> str:
-        """A Location is there; gives it as an absolute URL, empty when it is absent."""
+        """Check that a Location is present; return it as an absolute URL, empty if absent."""
         self.header(requirement, exchange, "Location")
         return location_of(exchange) or ""
 
     def body(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
-        """The body is the very bytes expected."""
+        """Check that the body is exactly the expected bytes."""
         ok = exchange.body == expected
         self.that(requirement, ok, expected=summarize(expected), got=summarize(exchange.body), exchange=exchange)
 
     def pullable(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
-        """What the Location of an earlier answer led to is the content that was pushed."""
+        """Check that the answer at an earlier Location is the pushed content."""
         ok = exchange.status == 200 and exchange.body == expected
         got = f"status {exchange.status} with {summarize(exchange.body)}"
         wanted = f"the Location to give status 200 with {summarize(expected)}"
         self.that(requirement, ok, expected=wanted, got=got, exchange=exchange)
 
     def digest_header(self, requirement: str, exchange: Exchange, content: bytes) -> None:
-        """Docker-Content-Digest is there and is a digest of the content, under whatever known algorithm."""
+        """Check that Docker-Content-Digest is a digest of the content, in any known algorithm."""
         value = self.header(requirement, exchange, "Docker-Content-Digest")
         algorithm = value.partition(":")[0]
         if algorithm in ALGORITHMS:
@@ -97,14 +97,14 @@ class Checks:
             self.that(requirement, value == actual, expected=actual, got=value, exchange=exchange)
 
     def unique_session(self, requirement: str, first: Exchange, second: Exchange) -> None:
-        """Two sessions have different Locations; that each holds a UUID is asked for as a SHOULD only."""
+        """Check that two sessions have different Locations; a UUID in each is only a SHOULD."""
         here, there = location_of(first) or "", location_of(second) or ""
         self.that(requirement, here != there, expected="a Location of its own", got=there, exchange=second)
         ok = UUID.search(here) is not None
         self.that(requirement, ok, expected="a UUID in the Location", got=here, exchange=first, grade="SHOULD")
 
     def in_order(self, requirement: str, exchange: Exchange, tags: Sequence[str]) -> None:
-        """Tags are in lexical order (without regard to case) or in ASCII order.
+        """Check that tags are in lexical order (ignoring case) or in ASCII order.
 
         Before dev the letter of the specification knew lexical order only, which hardly a registry kept: ASCII order
         is then no more than a warning.
@@ -122,14 +122,14 @@ class Checks:
         )
 
     def same_set(self, requirement: str, exchange: Exchange, found: Collection[str], expected: Collection[str]) -> None:
-        """The same entries, each once, in any order."""
+        """Check that the entries are the expected ones, each once, in any order."""
         ok = sorted(found) == sorted(expected)
         self.that(requirement, ok, expected=f"{sorted(expected)}", got=sorted(found), exchange=exchange)
 
     def error(
         self, requirement: str, exchange: Exchange, *codes: str, message: str = "", grade: str | None = None
     ) -> bool:
-        """The body, whatever its media type, begins its errors with one of the codes and, if given, this message."""
+        """Check that the first error of the body has one of the codes and, if given, this message."""
         error = first_error(exchange)
         ok = error.get("code") in codes and error.get("message") == (message or error.get("message"))
         expected = f"the error {' or '.join(codes)}" + (f" with the message {message!r}" if message else "")
@@ -137,7 +137,7 @@ class Checks:
         return self.that(requirement, ok, expected=expected, got=got, exchange=exchange, grade=grade)
 
     def error_body(self, exchange: Exchange) -> None:
-        """The error body, where it is JSON, has the form and the codes of the specification."""
+        """Check that an error body in JSON has the form and the codes of the specification."""
         for finding in error_body(exchange):
             self.that(finding.requirement, finding.ok, expected=finding.expected, got=finding.got, exchange=exchange)
 
@@ -157,7 +157,7 @@ def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exc
 
 
 def first_error(exchange: Exchange) -> dict[str, object]:
-    """The first entry of an error body; empty if it has none."""
+    """Return the first entry of an error body; empty without one."""
     document = exchange.json()
     errors = document.get("errors") if isinstance(document, dict) else None
     return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}

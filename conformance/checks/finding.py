@@ -1,4 +1,4 @@
-"""What a passive check is made of: a finding, and what it reads off an exchange."""
+"""The findings of passive checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conformance.client.exchange import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Whether one requirement was kept in one exchange."""
+    """The judgement of one requirement in one exchange."""
 
     requirement: str
     ok: bool
@@ -20,4 +20,4 @@ class Finding:
 
 Findings = Iterator[Finding]
 Reads = dict[tuple[str, str, str], tuple[Exchange, int]]
-"""The last answer to each method, URL and Accept, without its body, and how long that was in bytes."""
+"""The last answer to each method, URL and Accept, without its body, and the length of that in bytes."""

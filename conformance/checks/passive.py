@@ -1,4 +1,4 @@
-"""Checks that look at every exchange of every scenario, whatever the scenario is about.
+"""The passive checks, which judge every exchange of every scenario.
 
 Each is a generator of findings; it yields nothing when the exchange gives it nothing to judge. A finding goes to its
 own requirement and never ends the scenario.
@@ -35,7 +35,7 @@ from conformance.client.reading import is_of_registry, kind_of, next_link
 __all__ = ["PASSIVE", "error_body", "is_of_registry", "kind_of", "next_link", "warnings", "watch"]
 
 OWN_CODES = {"GHC-10": "REQUESTED_RANGE_NOT_SATISFIABLE"}
-"""Codes beyond the table that a requirement itself asks for: a scenario about it does not count them as wrong."""
+"""Error codes beyond the table that a requirement asks for; its scenarios accept them."""
 
 PASSIVE: tuple[Callable[[Exchange], Findings], ...] = (
     digest_matches_body,
@@ -56,7 +56,7 @@ PASSIVE: tuple[Callable[[Exchange], Findings], ...] = (
 
 
 def watch(case: Case, exchange: Exchange) -> None:
-    """Run every passive check on an exchange with the registry and note what they find."""
+    """Run every passive check on an exchange with the registry and note the findings."""
     if not is_of_registry(exchange):
         return
     own = {OWN_CODES[key] for key in case.bound if key in OWN_CODES}
@@ -69,7 +69,7 @@ def watch(case: Case, exchange: Exchange) -> None:
 
 
 def _found(case: Case, exchange: Exchange) -> Iterator[tuple[str, Finding]]:
-    """Every finding with the name of the check that made it."""
+    """Yield every finding with the name of its check."""
     for check in PASSIVE:
         for finding in check(exchange):
             yield check.__name__.replace("_", " "), finding

@@ -1,4 +1,4 @@
-"""Passive checks of how an answer says what it says: its status, its error body, and headers that lead on."""
+"""Passive checks of the status, the error body, and the headers Link, Location and Warning."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _MAY_FAIL = {501, 503, 504}
 
 
 def no_server_error(exchange: Exchange) -> Findings:
-    """The server does not say that it failed: no endpoint of the specification has such a status (RFC 9110, 15.6)."""
+    """Check that the answer is no server error, which no endpoint of the specification has (RFC 9110, 15.6)."""
     ok = exchange.status < 500 or exchange.status in _MAY_FAIL
     yield Finding("OCI-R102", ok, "no status 5xx, which says that the server failed", f"status {exchange.status}")
 
 
 def refusals_say_more(exchange: Exchange) -> Findings:
-    """405 comes with Allow and 401 with a challenge (RFC 9110 sections 15.5.6 and 15.5.2)."""
+    """Check that 405 comes with Allow and 401 with a challenge (RFC 9110 sections 15.5.6 and 15.5.2)."""
     needed = {405: "Allow", 401: "WWW-Authenticate"}.get(exchange.status)
     if needed:
         ok = exchange.header(needed) is not None
@@ -51,7 +51,7 @@ def refusals_say_more(exchange: Exchange) -> Findings:
 
 
 def error_body(exchange: Exchange) -> Findings:
-    """A JSON body on a 4xx answer is a list of errors with codes of the table."""
+    """Check that a JSON body of a 4xx answer is a list of errors with codes of the table."""
     if not 400 <= exchange.status < 500 or not exchange.body:
         return
     document = exchange.json()
@@ -81,7 +81,7 @@ def _error(error: dict[str, object]) -> Findings:
 
 
 def retry_after(exchange: Exchange) -> Findings:
-    """429 says when to come back (RFC 9110 section 10.2.3)."""
+    """Check that 429 comes with Retry-After (RFC 9110 section 10.2.3)."""
     if exchange.status == 429:
         value = exchange.header("Retry-After") or ""
         ok = value.isdigit() or _HTTP_DATE.fullmatch(value) is not None
@@ -89,7 +89,7 @@ def retry_after(exchange: Exchange) -> Findings:
 
 
 def warnings(exchange: Exchange) -> Findings:
-    """Warnings have the code 299, the agent `-` and no date, and are short (RFC 7234 section 5.5)."""
+    """Check that warnings have the code 299, the agent `-` and no date, and are short (RFC 7234 section 5.5)."""
     values = exchange.values("Warning")
     for value in values:
         found = list(_warnings(value))
@@ -104,7 +104,7 @@ def warnings(exchange: Exchange) -> Findings:
 
 
 def _warnings(value: str) -> list[tuple[str, str, str]]:
-    """Code, agent and date of each warning in a header; none if it has not the form of warnings to its end."""
+    """Parse a header to code, agent and date of each warning; none if its syntax is invalid."""
     found, position = [], 0
     while match := _WARNING.match(value, position):
         found.append((match[1], match[2], match[3] or ""))
@@ -113,7 +113,7 @@ def _warnings(value: str) -> list[tuple[str, str, str]]:
 
 
 def link(exchange: Exchange) -> Findings:
-    """A Link has the form of RFC 5988 and leads to the next page."""
+    """Check that a Link has the form of RFC 5988 and the relation type next."""
     requirement = {"tags": "OCI-R069", "referrers": "OCI-R087"}.get(kind_of(exchange))
     value = exchange.header("Link")
     if requirement is None or value is None or exchange.status != 200:
@@ -128,7 +128,7 @@ def link(exchange: Exchange) -> Findings:
 
 
 def location(exchange: Exchange) -> Findings:
-    """A Location is a URL that can be resolved against the request (RFC 9110 section 10.2.2)."""
+    """Check that a Location can be resolved against the URL of the request (RFC 9110 section 10.2.2)."""
     value = exchange.header("Location")
     if value is not None:
         resolved = urlsplit(location_of(exchange) or "")

@@ -1,4 +1,4 @@
-"""Passive checks of what an answer says of its content: digests, lengths, ranges and types."""
+"""Passive checks of digests, lengths, ranges and types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAME = ("Content-Type", "Docker-Content-Digest", "ETag")
 
 
 def digest_matches_body(exchange: Exchange) -> Findings:
-    """A digest in the header is the digest of the body, under the algorithm that it names itself."""
+    """Check that a digest in the header is the digest of the body, in its own algorithm."""
     requirement = {"blobs": "OCI-R018", "manifests": "OCI-R013"}.get(kind_of(exchange))
     digest = exchange.header("Docker-Content-Digest")
     if requirement is None or digest is None or not _is_whole(exchange, "GET"):
@@ -30,7 +30,7 @@ def digest_matches_body(exchange: Exchange) -> Findings:
 
 
 def digest_of_what_was_asked(exchange: Exchange) -> Findings:
-    """HEAD by digest names the same digest, unless in another algorithm."""
+    """Check that HEAD by digest returns the same digest, unless in another algorithm."""
     digest, asked = exchange.header("Docker-Content-Digest"), reference_of(exchange)
     if digest is None or kind_of(exchange) not in {"blobs", "manifests"} or not _is_whole(exchange, "HEAD"):
         return
@@ -39,7 +39,7 @@ def digest_of_what_was_asked(exchange: Exchange) -> Findings:
 
 
 def content_that_was_asked(exchange: Exchange) -> Findings:
-    """What is asked for by digest is the content that has this digest, and no other."""
+    """Check that the answer to a request by digest has content with this digest."""
     requirement = {"blobs": "OCI-R015", "manifests": "OCI-R011"}.get(kind_of(exchange))
     asked = reference_of(exchange)
     algorithm = asked.partition(":")[0]
@@ -49,7 +49,7 @@ def content_that_was_asked(exchange: Exchange) -> Findings:
 
 
 def length_matches_body(exchange: Exchange) -> Findings:
-    """The body has the announced length, and there is none where none may be (RFC 9110 sections 8.6 and 6.4.1)."""
+    """Check that the body has the announced length (RFC 9110 section 8.6), or none where required (section 6.4.1)."""
     length, size = exchange.header("Content-Length"), f"{len(exchange.body)} bytes"
     if exchange.request.method == "HEAD" or exchange.status in {204, 304}:
         what = "HEAD" if exchange.request.method == "HEAD" else f"status {exchange.status}"
@@ -60,7 +60,7 @@ def length_matches_body(exchange: Exchange) -> Findings:
 
 
 def head_like_get(exchange: Exchange, reads: Reads) -> Findings:
-    """HEAD of a manifest or blob has the headers that GET of the same URL has (RFC 9110 section 9.3.2).
+    """Check that HEAD of a manifest or blob has the headers of GET of the same URL (RFC 9110 section 9.3.2).
 
     `reads` are the answers of the scenario since it last wrote anything.
     """
@@ -77,7 +77,7 @@ def head_like_get(exchange: Exchange, reads: Reads) -> Findings:
 
 
 def may_be_left_out(head: Exchange, name: str) -> bool:
-    """Whether HEAD may lack a header: the type of a blob can be found out while it is sent (RFC 9110 section 9.3.2)."""
+    """Whether HEAD may lack a header: the type of a blob may be unknown until it is sent (RFC 9110 section 9.3.2)."""
     return name == "Content-Type" and kind_of(head) == "blobs" and head.header(name) is None
 
 
@@ -93,7 +93,7 @@ def _alike(got: Exchange, size: int, head: Exchange) -> Finding:
 
 
 def part_of_blob(exchange: Exchange) -> Findings:
-    """206 says which bytes it has, and has them all; 416 says how many there are (RFC 9110 section 14.4)."""
+    """Check that 206 has the bytes of its Content-Range, and 416 the full length (RFC 9110 section 14.4)."""
     if kind_of(exchange) != "blobs" or exchange.request.method != "GET":
         return
     value = exchange.header("Content-Range")
@@ -108,7 +108,7 @@ def part_of_blob(exchange: Exchange) -> Findings:
 
 
 def range_of_upload(exchange: Exchange) -> Findings:
-    """The answer to a chunk has a Range, and any Range of a session counts from 0; that of an empty one is open.
+    """Check that the answer to a chunk has a Range, and that a Range of a session begins at 0, unless it is empty.
 
     Which byte it ends with is for scenarios to say: here nobody knows what came before.
     """
@@ -124,12 +124,12 @@ def range_of_upload(exchange: Exchange) -> Findings:
 
 
 def manifest_type(exchange: Exchange) -> Findings:
-    """The Content-Type of a manifest has no parameters."""
+    """Check that the Content-Type of a manifest has no parameters."""
     if kind_of(exchange) == "manifests" and (_is_whole(exchange, "GET") or _is_whole(exchange, "HEAD")):
         value = exchange.header("Content-Type") or ""
         yield Finding("OCI-R009", ";" not in value, "a Content-Type without parameters", value)
 
 
 def _is_whole(exchange: Exchange, method: str) -> bool:
-    """Whether it is a successful answer to a method, with the whole of the content."""
+    """Whether it is a successful answer to a method, with the whole content."""
     return exchange.status == 200 and exchange.request.method == method

@@ -1,4 +1,4 @@
-"""Pushes and pulls of whole images that have to work, or to be refused, judged for several requirements at once."""
+"""Pushes and pulls of whole images that must succeed or be refused, judged for several requirements at once."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from conformance.client.exchange import Exchange
 from conformance.client.steps import tags_in
 
 REFUSED = (401, 403, 404)
-"""How a registry may answer who lacks a right; 404 does not tell that there is anything."""
+"""The statuses of a refusal; 404 hides that the resource exists."""
 
 
 class Trials:
-    """Tries things out, and judges how they end for each of the requirements `rows`."""
+    """Judge the results of requests for each of the requirements `rows`."""
 
     def __init__(self, check: Checks, *rows: str) -> None:
         self._check = check
         self._rows = rows
 
     def status(self, exchange: Exchange, *allowed: int) -> None:
-        """The status is one of those allowed."""
+        """Check that the status is one of those allowed."""
         for row in self._rows:
             self._check.status(row, exchange, *allowed)
 
     def refused(self, exchange: Exchange) -> None:
-        """The request was refused, in whatever way."""
+        """Check that the request was refused, with any status."""
         for row in self._rows:
             self._check.refused(row, exchange)
 
     def that(self, ok: bool, *, expected: str, got: object, exchange: Exchange, grade: str | None = None) -> None:
-        """Judge anything else."""
+        """Judge a condition that has no check of its own here."""
         for row in self._rows:
             self._check.that(row, ok, expected=expected, got=got, exchange=exchange, grade=grade)
 
     def push(self, client: Client, repository: str, image: Manifest, *references: str) -> None:
-        """All of an image is taken: its blobs, and the manifest under each of the references."""
+        """Check that an image is accepted: its blobs, and its manifest at each of the references."""
         for blob in dict.fromkeys(image.blobs):
             self.push_blob(client, repository, blob)
         for reference in references:
@@ -43,13 +43,13 @@ class Trials:
             self.status(put, 201)
 
     def push_blob(self, client: Client, repository: str, blob: Blob) -> None:
-        """A blob is taken, by POST and PUT."""
+        """Check that a blob is accepted, by POST and PUT."""
         opened = client.start_upload(repository)
         self.status(opened, 202)
         self.status(client.put_upload(location_of(opened) or "", blob.digest, blob.data), 201)
 
     def pull(self, client: Client, repository: str, reference: str, image: Manifest) -> Exchange:
-        """All of an image comes as it was pushed; gives the answer with the manifest."""
+        """Check that an image is served as it was pushed; return the answer with the manifest."""
         manifest = client.follow(client.get_manifest(repository, reference))
         self._content(manifest, image.data)
         for blob in dict.fromkeys(image.blobs):
@@ -57,25 +57,25 @@ class Trials:
         return manifest
 
     def no_push(self, client: Client, repository: str, tag: str, image: Manifest, blob: Blob) -> None:
-        """Neither a manifest, whose blobs are there already, is taken from somebody without the right nor a blob."""
+        """Check that a client without the right can push neither a manifest with existing blobs nor a blob."""
         self.status(client.put_manifest(repository, tag, image.data, media_type=image.media_type), *REFUSED)
         self.status(client.post_blob(repository, blob.digest, blob.data), *REFUSED)
 
     def no_pull(self, client: Client, repository: str, tag: str, image: Manifest) -> None:
-        """Nothing of an image is given to somebody without the right: no manifest, no blob, no tags."""
+        """Check that a client without the right can read no manifest, no blob and no tags of an image."""
         self.status(client.get_manifest(repository, tag), *REFUSED)
         self.status(client.get_blob(repository, image.blobs[-1].digest), *REFUSED)
         self.status(client.list_tags(repository), *REFUSED)
 
     def tags(self, client: Client, repository: str, *expected: str) -> None:
-        """A repository has these tags and no other."""
+        """Check that a repository has exactly these tags."""
         answer = client.list_tags(repository)
         self.status(answer, 200)
         found = sorted(tags_in(answer))
         self.that(found == sorted(expected), expected=f"the tags {sorted(expected)}", got=found, exchange=answer)
 
     def absent(self, client: Client, repository: str, tag: str = "", *blobs: Blob) -> None:
-        """For whoever may read everything there is no such tag, and no such blob."""
+        """Check that a client with all rights finds no such tag and no such blob."""
         if tag:
             self.status(client.get_manifest(repository, tag), 404)
         for blob in blobs:

@@ -1,4 +1,4 @@
-"""What a scenario finds out: violations, graded by the level of the requirement, and the requirements seen kept."""
+"""The findings of a scenario: violations, graded by level, and the requirements that were kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One requirement that was not kept. `severity` is `fail`, `warn` or `known`; `count` is how often it was seen.
+    """A violation of one requirement. `severity` is `fail`, `warn` or `known`; `count` is the number of times.
 
     `passive` is the name of the passive check that saw it, empty when the scenario itself did. `reason` is that of the
     line of known failures that it is on, empty when it is on none.
@@ -36,12 +36,12 @@ class Violation:
     reason: str = ""
 
     def as_fact(self) -> dict[str, Any]:
-        """The violation as plain data that can travel between processes."""
+        """Return the violation as plain data that can travel between processes."""
         return asdict(self)
 
 
 class Nonconformity(AssertionError):
-    """The target broke a requirement; the text is a bug report."""
+    """A violation that ends the scenario; the text is a bug report."""
 
     def __init__(self, violation: Violation, *, version: str, seed: int) -> None:
         super().__init__(report_text(violation, version=version, seed=seed))
@@ -49,7 +49,7 @@ class Nonconformity(AssertionError):
 
 
 def report_text(violation: Violation, *, version: str, seed: int) -> str:
-    """A violation as a bug report."""
+    """Describe a violation as a bug report."""
     row = catalogue()[violation.requirement]
     return "\n".join(
         [
@@ -87,7 +87,7 @@ class Case:
     watch: Callable[[Case, Exchange], None] | None = None
 
     def applies(self) -> bool:
-        """Whether any requirement of the scenario exists in this version and is claimed."""
+        """Whether this version has a requirement of the scenario that the target claims."""
         return any(self._counts(catalogue()[key]) for key in self.bound)
 
     def _counts(self, row: Requirement) -> bool:
@@ -97,7 +97,7 @@ class Case:
     def judge(
         self, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange, grade: str | None = None
     ) -> bool:
-        """Note whether a requirement is kept; raise Nonconformity when one that counts as a failure is not.
+        """Note whether a requirement is kept; raise Nonconformity for a violation that is a failure.
 
         A known failure ends the scenario, too: what would come after it was not written for it.
         `grade` lowers the level for this check where the letter of the specification is stricter than its sense.
@@ -119,7 +119,7 @@ class Case:
     def observe(
         self, check: str, requirement: str, ok: bool, *, expected: str, got: object, exchange: Exchange
     ) -> None:
-        """Note what a passive check saw; never raises, and keeps the first of its kind with a count."""
+        """Note the finding of a passive check; keep the first of its kind with a count, and never raise."""
         row = catalogue()[requirement]
         if not self._counts(row):
             return
@@ -133,7 +133,7 @@ class Case:
             self.passive[requirement, check] = replace(first, count=first.count + 1)
 
     def miss(self, capability: str, reason: str) -> None:
-        """Raise Nonconformity for a capability that the target has to have and does not."""
+        """Raise Nonconformity for a required capability that is absent."""
         row = next(catalogue()[key] for key in self.bound if self._counts(catalogue()[key]))
         expected = f"the capability {capability}, which is required of this target"
         known = find(self.known, row.id, self.id)
@@ -143,7 +143,7 @@ class Case:
         raise Nonconformity(violation, version=self.version, seed=self.seed)
 
     def record(self, exchange: Exchange) -> None:
-        """Take in an exchange: the passive checks look at it."""
+        """Record an exchange and run the passive checks on it."""
         if self.watch is not None:
             self.watch(self, exchange)
 
@@ -161,7 +161,7 @@ class Case:
         return (lowered or row.is_optional(self.version)) and not self.strict
 
     def facts(self, outcome: str, reason: str, *, seconds: float = 0.0, silent: bool = False) -> dict[str, Any]:
-        """Everything that a report needs, as plain data; `silent` says that no answer came to a request."""
+        """Return all facts for a report as plain data; `silent` means that a request had no answer."""
         return {
             "id": self.id,
             "group": self.id.partition("::")[0].removeprefix("test_").replace("_", " "),

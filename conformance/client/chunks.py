@@ -1,4 +1,4 @@
-"""Chunks of an upload: how long they have to be, how one is sent, and how many bytes an answer says are held."""
+"""Chunks of an upload: their length, how to send one, and the number of bytes in a session."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _RANGE = re.compile(r"0-([0-9]+)")
 
 
 def chunk_length(session: Exchange) -> int:
-    """How long a chunk has to be, in bytes: what the registry asks for, else a thousand."""
+    """Return the length of a chunk in bytes: the minimum of the registry, else a thousand."""
     asked = session.header("OCI-Chunk-Min-Length") or ""
     return max(CHUNK, int(asked)) if asked.isascii() and asked.isdigit() else CHUNK
 
 
 def send_chunk(client: Client, before: Exchange, data: bytes, first: int) -> Exchange:
-    """PATCH bytes to where the answer `before` said, as the chunk that begins at `first`."""
+    """PATCH bytes to the Location of the answer `before`, as the chunk that begins at `first`."""
     return client.patch(location_of(before) or "", data, content_range=f"{first}-{first + len(data) - 1}")
 
 
 def held(exchange: Exchange) -> int | None:
-    """How many bytes the Range of an answer says that a session holds; None when it says nothing of the kind.
+    """Read the number of bytes in a session from the Range of an answer; None without a valid Range.
 
     A session that holds nothing may say `0-0`, so that one byte is not told from none.
     """

@@ -1,4 +1,4 @@
-"""One method per endpoint of the specification. Nothing is hidden: every method gives the exchange as it was."""
+"""The client: one method per endpoint of the specification, each of which returns the whole exchange."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_REDIRECTS = 5
 
 
 class Client:
-    """Speaks to one registry. `case` goes out in a header of every request, `on_exchange` sees every exchange.
+    """A client of one registry. `case` is sent in a header of every request, `on_exchange` gets every exchange.
 
     `base_url` is where paths lead, by default where the transport does. With an `authenticator` a request that is
     answered with 401 is sent again with what the challenge asks for, as any client does; without, 401 is the answer.
@@ -44,7 +44,7 @@ class Client:
         self._on_exchange = on_exchange
 
     def request(self, method: str, url: str, *, headers: Sequence[Header] = (), body: Body = b"") -> Exchange:
-        """Send one request to a path or an absolute URL; TransportError when no answer comes."""
+        """Send one request to a path or an absolute URL; raise TransportError without an answer."""
         absolute = self.base_url + url if url.startswith("/") else url
         constant = [(CASE_HEADER, self._case)] if self._case else []
         exchange = self._authenticated(Request(method, absolute, (*headers, *constant), body))
@@ -180,7 +180,7 @@ class Client:
 
 
 def location_of(exchange: Exchange) -> str | None:
-    """The Location of an answer as an absolute URL; None when there is none."""
+    """Return the Location of an answer as an absolute URL; None without one."""
     location = exchange.header("Location")
     return urljoin(exchange.request.url, location) if location else None
 

@@ -1,4 +1,4 @@
-"""Blobs, images, indexes and artifacts made from a seed, so that a failure can be made again."""
+"""Blobs, images, indexes and artifacts generated from a seed, so that failures are reproducible."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ BAD_NAMES = ("{}/Upper", "UPPER/{}", "{}/-dash", "{}/.dot", "{}/dot.", "{}/a..b"
 
 
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:
-    """The digest of bytes, `ALGORITHM:HEX`."""
+    """Return the digest of bytes, `ALGORITHM:HEX`."""
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The bytes of a blob and what a descriptor says of them."""
+    """The bytes of a blob, with the fields of its descriptor."""
 
     data: bytes
     media_type: str = LAYER
@@ -59,7 +59,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The exact bytes of a manifest, its media type, and the content that has to be pushed before it."""
+    """The exact bytes of a manifest, its media type, and the content to push before it."""
 
     data: bytes
     media_type: str
@@ -76,34 +76,34 @@ class Manifest:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
 
     def without_blobs(self) -> Manifest:
-        """The same manifest where its blobs are not asked for, because they are there already."""
+        """Return the same manifest without blobs to push, because they exist already."""
         return Manifest(self.data, self.media_type, (), self.children, self.algorithm)
 
     def with_data(self, data: bytes) -> Manifest:
-        """The same manifest written with other bytes."""
+        """Return an equal manifest with other bytes."""
         return Manifest(data, self.media_type, self.blobs, self.children, self.algorithm)
 
 
 class Content:
-    """Makes content; two objects with the same seed and label make the same."""
+    """Generate content; two objects with the same seed and label generate the same."""
 
     def __init__(self, *, seed: int, label: str) -> None:
         self._random = Random(f"{seed}:{label}")
 
     def word(self, length: int = 8) -> str:
-        """A random word of lower-case letters."""
+        """Generate a random word of lower-case letters."""
         return "".join(self._random.choices("abcdefghijklmnopqrstuvwxyz", k=length))
 
     def blob(self, size: int = 64, *, algorithm: str = "sha256", media_type: str = LAYER) -> Blob:
-        """A blob of random bytes."""
+        """Generate a blob of random bytes."""
         return Blob(self._random.randbytes(size), media_type, algorithm)
 
     def large_blob(self, size: int) -> LargeBlob:
-        """A blob of so many bytes, which are never all in memory."""
+        """Generate a blob of `size` bytes, which are never all in memory."""
         return LargeBlob(self._random.randbytes(min(size, LARGE_BLOCK)), size)
 
     def config(self, *, labels: Mapping[str, str] | None = None, media_type: str = CONFIG) -> Blob:
-        """An image config that no other call makes."""
+        """Generate a unique image config."""
         document = {
             "architecture": "amd64",
             "os": "linux",
@@ -123,7 +123,7 @@ class Content:
         config: Blob | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """An image manifest; `subject` is a descriptor, and so is each of the `foreign` layers, which come first."""
+        """Generate an image; `subject` and the `foreign` layers, which come first, are descriptors."""
         config = config or self.config()
         blobs = [self.blob() for _ in range(layers)]
         document: dict[str, Any] = {"schemaVersion": 2, "mediaType": IMAGE}
@@ -140,7 +140,7 @@ class Content:
         labels: Mapping[str, str] | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """An image in Docker's format (Image Manifest V2, Schema 2), with the `foreign` layers first."""
+        """Generate an image in Docker's format (Image Manifest V2, Schema 2), with the `foreign` layers first."""
         config = self.config(labels=labels, media_type=DOCKER_CONFIG)
         blobs = [self.blob(layer_size, media_type=DOCKER_LAYER) for _ in range(layers)]
         document = {"schemaVersion": 2, "mediaType": DOCKER_IMAGE, "config": config.descriptor}
@@ -148,7 +148,7 @@ class Content:
         return Manifest(json.dumps(document).encode(), DOCKER_IMAGE, (config, *blobs))
 
     def docker_list(self, children: Sequence[Manifest]) -> Manifest:
-        """A manifest list over images, each for a platform of its own."""
+        """Generate a manifest list of images, each for its own platform."""
         entries = [
             {**child.descriptor, "platform": {"os": "linux", "architecture": f"arch{number}"}}
             for number, child in enumerate(children)
@@ -157,7 +157,7 @@ class Content:
         return Manifest(json.dumps(document).encode(), DOCKER_LIST, children=tuple(children))
 
     def foreign_layer(self, media_type: str = DOCKER_FOREIGN_LAYER) -> dict[str, Any]:
-        """The descriptor of a layer that lives elsewhere and is not pushed."""
+        """Generate the descriptor of a layer that is served elsewhere and not pushed."""
         return self.missing_descriptor(media_type) | {"urls": [FOREIGN_URL]}
 
     def artifact(
@@ -167,7 +167,7 @@ class Content:
         subject: Mapping[str, Any] | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> Manifest:
-        """An artifact: an image manifest with the empty config and one layer."""
+        """Generate an artifact: an image manifest with the empty config and one layer."""
         empty = Blob(b"{}", EMPTY)
         return self.image(config=empty, layers=1, artifact_type=artifact_type, subject=subject, annotations=annotations)
 
@@ -179,7 +179,7 @@ class Content:
         artifact_type: str | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> Manifest:
-        """An image index over manifests; its bytes are unique even without any."""
+        """Generate an image index of manifests; its bytes are unique even without any."""
         document: dict[str, Any] = {"schemaVersion": 2, "mediaType": INDEX}
         if artifact_type:
             document["artifactType"] = artifact_type
@@ -188,18 +188,18 @@ class Content:
         return Manifest(_written(document, subject, annotations), INDEX, children=tuple(children))
 
     def large_image(self, size: int) -> Manifest:
-        """An image manifest of exactly `size` bytes, made long by an annotation."""
+        """Generate an image manifest of exactly `size` bytes, padded by an annotation."""
         small = self.image(annotations={"org.example.padding": ""})
         padding = "x" * (size - len(small.data))
         marker = b'"org.example.padding": "'
         return small.with_data(small.data.replace(marker, marker + padding.encode()))
 
     def missing_digest(self, algorithm: str = "sha256") -> str:
-        """The digest of content that nobody has pushed."""
+        """Generate the digest of content that was never pushed."""
         return digest_of(self._random.randbytes(32), algorithm)
 
     def missing_descriptor(self, media_type: str = IMAGE) -> dict[str, Any]:
-        """A descriptor of content that nobody has pushed."""
+        """Generate a descriptor of content that was never pushed."""
         return Blob(self._random.randbytes(32), media_type).descriptor
 
 

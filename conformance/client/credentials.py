@@ -1,4 +1,4 @@
-"""How a client proves who it is: Basic, or a Bearer token that it gets where the challenge says (RFC 9110, section 11).
+"""Authentication of a client: Basic, or a Bearer token from the service of the challenge (RFC 9110, section 11).
 
 The token flow is that of "Distribution Registry v2 authentication via central service".
 """
@@ -19,10 +19,10 @@ from conformance.client.identity import Identity
 Send = Callable[[Request], Exchange]
 
 LIFETIME = 60.0
-"""Seconds that a token lives when its answer does not say so ("Token Response Fields")."""
+"""The default lifetime of a token in seconds ("Token Response Fields")."""
 
 MARGIN = 5.0
-"""Seconds before its end at which a token is not sent any more."""
+"""Seconds before its expiry at which a token is not sent any more."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _SEPARATORS = re.compile(r"[\s,]*")
@@ -47,19 +47,19 @@ class Challenge:
 
 
 class Resource(NamedTuple):
-    """What a scope is about: a type such as `repository`, without its class, and a name."""
+    """The resource of a scope: a type such as `repository`, without its class, and a name."""
 
     type: str
     name: str
 
 
 def basic(username: str, password: str) -> str:
-    """The value of an Authorization header for Basic authentication."""
+    """Return the value of an Authorization header for Basic authentication."""
     return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def challenges(exchange: Exchange) -> list[Challenge]:
-    """The challenges of an answer, in order; what cannot be read ends those of a header."""
+    """Parse the challenges of an answer, in order; a syntax error ends those of a header."""
     return [found for text in exchange.values("WWW-Authenticate") for found in _challenges(text)]
 
 
@@ -71,7 +71,7 @@ def _challenges(text: str) -> Iterable[Challenge]:
 
 
 def _fields(text: str, position: int) -> tuple[dict[str, str], int]:
-    """The fields that begin at a position, and where what follows them begins."""
+    """Parse the fields that begin at a position; return them and the position after them."""
     fields: dict[str, str] = {}
     position = _after(_SEPARATORS, text, position)
     while match := _FIELD.match(text, position):
@@ -86,12 +86,12 @@ def _after(pattern: re.Pattern[str], text: str, position: int) -> int:
 
 
 def challenge_of(exchange: Exchange, scheme: str) -> Challenge | None:
-    """The first challenge of a scheme; None if there is none."""
+    """Return the first challenge of a scheme; None without one."""
     return next((challenge for challenge in challenges(exchange) if challenge.scheme == scheme), None)
 
 
 def resources(scope: str) -> dict[Resource, frozenset[str]]:
-    """The actions that a scope names for each resource; entries that are none are left out.
+    """Parse a scope to the actions on each resource; invalid entries are left out.
 
     Entries are divided by spaces, or by commas as in an example of the documentation. A resource class is dropped, as
     it counts for nothing ("Resource Class").
@@ -105,14 +105,14 @@ def resources(scope: str) -> dict[Resource, frozenset[str]]:
 
 
 def token_url(realm: str, *, service: str = "", scopes: Iterable[str] = (), **more: str) -> str:
-    """Where a token is asked for with GET: each scope is a parameter of its own."""
+    """Return the URL to request a token with GET, with a parameter for each scope."""
     pairs = [("service", service)] if service else []
     pairs += [("scope", scope) for scope in scopes] + list(more.items())
     return f"{realm}{'&' if '?' in realm else '?'}{urlencode(pairs)}" if pairs else realm
 
 
 def token_in(exchange: Exchange) -> str:
-    """The access token of a token endpoint's answer, under either of its names; empty if there is none."""
+    """Return the access token of a token endpoint's answer, by either of its names; empty without one."""
     document = exchange.json()
     if exchange.status != 200 or not isinstance(document, dict):
         return ""
@@ -121,14 +121,14 @@ def token_in(exchange: Exchange) -> str:
 
 
 def lifetime_in(exchange: Exchange) -> float:
-    """The seconds that the token of an answer lives, 60 at least."""
+    """Return the lifetime of the token of an answer in seconds, at least 60."""
     document = exchange.json()
     stated = document.get("expires_in") if isinstance(document, dict) else None
     return max(float(stated), LIFETIME) if isinstance(stated, int | float) else LIFETIME
 
 
 class _Key(NamedTuple):
-    """What a token is asked for."""
+    """The request for a token."""
 
     realm: str
     service: str
@@ -136,14 +136,14 @@ class _Key(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """A token, and the time after which it is not sent any more."""
+    """A token, with the time after which it is not sent any more."""
 
     token: str
     until: float
 
 
 class Authenticator:
-    """Proves one identity to the registries of a target, and keeps the tokens that it gets until they expire.
+    """Authenticate as one identity at the registries of a target, and keep tokens until they expire.
 
     With `preemptive` Basic credentials go out before anybody asks; else only to hosts that have asked for them, since
     another host may have another way. `clock` gives seconds.
@@ -160,14 +160,14 @@ class Authenticator:
         self._needed: dict[tuple[str, ...], _Key] = {}
 
     def first(self, request: Request, send: Send) -> str | None:
-        """The Authorization to send with a request that nobody has asked about yet."""
+        """Return the Authorization for a request before any challenge."""
         if key := self._needed.get(_kind(request)):
             token = self._token(key, send)
             return f"Bearer {token}" if token else None
         return self._own_basic() if self._preemptive or urlsplit(request.url).netloc in self._asking else None
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
-        """The Authorization to send after a 401; None if there is nothing new to try."""
+        """Return the Authorization after a 401; None without anything new to try."""
         sent = next((value for name, value in answer.request.headers if name.lower() == "authorization"), None)
         if challenge := challenge_of(answer, "bearer"):
             return self._with_token(request, challenge, sent, send)
@@ -190,7 +190,7 @@ class Authenticator:
         return f"Bearer {token}" if sent != f"Bearer {token}" else None
 
     def _token(self, key: _Key, send: Send) -> str:
-        """A token that is held or fetched; empty if none is given."""
+        """Return a token, kept or fetched; empty if the service gives none."""
         held = self._tokens.get(key)
         if held and self._clock() < held.until:
             return held.token
@@ -206,23 +206,23 @@ class Authenticator:
 
 
 class Bearer(Authenticator):
-    """Sends one token to the registry with every request, and nothing else whatever is answered."""
+    """Send one token to the registry with every request, whatever it answers."""
 
     def __init__(self, token: str, scheme: str = "Bearer") -> None:
         super().__init__(Identity("bearer"))
         self._authorization = f"{scheme} {token}"
 
     def first(self, request: Request, send: Send) -> str | None:
-        """The token."""
+        """Return the token for the host of the registry."""
         return self._authorization
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
-        """Nothing: a refusal is what the caller wants to see."""
+        """Return None, so that the caller sees the refusal."""
         return None
 
 
 def _kind(request: Request) -> tuple[str, ...]:
-    """What requests need the same token: those that read, write or delete in one repository of one host."""
+    """Return a key that is equal for requests with the same token: host, repository and action."""
     parts = urlsplit(request.url)
     name = re.sub(r"/(manifests|blobs|tags|referrers)/.*", "", parts.path, count=1, flags=re.DOTALL)
     group = {"GET": "read", "HEAD": "read", "DELETE": "delete"}.get(request.method, "write")

@@ -1,4 +1,4 @@
-"""An end to waiting: a server that sends its answer a byte at a time never runs into the time-out of a single read."""
+"""A limit on the time of a whole answer, since a slow sender never reaches the time-out of a single read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _current = threading.local()
 
 
 class Deadline:
-    """While it is entered, an answer that takes longer than `seconds` in all is cut off, and `passed` is true.
+    """Cut off an answer that takes longer than `seconds` in all, and set `passed`.
 
     The time begins when the request has been sent.
     """
@@ -40,7 +40,7 @@ class Deadline:
             self._timer.cancel()
 
     def begin(self, sock: socket.socket) -> None:
-        """Watch the socket on which the answer comes, and no longer one on which it did not."""
+        """Watch the socket of the answer, in place of an earlier one."""
         if self._timer:
             self._timer.cancel()
         self._timer = threading.Timer(self._seconds, self._cut, (sock,))
@@ -80,4 +80,4 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 POOLS = {"http": _Pool, "https": _TlsPool}
-"""What a PoolManager makes its connections of."""
+"""The classes of connections for a PoolManager."""

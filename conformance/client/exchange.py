@@ -1,4 +1,4 @@
-"""One request and its answer as plain values, and how they are shown to a person without giving secrets away."""
+"""One request and its answer as plain values, and their text without secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be sent. A body of bytes is sent with its length, any other in chunks of unknown length.
+    """A request to send. A body of bytes is sent with its length, any other in chunks of unknown length.
 
     A header Content-Length stands for itself: the body may have any form then, or be missing.
     """
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as it was sent and the answer as it came; headers keep their order and their duplicates.
+    """A request as it was sent and its answer; headers keep their order and their duplicates.
 
     `elapsed` is in seconds. `body` holds the bytes as they came over the wire, not decoded, and may be shorter than
     the Content-Length said when the server closed the connection early.
@@ -49,11 +49,11 @@ class Exchange:
     elapsed: float
 
     def values(self, name: str) -> list[str]:
-        """Every value of a header, in order."""
+        """Return every value of a header, in order."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def header(self, name: str) -> str | None:
-        """The values of a header joined with commas (RFC 9110 section 5.3); None when it is absent."""
+        """Return the values of a header joined with commas (RFC 9110 section 5.3); None if it is absent."""
         values = self.values(name)
         return ", ".join(values) if values else None
 
@@ -63,7 +63,7 @@ class Exchange:
         return (self.header("Content-Type") or "").partition(";")[0].strip().lower()
 
     def json(self) -> object:
-        """The body read as JSON; None when it is not JSON."""
+        """Parse the body as JSON; None if it is not JSON."""
         try:
             value: object = json.loads(self.body)
         except ValueError:
@@ -71,7 +71,7 @@ class Exchange:
         return value
 
     def describe(self) -> str:
-        """The exchange as text of a few lines, redacted."""
+        """Describe the exchange in a few lines, redacted."""
         sent = [f"> {self.request.method} {redact(self.request.url)}"]
         sent += [f"> {name}: {value}" for name, value in redact_headers(self.request.headers)]
         sent += _marked(">", _shown(self.request.body))
@@ -81,7 +81,7 @@ class Exchange:
         return "\n".join(sent + got)
 
     def curl(self) -> str:
-        """A shell line that sends the same request again; a long body is left to a file named `body`."""
+        """Return a shell line that sends the same request again; a long body comes from a file named `body`."""
         words = ["curl", "-i", "--path-as-is"] if "/." in self.request.url else ["curl", "-i"]
         words += ["--head"] if self.request.method == "HEAD" else ["-X", self.request.method]
         for name, value in redact_headers(self.request.headers):
@@ -116,7 +116,7 @@ def redact_headers(headers: Iterable[Header]) -> list[Header]:
 
 
 def summarize(body: bytes) -> str:
-    """Say in one line how long a body is and what it hashes to."""
+    """Describe the length and the hash of a body in one line."""
     return f"{len(body)} bytes, sha256:{sha256(body).hexdigest()[:12]}..."
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody with a user name and a password or token; `nobody` has neither."""
+    """An identity with a user name and a password or token; the one called `nobody` has neither."""
 
     name: str
     username: str = ""
@@ -15,5 +15,5 @@ class Identity:
 
     @property
     def anonymous(self) -> bool:
-        """Whether there is nothing to authenticate with."""
+        """Whether it has no credentials."""
         return not self.secret

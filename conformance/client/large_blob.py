@@ -1,4 +1,4 @@
-"""Blobs too large for memory, made up while they are sent."""
+"""Blobs too large for memory, generated while they are sent."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from functools import cached_property
 
 LARGE_BLOCK = 1 << 20
-"""Bytes that are made up once and then repeated."""
+"""The number of bytes that are generated once and then repeated."""
 
 
 @dataclass(frozen=True)
 class LargeBlob:
-    """`size` bytes that are `block` over and over."""
+    """A blob of `size` bytes that repeats `block`."""
 
     block: bytes
     size: int
 
     @cached_property
     def digest(self) -> str:
-        """The digest of it all."""
+        """The digest of the whole blob."""
         hashing = hashlib.sha256()
         for piece in self.part(0):
             hashing.update(piece)
         return f"sha256:{hashing.hexdigest()}"
 
     def part(self, first: int, end: int | None = None) -> Part:
-        """The bytes from `first` up to, not with, `end`, which is the end of the blob if it is not given."""
+        """Return the bytes from `first` to before `end`, by default the end of the blob."""
         return Part(self.block, first, self.size if end is None else end)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a blob as pieces that can be gone through again and again, to be sent as a body."""
+    """A part of a blob as an iterable of pieces, to be sent as a body any number of times."""
 
     block: bytes
     first: int

@@ -1,4 +1,4 @@
-"""The packages API of GitHub Enterprise Server, one method per endpoint, and the pages; nothing is hidden.
+"""The packages API of GitHub Enterprise Server and its pages, one method per endpoint.
 
 Source: "REST API endpoints for packages". The API is below `/api/v3` of the instance's own host.
 """
@@ -24,7 +24,7 @@ _MAX_PAGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The packages of one type of an organization, for whoever `client` is; it leads to the host of the API."""
+    """The packages of one type of an organization, through a client of the host of the API."""
 
     client: Client
     owner: str
@@ -71,7 +71,7 @@ class Packages:
         return self.client.request("GET", url, headers=[("Accept", "text/html")])
 
     def pages(self, first: Exchange) -> list[dict[str, Any]]:
-        """The entries of a list and of those that its Links lead to, at most a hundred of them."""
+        """Return the entries of a list and of its next pages, at most a hundred."""
         answer, found = first, entries(first)
         for _ in range(_MAX_PAGES):
             target = next_link(answer)
@@ -90,24 +90,24 @@ class Packages:
 
 
 def name_of(repository: str, type: str) -> str:
-    """What the API calls the package of an image: IMAGE_NAME in the Docker registry, else all but the owner."""
+    """Return the name of an image's package: IMAGE_NAME in the Docker registry, else all except the owner."""
     return repository.rpartition("/")[2] if type == DOCKER else repository.partition("/")[2]
 
 
 def document(exchange: Exchange) -> dict[str, Any]:
-    """The JSON object of an answer; empty if it is none."""
+    """Return the JSON object of an answer; empty without one."""
     found = exchange.json()
     return found if isinstance(found, dict) else {}
 
 
 def entries(exchange: Exchange) -> list[dict[str, Any]]:
-    """The objects in the JSON list of an answer; empty if it is none."""
+    """Return the objects in the JSON list of an answer; empty without one."""
     found = exchange.json()
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def tags_of(version: Mapping[str, Any]) -> list[str]:
-    """The tags of a version. Of the Docker registry they are under `tag` or, as the schema says elsewhere, `tags`."""
+    """Return the tags of a version, which the Docker registry has under `tag` or, in another schema, `tags`."""
     metadata = version.get("metadata")
     kind = metadata.get("package_type") if isinstance(metadata, dict) else None
     found = metadata.get(kind) if isinstance(metadata, dict) and isinstance(kind, str) else None

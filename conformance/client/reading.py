@@ -1,4 +1,4 @@
-"""What is read off an exchange: which resource it was about, and the next page."""
+"""Read the resource and the next page from an exchange."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NEXT = re.compile(rf"<([^<>]*)>[^,<]*;\s*{_REL_NEXT}", re.IGNORECASE)
 
 
 def is_of_registry(exchange: Exchange) -> bool:
-    """Whether a request went to the registry, not to a token endpoint, an API or a page beside it.
+    """Whether a request went to the registry, and not to a token endpoint, an API or a page.
 
     An upload session may be anywhere, and nothing else is written with PATCH and PUT.
     """
@@ -22,18 +22,18 @@ def is_of_registry(exchange: Exchange) -> bool:
 
 
 def kind_of(exchange: Exchange) -> str:
-    """Which resource of the specification a request went to: manifests, blobs, uploads, tags, referrers, or nothing."""
+    """Return the kind of resource of a request: manifests, blobs, uploads, tags, referrers, or an empty text."""
     match = _RESOURCE.fullmatch(urlsplit(exchange.request.url).path)
     return (match[1] or match[3] or match[4]) if match else ""
 
 
 def reference_of(exchange: Exchange) -> str:
-    """The tag or digest that a request was about; empty where there is none."""
+    """Return the tag or digest in the path of a request; empty without one."""
     match = _RESOURCE.fullmatch(urlsplit(exchange.request.url).path)
     return unquote(match[2] or "") if match else ""
 
 
 def next_link(exchange: Exchange) -> str | None:
-    """The target of the Link with the relation type next, as it stands in the header."""
+    """Return the target of the Link with the relation type next, unchanged; None without one."""
     match = _NEXT.search(exchange.header("Link") or "")
     return match[1] if match else None

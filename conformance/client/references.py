@@ -1,4 +1,4 @@
-"""Images that are on a target already, for one that takes no pushes."""
+"""Existing images of a target, for one that accepts no pushes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from conformance.client.exchange import Exchange
 from conformance.client.steps import Unprepared
 
 LARGEST = 4 << 20
-"""Blobs of more bytes are not read if there are smaller ones."""
+"""Larger blobs are not read if there are smaller ones."""
 
 
 def parse(reference: str) -> tuple[str, str]:
-    """`NAME:TAG` or `NAME@DIGEST` as name and tag or digest; the digest counts where there is a tag, too."""
+    """Split `NAME:TAG` or `NAME@DIGEST` into name and tag or digest; with both, return the digest."""
     rest, _, digest = reference.partition("@")
     name, _, tag = rest.rpartition(":")
     return name or rest, digest or tag
@@ -30,7 +30,7 @@ class GivenBlob:
 
 @dataclass(frozen=True, slots=True)
 class GivenImage:
-    """An image that is there: where, by which tag or digest, and what came as its manifest."""
+    """An existing image: its repository, its tag or digest, and the answer with its manifest."""
 
     repository: str
     reference: str
@@ -44,11 +44,11 @@ class GivenImage:
 
     @property
     def tag(self) -> str:
-        """The tag; empty when it was given by digest."""
+        """The tag; empty if it was given by digest."""
         return "" if ":" in self.reference else self.reference
 
     def blobs(self, client: Client) -> list[GivenBlob]:
-        """Its config and layers, of a list or index those of its first image; small ones first, and few."""
+        """Return a few of its config and layers, the small ones first; of an index those of its first image."""
         document = _document(self.manifest)
         if entries := _entries(document, "manifests"):
             answer = client.follow(client.get_manifest(self.repository, str(entries[0].get("digest"))))
@@ -61,7 +61,7 @@ class GivenImage:
 
 
 def given_image(client: Client, reference: str) -> GivenImage:
-    """An image that is said to be there; Unprepared if it is not."""
+    """Read an existing image; raise Unprepared if it is missing."""
     repository, wanted = parse(reference)
     answer = client.follow(client.get_manifest(repository, wanted))
     if answer.status != 200 or not _document(answer):

@@ -1,4 +1,4 @@
-"""What scenarios need before they can begin: content that is there, a session that is open.
+"""The preparations of scenarios: pushed content, or an open upload session.
 
 A step that does not work raises Unprepared: the scenario then says nothing about its own requirements, and the scenario
 whose subject the step is reports the violation.
@@ -18,20 +18,20 @@ MAX_PAGES = 100
 
 
 class Steps:
-    """Preparations through a client."""
+    """Prepare content through a client."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     def session(self, repository: str, *, digest_algorithm: str | None = None) -> Exchange:
-        """Open an upload session; gives the answer, whose Location leads on."""
+        """Open an upload session; return the answer with its Location."""
         answer = self.client.start_upload(repository, digest_algorithm=digest_algorithm)
         if answer.status != 202 or location_of(answer) is None:
             raise unprepared("open an upload session", answer)
         return answer
 
     def blob(self, repository: str, blob: Blob) -> Exchange:
-        """Push a blob with POST and PUT; gives the last answer."""
+        """Push a blob with POST and PUT; return the last answer."""
         algorithm = None if blob.algorithm == "sha256" else blob.algorithm
         session = self.session(repository, digest_algorithm=algorithm)
         answer = self.client.put_upload(location_of(session) or "", blob.digest, blob.data)
@@ -40,14 +40,14 @@ class Steps:
         return answer
 
     def parts(self, repository: str, manifest: Manifest) -> None:
-        """Push what a manifest refers to: its blobs, and its children with theirs."""
+        """Push the blobs of a manifest, and its children with theirs."""
         for blob in dict.fromkeys(manifest.blobs):
             self.blob(repository, blob)
         for child in manifest.children:
             self.manifest(repository, child)
 
     def manifest(self, repository: str, manifest: Manifest, *references: str) -> Exchange:
-        """Push a manifest with all it refers to, to each of the tags, else to its digest; gives the last answer."""
+        """Push a manifest with its parts, to each of the tags or else to its digest; return the last answer."""
         self.parts(repository, manifest)
         for reference in references or (manifest.digest,):
             answer = self.client.put_manifest(repository, reference, manifest.data, media_type=manifest.media_type)
@@ -56,7 +56,7 @@ class Steps:
         return answer
 
     def any_image(self, repository: str, content: Content, *tags: str) -> Manifest:
-        """Push an image in the first format that the target takes, OCI or Docker's; gives it."""
+        """Push an image in the first format that the target accepts, OCI or Docker's; return it."""
         image = content.image()
         try:
             self.manifest(repository, image, *tags)
@@ -66,7 +66,7 @@ class Steps:
         return image
 
     def pages(self, first: Exchange) -> list[Exchange]:
-        """An answer and those that its Links lead to, at most a hundred."""
+        """Return an answer and its next pages, at most a hundred."""
         pages = [first]
         while (target := next_link(pages[-1])) is not None and len(pages) < MAX_PAGES:
             pages.append(self.client.request("GET", urljoin(pages[-1].request.url, target)))
@@ -74,19 +74,19 @@ class Steps:
 
 
 def unprepared(what: str, answer: Exchange) -> Unprepared:
-    """Say which preparation did not work and what came instead."""
+    """Make the error about a preparation that failed."""
     return Unprepared(f"could not {what}: status {answer.status}\n{answer.describe()}")
 
 
 def tags_in(exchange: Exchange) -> list[str]:
-    """The tags of a tag list; empty when the body has none."""
+    """Return the tags of a tag list; empty if the body has none."""
     document = exchange.json()
     tags = document.get("tags") if isinstance(document, dict) else None
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def descriptors_in(exchanges: Sequence[Exchange]) -> list[dict[str, object]]:
-    """The descriptors of a referrers list, over all of its pages."""
+    """Return the descriptors of a referrers list, from all of its pages."""
     found: list[dict[str, object]] = []
     for exchange in exchanges:
         document = exchange.json()
@@ -96,4 +96,4 @@ def descriptors_in(exchanges: Sequence[Exchange]) -> list[dict[str, object]]:
 
 
 class Unprepared(Exception):
-    """What a scenario needs first could not be done, so that it says nothing about its own requirements."""
+    """A failed preparation: the scenario cannot judge its own requirements."""

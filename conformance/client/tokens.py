@@ -1,4 +1,4 @@
-"""A token service as a scenario speaks to it: found through a challenge, asked by hand, with nothing hidden.
+"""Read and forge the tokens of a token service, for scenarios that send it requests directly.
 
 It may be at another origin than the registry, and is none: the checks of every exchange leave its answers out.
 """
@@ -12,31 +12,31 @@ from typing import Any
 from conformance.client.exchange import Exchange
 
 CLIENT = "conformance"
-"""The `client_id` that is sent; none has to be registered."""
+"""The `client_id` of requests; it need not be registered."""
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
 _NO_POST = {404, 405}
 
 
 def scope_of(repository: str, *actions: str) -> str:
-    """The scope for some actions on a repository."""
+    """Return the scope for some actions on a repository."""
     return f"repository:{repository}:{','.join(actions)}"
 
 
 def text_in(answer: Exchange, field: str) -> str:
-    """A text of a token service's answer; empty when it is absent or no text."""
+    """Return a text in the answer of a token service; empty if it is absent or no text."""
     value = document_of(answer).get(field)
     return value if isinstance(value, str) else ""
 
 
 def document_of(answer: Exchange) -> dict[str, Any]:
-    """The JSON object of an answer; empty when there is none."""
+    """Return the JSON object of an answer; empty without one."""
     document = answer.json()
     return document if isinstance(document, dict) else {}
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The header and the claims of a JWT; None for a token that is none."""
+    """Parse a JWT to its header and claims; None for another token."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -45,7 +45,7 @@ def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
 
 
 def forged(token: str) -> dict[str, str]:
-    """Tokens that nobody has issued, by how they were made, most of them from one that somebody has."""
+    """Forge tokens, most of them from a valid one; return them by the kind of forgery."""
     made = {"no token at all": "made-up", "cut short": token[:-8]}
     parts = token.split(".")
     for number, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Two ways to a registry: into a WSGI callable without a socket, and over HTTP. Both give the same Exchange.
+"""Two transports to a registry, into a WSGI callable and over HTTP, which return the same exchanges.
 
 Neither follows a redirect, retries or decodes; whatever the server says reaches the scenario.
 """
@@ -32,15 +32,15 @@ _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "te", "trailer"
 
 
 class TransportError(Exception):
-    """No answer came: the connection was refused or closed, it took too long, or it was not HTTP. One sentence."""
+    """No answer: the connection was refused or closed, it took too long, or it was not HTTP. One sentence."""
 
 
 class ProtocolViolation(Exception):
-    """A WSGI application broke PEP 3333."""
+    """A violation of PEP 3333 by a WSGI application."""
 
 
 class Transport(Protocol):
-    """Sends one request and gives the exchange; `base_url` has no slash at its end."""
+    """Send one request and return the exchange; `base_url` has no slash at its end."""
 
     base_url: str
 
@@ -50,7 +50,7 @@ class Transport(Protocol):
 
 
 def complete(request: Request) -> Request:
-    """Add the headers that both transports send, so that an exchange looks the same through either."""
+    """Add the headers that both transports send, so that their exchanges are equal."""
     names = {name.lower() for name, _ in request.headers}
     framing = [] if "content-length" in names else _framing(request)
     constant = [("User-Agent", USER_AGENT), ("Accept-Encoding", "identity")]
@@ -67,7 +67,7 @@ def _framing(request: Request) -> list[Header]:
 
 
 class WsgiTransport:
-    """Calls a WSGI application in this process and holds it to PEP 3333.
+    """Call a WSGI application in this process and check it against PEP 3333.
 
     It stands for the host of `base_url` and, with a `hostname`, for that and every name below it.
     """
@@ -78,7 +78,7 @@ class WsgiTransport:
         self._hostname = hostname
 
     def send(self, request: Request) -> Exchange:
-        """Run the application to its end; TransportError when the URL leads to another host."""
+        """Run the application to its end; raise TransportError for a URL of another host."""
         request = complete(request)
         if not self._is_here(request.url):
             raise TransportError(f"{redact(request.url)} leads out of the process, where no socket is open")
@@ -95,11 +95,11 @@ class WsgiTransport:
         return bool(self._hostname) and (host == self._hostname or host.endswith(f".{self._hostname}"))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no connection is open."""
 
 
 def environ(request: Request) -> dict[str, Any]:
-    """The environment of a request, as PEP 3333 has it."""
+    """Make the environment of a request by PEP 3333."""
     parts = urlsplit(request.url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     variables: dict[str, Any] = {
@@ -137,7 +137,7 @@ def _input(request: Request) -> io.BufferedReader | io.BytesIO:
 
 
 class _Stream(io.RawIOBase):
-    """Reads an iterator of bytes as a file, a piece at a time."""
+    """An iterator of bytes as a file, read a piece at a time."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -212,7 +212,7 @@ def _check_header(name: str, value: str) -> None:
 
 
 class HttpTransport:
-    """Speaks HTTP over sockets that are kept alive.
+    """Send requests over HTTP, on sockets that are kept alive.
 
     `timeout` (seconds) holds for connecting, for each write and read, and for an answer from its first to its last
     byte. `resolve` leads `HOST:PORT` to an address, as curl's --resolve does; the name still goes out as Host and SNI.
@@ -254,7 +254,7 @@ class HttpTransport:
         self.close()
 
     def send(self, request: Request) -> Exchange:
-        """Send and read everything; TransportError says in one sentence why no answer came."""
+        """Send a request and read the whole answer; raise TransportError with the reason if none comes."""
         from urllib3.exceptions import HTTPError
 
         from conformance.client.deadline import Deadline
@@ -275,7 +275,7 @@ class HttpTransport:
         return Exchange(request, response.status, headers, body, time.perf_counter() - started)
 
     def _open_again(self, request: Request) -> BaseHTTPResponse:
-        """Send; and again where the server closed a connection that it had kept, as it may do at any time.
+        """Send, and send again if the server had closed the kept connection, as it may at any time.
 
         Only what reads is sent again (RFC 9112 section 9.3.1).
         """
@@ -343,7 +343,7 @@ class HttpTransport:
 
 
 def _read(response: BaseHTTPResponse) -> bytes:
-    """Read the body to its end, be it early, and give the connection back."""
+    """Read the body to its end, even an early one, and release the connection."""
     try:
         return b"".join(response.stream(65536, decode_content=False))
     finally:

@@ -1,4 +1,4 @@
-"""A badge that tells the verdict: the data that shields.io makes one of, and the picture itself."""
+"""The badge of a verdict: the data for shields.io, and the picture itself."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _COLOURS = {
     "violated": ("red", "#b62324"),
     "unjudged": ("lightgrey", "#666666"),
 }
-"""By the grade of the verdict: the name that shields.io has for it, and our colour, dark enough for white letters."""
+"""The colours by grade: the name at shields.io, and our own, dark enough for white letters."""
 
 _NARROW, _WIDE = "ijl.,:;'|!()[] ftr-1I", "mwMW@%"
 _PADDING = 8
 
 
 def badge_json(document: Document) -> dict[str, Any]:
-    """The badge as shields.io reads it (https://shields.io/badges/endpoint-badge)."""
+    """Make the badge for shields.io (https://shields.io/badges/endpoint-badge)."""
     label, message, (colour, _) = _parts(document)
     return {"schemaVersion": 1, "label": label, "message": message, "color": colour}
 
 
 def badge_svg(document: Document) -> str:
-    """The badge as a picture that needs nothing else."""
+    """Make the badge as a self-contained picture."""
     label, message, (_, colour) = _parts(document)
     left, right = _width(label), _width(message)
     title = escape(f"{label}: {message}", {'"': "&quot;"})
@@ -58,7 +58,7 @@ def badge_svg(document: Document) -> str:
 
 
 def _parts(document: Document) -> tuple[str, str, tuple[str, str]]:
-    """Label, message and colours."""
+    """Return label, message and colours."""
     label, found, doubt = f"{profile(document)} conformance", grade(document), _doubt(document)
     if doubt and found != "violated":
         return label, doubt, _COLOURS["unjudged"]
@@ -68,7 +68,7 @@ def _parts(document: Document) -> tuple[str, str, tuple[str, str]]:
 
 
 def _doubt(document: Document) -> str:
-    """Why a run tells too little to praise the target for it; empty if it tells enough."""
+    """Return the reason why a run judged too little for praise; empty if it judged enough."""
     if why := ended(document):
         return INTERRUPTED if why == INTERRUPTED else "not judged"
     if is_partial(document):
@@ -82,6 +82,6 @@ def _text(text: str, x: int, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """About the width of a text in pixels, with the space around it."""
+    """Estimate the width of a text in pixels, with the space around it."""
     letters = sum(4.0 if letter in _NARROW else 10.0 if letter in _WIDE else 6.7 for letter in text)
     return round(letters) + 2 * _PADDING

@@ -25,12 +25,12 @@ from conformance.reports.reading import (
 
 LONGEST_NAME = 40
 _UNASKED = {NOTHING, "unclaimed", "not applicable"}
-"""Outcomes of requirements that a run did not ask for."""
+"""The outcomes of requirements that a run did not judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What a comparison takes of one run; `rows` are the requirements by id."""
+    """The data of one run for a comparison; `rows` are the requirements by id."""
 
     name: str
     facts: Mapping[str, str]
@@ -40,7 +40,7 @@ class Side:
 
     @classmethod
     def of(cls, document: Document, *, name: str = "") -> Side:
-        """Take it from the results; KeyError and the like if they are none."""
+        """Read it from results; raise KeyError and the like if they are invalid."""
         run = document["run"]
         facts = {
             "verdict": verdict(document),
@@ -54,14 +54,14 @@ class Side:
         return cls(name or str(run["target"]), facts, grade(document), groups(document["scenarios"]), rows)
 
     def group(self, name: str) -> str:
-        """How the scenarios of a group ended, in words."""
+        """Return the outcomes of the scenarios of a group, in words."""
         counts = self.groups.get(name, Counter())
         return (
             ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items(), key=_passed_first)) or NOTHING
         )
 
     def outcome(self, key: str) -> str:
-        """How a requirement came out."""
+        """Return the outcome of a requirement."""
         return self.rows[key]["outcome"] if key in self.rows else NOTHING
 
 
@@ -71,7 +71,7 @@ def _passed_first(counted: tuple[str, int]) -> tuple[bool, str]:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One requirement, and how it came out at each side."""
+    """One requirement with its outcome at each side."""
 
     id: str
     level: str
@@ -80,25 +80,25 @@ class Line:
 
     @property
     def differs(self) -> bool:
-        """Whether sides that were asked for it did not come out the same, or only some were and one violates it."""
+        """Whether the judging sides have different outcomes, or only some judged it and one violates it."""
         judged = set(self.outcomes) - _UNASKED
         return len(judged) > 1 or (len(set(self.outcomes)) > 1 and not judged.isdisjoint(VIOLATED))
 
     @property
     def partial(self) -> bool:
-        """Whether only some sides were asked for it."""
+        """Whether only some sides judged it."""
         return 0 < sum(outcome in _UNASKED for outcome in self.outcomes) < len(self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Several sides; `everything` shows requirements that came out the same, too."""
+    """Several sides; `everything` includes requirements with equal outcomes."""
 
     sides: Sequence[Side]
     everything: bool = False
 
     def facts(self) -> Iterator[tuple[str, list[str]]]:
-        """What is to be known of the runs: a name and the values of the sides."""
+        """The facts about the runs: a name and the values of the sides."""
         for name in self.sides[0].facts:
             yield name, [side.facts[name] for side in self.sides]
 
@@ -122,7 +122,7 @@ class Comparison:
 
     @property
     def heading(self) -> str:
-        """What the table of requirements shows."""
+        """The heading of the table of requirements."""
         count = len(self.lines())
         if self.everything:
             return f"{count} requirements"
@@ -130,24 +130,24 @@ class Comparison:
 
     @property
     def legend(self) -> str:
-        """What is to be known of the outcomes that are shown; empty if nothing is."""
+        """A note about the outcomes in the table; empty without one."""
         keys = [line.id for line in self.lines()]
         return only_warned(side.rows[key] for key in keys for side in self.sides if key in side.rows)
 
     @property
     def left_out(self) -> str:
-        """How many requirements are not shown because only some sides claim them; empty if none are."""
+        """The number of requirements that are left out because only some sides claim them; empty if there are none."""
         count = 0 if self.everything else sum(line.partial and not line.differs for line in self._all())
         return f"{count} more are claimed by some of them only: see --all" if count else ""
 
 
 def _worst(line: Line) -> int:
-    """The place of the worst outcome of a requirement."""
+    """Return the rank of the worst outcome of a requirement."""
     return min((VIOLATED.index(outcome) for outcome in line.outcomes if outcome in VIOLATED), default=len(VIOLATED))
 
 
 def text(comparison: Comparison) -> list[str]:
-    """The comparison as lines for a terminal."""
+    """Show the comparison as lines for a terminal."""
     lines = comparison.lines()
     rows = [
         ["", *(_short(side.name) for side in comparison.sides)],
@@ -176,7 +176,7 @@ def _short(name: str) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """The comparison as tables in Markdown."""
+    """Show the comparison as tables in Markdown."""
     names = [plain(side.name) for side in comparison.sides]
     facts = [[plain(name), *map(plain, cells)] for name, cells in comparison.facts()]
     counted = [[plain(name), *map(plain, cells)] for name, cells in comparison.groups()]
@@ -201,7 +201,7 @@ def _marked(outcome: str) -> str:
 
 
 def html(comparison: Comparison) -> str:
-    """The comparison as a page of one file."""
+    """Show the comparison as a self-contained page."""
     values: dict[str, Any] = {
         "sides": comparison.sides,
         "facts": list(comparison.facts()),

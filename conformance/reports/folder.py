@@ -1,4 +1,4 @@
-"""The report of a run: a folder with a file for each kind of reader, all of them made of the results alone."""
+"""The report of a run: a folder with a file for each kind of reader, all made from the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from conformance.reports.reading import Document
 
 
 def write(folder: Path, document: Document) -> None:
-    """Write all files of the report into a folder, which is made if it is not there.
+    """Write all files of the report to a folder, which is made if it is missing.
 
     Each file is there whole, the former one or the new one; results.json, which the others can be made of, comes first.
     """
@@ -26,7 +26,7 @@ def write(folder: Path, document: Document) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Put text into a file, in one step for whoever reads it."""
+    """Write text to a file atomically."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # A lone surrogate, which JSON from a server may hold, cannot be encoded; as an escape it is still valid JSON.
@@ -48,12 +48,14 @@ FILES: Mapping[str, Callable[[Document], str]] = {
     "badge.json": lambda document: _json(badge_json(document)),
     "badge.svg": badge_svg,
 }
-"""What makes each file, in the order in which they are written."""
+"""The function that makes each file, in the order of writing."""
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of the report now, rather than find at the end that it cannot be; ConfigurationError."""
+    """Make the folder of the report before the run; raise ConfigurationError if that is impossible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"the report cannot be written to {folder}: {error.strerror}") from None
+        raise ConfigurationError(
+            f"report must be a folder that can be written, got {folder}: {error.strerror}"
+        ) from None

@@ -1,4 +1,4 @@
-"""Pages of one file: templates with all texts escaped, and a policy that lets a browser load nothing from anywhere."""
+"""Self-contained pages: templates with all texts escaped, and a policy that lets a browser load nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REQUIREMENT_WORDS = {
     "unclaimed": "not claimed",
     "not applicable": "not applicable",
 }
-"""The outcomes of requirements, as pages have them."""
+"""The outcomes of requirements in pages."""
 
 SCENARIO_WORDS = {
     "fail": "failed",
@@ -35,17 +35,17 @@ SCENARIO_WORDS = {
     "skipped": "skipped",
     "not applicable": "not applicable",
 }
-"""The outcomes of scenarios, as pages have them."""
+"""The outcomes of scenarios in pages."""
 
 
 def page(template: str, **values: Any) -> str:
-    """A page from one of our templates."""
+    """Render a page from one of our templates."""
     return _environment().get_template(template).render(values)
 
 
 @functools.cache
 def _environment() -> Environment:
-    """Made at the first page: jinja2 takes long to import."""
+    """Make the environment with the first page, since jinja2 takes long to import."""
     import jinja2
 
     loader = jinja2.PackageLoader("conformance.reports")
@@ -73,7 +73,7 @@ def _finalize(value: Any) -> Any:
 
 
 def _policy(style: str, script: str) -> str:
-    """The content security policy: our style and our script by their hashes, and nothing else."""
+    """Return the content security policy: our style and our script by their hashes, and nothing else."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
         "form-action 'none'"

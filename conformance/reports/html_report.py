@@ -1,4 +1,4 @@
-"""report.html: what a run found, for whoever has to decide and for whoever has to mend."""
+"""report.html: the findings of a run, for those who decide and those who repair."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from conformance.reports.reading import (
 )
 
 SHOWN = 3
-"""So many violations of a requirement are shown at once; the others when they are asked for."""
+"""The number of violations of a requirement that are shown at first."""
 
 OPEN_REPORTS = 12
 """With more violated requirements than this, the exchanges are closed at first."""
 
 _QUIET = ("unclaimed", "not applicable")
-"""Outcomes of requirements that nobody asked the target for; they come last."""
+"""The outcomes of requirements that were not judged; they come last."""
 
 
 def html_report(document: Document) -> str:
-    """The page as text; it needs no other file and no network."""
+    """Make the page as text; it needs no other file and no network."""
     run, good = document["run"], kept(document)
     return page(
         "report.html",
@@ -66,7 +66,7 @@ def html_report(document: Document) -> str:
 
 
 def _categories(document: Document) -> list[dict[str, Any]]:
-    """How the requirements of each claimed category came out."""
+    """Return the outcomes of the requirements of each claimed category."""
     counts: dict[str, Counter[str]] = {}
     for row in document["requirements"]:
         if row["outcome"] not in _QUIET:
@@ -75,7 +75,7 @@ def _categories(document: Document) -> list[dict[str, Any]]:
 
 
 def _tally(name: str, counts: Mapping[str, int], words: Mapping[str, str]) -> dict[str, Any]:
-    """Counts as a line of a table: how many are good of how many, a bar, and what the others are."""
+    """Return counts as a row of a table: the good ones of all, a bar, and the others by outcome."""
     ordered = sorted((key for key in words if counts.get(key)), key="pass".__ne__)
     rest = [f"{counts[key]} {words[key]}" for key in ordered if key != "pass"]
     return {
@@ -88,7 +88,7 @@ def _tally(name: str, counts: Mapping[str, int], words: Mapping[str, str]) -> di
 
 
 def _bar(parts: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
-    """Parts of a whole as pieces of a bar that is 100 wide."""
+    """Return parts of a whole as pieces of a bar that is 100 wide."""
     whole, start, pieces = sum(count for _, count in parts) or 1, 0.0, []
     for outcome, count in parts:
         width = 100 * count / whole
@@ -98,7 +98,7 @@ def _bar(parts: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
 
 
 def _reports(document: Document, outcome: str) -> list[dict[str, Any]]:
-    """The requirements with an outcome, each with its violations but those that are known."""
+    """Return the requirements with an outcome, each with its violations except the known ones."""
     rows = violated(document, outcome)
     return [
         {
@@ -120,7 +120,7 @@ def _parted(violations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _known(document: Document, line: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of known failures with the violations that are on it."""
+    """Return an entry of known failures with its violations."""
     row = next((row for row in document["requirements"] if row["id"] == line["requirement"]), None)
     found = [
         violation
@@ -134,7 +134,7 @@ def _known(document: Document, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _errors(document: Document) -> list[dict[str, Any]]:
-    """The scenarios that could not be judged, those with the same reason together."""
+    """Return the scenarios that could not be judged, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
         reasons.setdefault(scenario["reason"], []).append(scenario["id"])

@@ -1,4 +1,4 @@
-"""The results of a run as JUnit XML, the way CI servers read it: a test case for each scenario.
+"""The results of a run as JUnit XML for CI servers: a test case for each scenario.
 
 A case has at most one `<failure>`, since several readers show only the first: it holds every violation. A passive
 check's violation counts at the first scenario that saw it.
@@ -30,7 +30,7 @@ Finding = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def junit(document: Document) -> str:
-    """The whole file."""
+    """Make the whole file."""
     suite = Element("testsuite", name=f"conformance of {visible(document['run']['target'])}")
     _properties(suite, _facts(document))
     found = _by_scenario(document)
@@ -62,7 +62,7 @@ def _properties(parent: Element, values: Mapping[str, str]) -> None:
 
 
 def _by_scenario(document: Document) -> dict[str, list[Finding]]:
-    """The violations by the scenario that they count at."""
+    """Return the violations by scenario."""
     found: dict[str, list[Finding]] = {}
     for row in document["requirements"]:
         for violation in row["violations"]:
@@ -89,7 +89,7 @@ def _case(document: Document, scenario: Mapping[str, Any], found: Sequence[Findi
 
 
 def _failure(case: Element, document: Document, scenario: Mapping[str, Any], failures: Sequence[Finding]) -> None:
-    """The failure of a case; what a scenario says of itself is told where it is all there is, or an error besides."""
+    """Add the failure of a case; the reason of the scenario is added if there is nothing else, or for an error."""
     reports = _bug_reports(document, failures)
     if not failures or scenario["outcome"] == "error":
         reports.append(scenario["reason"])
@@ -98,7 +98,7 @@ def _failure(case: Element, document: Document, scenario: Mapping[str, Any], fai
 
 
 def _bug_reports(document: Document, found: Sequence[Finding]) -> list[str]:
-    """Violations as bug reports, with what is to be known of all of them."""
+    """Return violations as bug reports, with a note about all of them."""
     reports = [bug_report(document, *finding) for finding in found]
     if any(one["severity"] == "warn" and not is_optional(row["level"]) for row, one in found):
         reports.append(f"{ONLY_WARNED}.")
@@ -116,7 +116,7 @@ def _first_line(text: str) -> str:
 
 
 def _told(case: Element, kind: str, message: str, *paragraphs: str) -> None:
-    """Put a failure or an error into a case."""
+    """Add a failure or an error to a case."""
     told = SubElement(case, kind, type="nonconformity" if kind == "failure" else "error")
     told.set("message", visible(message, keep=""))
     told.text = visible("\n\n".join(paragraphs))
@@ -131,7 +131,7 @@ def _why_not(scenario: Mapping[str, Any], found: Iterable[Finding]) -> str:
 
 
 def _stale(line: Mapping[str, Any]) -> Element:
-    """A case for a line of known failures that did not come true."""
+    """Make a case for an entry of known failures that did not happen."""
     name = " ".join([line["requirement"], *line["scenarios"]])
     case = Element("testcase", classname="known failures", name=visible(name), time="0.000")
     message = f"{line['requirement']} is on the list of known failures, but does not fail any more: take it off"

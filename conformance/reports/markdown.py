@@ -1,4 +1,4 @@
-"""The summary of a run as Markdown, for a pull request or the summary page of a CI job, and what Markdown needs.
+"""The summary of a run as Markdown, for a pull request or the summary page of a CI job, and helpers for Markdown.
 
 GitHub takes comments of at most 65,536 characters, so what is too long for one is left to the other reports.
 """
@@ -30,7 +30,7 @@ from conformance.reports.reading import (
 from conformance.reports.summary import headline
 
 LONGEST = 60_000
-"""Characters of a summary."""
+"""The maximum number of characters of a summary."""
 SHOWN = 3
 MOST_ROWS = 100
 _BAR = r"\|"
@@ -38,7 +38,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>~&])")
 
 
 def markdown(document: Document) -> str:
-    """The summary: the verdict and the counts, a table of what is violated, then each violation as a bug report."""
+    """Make the summary: verdict and counts, a table of violated requirements, each violation as a bug report."""
     head = [*_head(document), *_violations(document), *_known(document), *_stale(document), *_absent(document)]
     text = "\n".join(head) + "\n"
     blocks = [*_reports(document), *_errors(document)]
@@ -50,12 +50,12 @@ def markdown(document: Document) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Escape text for Markdown, on one line."""
     return _SPECIAL.sub(r"\\\1", visible(text, keep=""))
 
 
 def code(text: str) -> str:
-    """Text as code, on one line."""
+    """Format text as code, on one line."""
     shown = visible(text, keep="")
     ticks = "`" * (_longest_run(shown) + 1)
     padding = " " if not shown.strip("`") or shown[0] == "`" or shown[-1] == "`" else ""
@@ -63,13 +63,13 @@ def code(text: str) -> str:
 
 
 def fence(text: str) -> list[str]:
-    """Text as a block of code that it cannot leave."""
+    """Format text as a block of code that it cannot close."""
     ticks = "`" * max(3, _longest_run(text) + 1)
     return [f"{ticks}text", *visible(text).splitlines(), ticks]
 
 
 def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table, after an empty line; nothing if it has no rows."""
+    """Format a table, after an empty line; nothing without rows."""
     lines = [f"| {' | '.join(cell.replace('|', _BAR) for cell in row)} |" for row in rows]
     return ["", f"| {' | '.join(heading)} |", "| " + " | ".join("---" for _ in heading) + " |", *lines] if lines else []
 
@@ -95,7 +95,7 @@ def _head(document: Document) -> list[str]:
 
 
 def _paragraph(line: str) -> list[str]:
-    """A line as a paragraph; nothing for an empty one."""
+    """Format a line as a paragraph; nothing for an empty one."""
     return ["", f"{plain(line[0].upper() + line[1:])}."] if line else []
 
 
@@ -109,7 +109,7 @@ def _violations(document: Document) -> list[str]:
 
 
 def _again(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How to see again what the bug reports tell, once for all of them."""
+    """Say how to reproduce the bug reports, once for all of them."""
     if not any(violation["curl"] for row in rows for violation in row["violations"]):
         return []
     again = code(from_the_start(document, "ID"))
@@ -177,6 +177,6 @@ def _errors(document: Document) -> list[str]:
 
 
 def _details(summary: str, lines: list[str]) -> str:
-    """A part that is shown when it is asked for."""
+    """Format a collapsed section."""
     shown = html.escape(visible(summary, keep=""), quote=False)
     return "\n".join(["", f"<details><summary>{shown}</summary>", *lines, "", "</details>", ""])

@@ -1,4 +1,4 @@
-"""What every report reads out of the results of a run: what comes first, the verdict in words, bug reports.
+"""Read results for every report: order, the verdict in words, bug reports.
 
 The results are the object that `results.py` makes and results.json holds; reports look at nothing else.
 """
@@ -31,7 +31,7 @@ VERDICTS = {
 PARTIAL = "of a part of the scenarios"
 INTERRUPTED = "interrupted"
 LITTLE = 0.5
-"""Where nothing can be pushed and no more than this part of pulling was judged, little was judged."""
+"""Without pushes, at most this part of the pull requirements means that little was judged."""
 
 ONLY_WARNED = "warning although a MUST: the letter of the specification is stricter than its sense, or leaves it open"
 REMOVED = (
@@ -41,7 +41,7 @@ REMOVED = (
 
 
 def grade(document: Document) -> str:
-    """The verdict of a run: violated, known, warned, kept; unjudged where nothing was seen, or not all till the end."""
+    """Return the verdict of a run: violated, known, warned, kept, or unjudged for an empty or unfinished run."""
     counts = document["summary"]["requirements"]
     if ended(document):
         return "violated" if counts["fail"] or document["summary"]["scenarios"]["fail"] else "unjudged"
@@ -54,7 +54,7 @@ def grade(document: Document) -> str:
 
 
 def verdict(document: Document) -> str:
-    """The verdict in words, with what it is not about: the end of the run, or the scenarios that nobody chose."""
+    """Return the verdict in words, with a note about an unfinished or partial run."""
     words, found = [VERDICTS[grade(document)]], ended(document)
     if found:
         words = [*(words if grade(document) == "violated" else []), _unfinished(document, found)]
@@ -69,7 +69,7 @@ def _unfinished(document: Document, found: str) -> str:
 
 
 def ended(document: Document) -> str:
-    """Why the run did not come to its end, in one line; empty if it did."""
+    """Return the reason why the run was not finished, in one line; empty if it was."""
     found: str = document["run"]["ended"]
     return found.partition("\n")[0]
 
@@ -80,7 +80,7 @@ def is_partial(document: Document) -> bool:
 
 
 def nothing_pushed(document: Document) -> str:
-    """Why nothing could be pushed, where little was judged for that; else empty."""
+    """Return the reason why nothing could be pushed, if little was judged for that; else empty."""
     answer: str = document["capabilities"].get("push", "present")
     claimed = [row for row in document["requirements"] if row["outcome"] not in ("unclaimed", "not applicable")]
     pulled = [row for row in claimed if row["category"] == "pull"] or claimed
@@ -89,32 +89,32 @@ def nothing_pushed(document: Document) -> str:
 
 
 def little_judged(document: Document) -> str:
-    """One line for whoever had a registry tested into which nothing could be pushed; else empty."""
+    """Return one line about a registry that accepts no pushes; else empty."""
     reason = nothing_pushed(document)
     said = "so that little was judged: --references NAME:TAG tests what is there already"
     return f"nothing could be pushed ({reason}), {said}" if reason else ""
 
 
 def kept(document: Document) -> tuple[int, int]:
-    """How many requirements were kept, of how many that were judged."""
+    """Return the numbers of kept and of judged requirements."""
     counts = document["summary"]["requirements"]
     return counts["pass"], sum(counts[outcome] for outcome in ("pass", *VIOLATED))
 
 
 def kept_text(document: Document) -> str:
-    """How many requirements were kept, in words."""
+    """Return the number of kept requirements in words."""
     good, judged = kept(document)
     return f"{good} of {judged} kept" if judged else "nothing judged"
 
 
 def violated(document: Document, *outcomes: str) -> list[dict[str, Any]]:
-    """The requirements with these outcomes: failures first, then what MUST be before what SHOULD be."""
+    """Return the requirements with these outcomes: failures first, and each MUST before each SHOULD."""
     found = [row for row in document["requirements"] if row["outcome"] in outcomes]
     return sorted(found, key=lambda row: (VIOLATED.index(row["outcome"]), is_optional(row["level"])))
 
 
 def only_warned(rows: Iterable[Mapping[str, Any]]) -> str:
-    """The legend of requirements that are a MUST and only warned about; empty where there are none."""
+    """Return the legend for requirements that are a MUST with a warning; empty without any."""
     return ONLY_WARNED if any(row["outcome"] == "warn" and not is_optional(row["level"]) for row in rows) else ""
 
 
@@ -124,17 +124,17 @@ def is_optional(level: str) -> bool:
 
 
 def stale(document: Document) -> list[dict[str, Any]]:
-    """The lines of known failures that did not come true."""
+    """Return the entries of known failures that did not happen."""
     return [line for line in document["known"] if line["stale"]]
 
 
 def unjudged(document: Document) -> list[dict[str, Any]]:
-    """The scenarios that ended in an error."""
+    """Return the scenarios that ended in an error."""
     return [scenario for scenario in document["scenarios"] if scenario["outcome"] == "error"]
 
 
 def findings(document: Document) -> list[str]:
-    """What stands between a run and a perfect one, the worst first, each as a phrase."""
+    """Return the shortcomings of a run, the worst first, each as a phrase."""
     failed, counts = violated(document, "fail"), document["summary"]["requirements"]
     optional = sum(is_optional(row["level"]) for row in failed)
     levels = f" ({len(failed) - optional} MUST, {optional} SHOULD)" if optional else ""
@@ -151,7 +151,7 @@ def findings(document: Document) -> list[str]:
 
 
 def profile(document: Document) -> str:
-    """What the target is held to: names of profiles, and of the categories that are in none of them."""
+    """Return the names of the tested profiles, and of the categories in none of them."""
     claimed = document["run"]["profile"]
     names = [name for name, categories in PROFILES.items() if set(categories) <= set(claimed)]
     covered = {category for name in names for category in PROFILES[name]}
@@ -159,7 +159,7 @@ def profile(document: Document) -> str:
 
 
 def groups(scenarios: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
-    """The outcomes of scenarios by group, those of FIRST_GROUPS first and the others by name."""
+    """Return the outcomes of scenarios by group, those of FIRST_GROUPS first and the others by name."""
     counts: dict[str, Counter[str]] = {}
     for scenario in scenarios:
         counts.setdefault(scenario["group"], Counter())[scenario["outcome"]] += 1
@@ -167,20 +167,20 @@ def groups(scenarios: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
 
 
 def ordered_groups(names: Iterable[str]) -> list[str]:
-    """Names of groups, those of FIRST_GROUPS first and the others by name."""
+    """Sort names of groups, those of FIRST_GROUPS first and the others by name."""
     there = set(names)
     return [*(name for name in FIRST_GROUPS if name in there), *sorted(there - set(FIRST_GROUPS))]
 
 
 def from_the_start(document: Document, key: str) -> str:
-    """The shell line that does again all that a run did about a requirement, but for its other options."""
+    """Return the shell line that tests a requirement again, without the other options of the run."""
     run = document["run"]
     words = ["conformance", run["target"], "--requirement", key, "--seed", str(run["seed"])]
     return shlex.join(words)
 
 
 def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:
-    """A violation as text that explains itself: what the specification says, what came, and how to see it again."""
+    """Describe a violation: the requirement, the expected and the actual value, and how to reproduce it."""
     run = document["run"]
     lines = [
         f"{row['id']} ({row['level']} in {run['version']}, {row['source']}, section {row['section']!r}): "
@@ -197,19 +197,19 @@ def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[st
 
 
 def seen_in(violation: Mapping[str, Any], *, most: int = 3) -> str:
-    """The scenarios that saw a violation, and how often a passive check did."""
+    """Return the scenarios with a violation, and the count of a passive check."""
     where = listed(violation["scenarios"], most=most)
     times = "once" if violation["count"] == 1 else f"{violation['count']} times"
     return f"{where} ({times}, passive check: {violation['passive']})" if violation["passive"] else where
 
 
 def listed(names: Sequence[str], *, most: int) -> str:
-    """The first of some names, and how many there are besides."""
+    """Return the first of some names, and the number of the others."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def visible(text: str, *, keep: str = "\n\t") -> str:
-    """Text with escapes for what a terminal would obey, XML forbids or an eye cannot see, but for `keep`."""
+    """Escape characters that control a terminal, that XML forbids or that are invisible, except `keep`."""
     if text.isprintable():
         return text
     return "".join(

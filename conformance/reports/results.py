@@ -1,4 +1,4 @@
-"""From the facts of the scenarios to the results of a run, as they stand in results.json.
+"""Make the results of a run, as in results.json, from the facts of the scenarios.
 
 It is one object, in this form (schema 2; `results.schema.json` is the same for machines):
 
@@ -43,7 +43,7 @@ _JUDGED = {"pass", *_VIOLATED}
 
 @dataclass(slots=True)
 class Results:
-    """Gathers the facts of scenarios in any order and makes the same results of them.
+    """Collect the facts of scenarios in any order; the results are always the same.
 
     `ended` says why the run did not come to its end, `partial` that only some of the scenarios were chosen.
     """
@@ -57,11 +57,11 @@ class Results:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def take_over(self, target: str, profile: Sequence[str], known: Sequence[KnownFailure]) -> None:
-        """Learn what the target is, which a fixture of another project may have made."""
+        """Set the facts about the target, which a fixture of another project may have made."""
         self.target, self.profile, self.known = target, profile, known
 
     def add(self, fact: dict[str, Any]) -> None:
-        """Take in one scenario; a scenario that ran again counts with its last run."""
+        """Add one scenario; the last run of a repeated scenario counts."""
         self.facts[fact["id"]] = fact
 
     @property
@@ -73,14 +73,14 @@ class Results:
         )
 
     def stale(self, line: KnownFailure) -> bool:
-        """Whether a known failure did not happen although what it is about was judged."""
+        """Whether a known failure did not happen although its requirement was judged."""
         about = [fact for fact in self.facts.values() if line.concerns(fact["id"])]
         happened = any(v["requirement"] == line.requirement for fact in about for v in fact["violations"])
         judged = any(line.requirement in fact["requirements"] and fact["outcome"] in _JUDGED for fact in about)
         return judged and not happened
 
     def document(self, *, started: str, seconds: float) -> dict[str, Any]:
-        """The results as they stand in results.json; `started` is ISO 8601."""
+        """Make the document of results.json; `started` is ISO 8601."""
         scenarios = [self.facts[key] for key in sorted(self.facts)]
         requirements = [self._requirement(row, scenarios) for row in catalogue().values()]
         settings = self.settings
@@ -156,7 +156,7 @@ def _capabilities(scenarios: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _violations(key: str, scenarios: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The violations of one requirement: each that a scenario found, and one for all that a passive check saw."""
+    """Return the violations of one requirement: each of a scenario, and one for all of a passive check."""
     found: list[dict[str, Any]] = []
     passive: dict[tuple[str, str], dict[str, Any]] = {}
     for fact in scenarios:

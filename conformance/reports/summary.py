@@ -1,4 +1,4 @@
-"""The summary of a run that a person reads on the terminal."""
+"""The summary of a run for the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from conformance.reports.reading import (
 
 SHOWN = 3
 MOST_ROWS = 25
-"""So many violated requirements are told in full; the report has the others."""
+"""The number of violated requirements that are shown in full; the report has the others."""
 
 _SCENARIOS = {
     "pass": "passed", "fail": "failed", "warn": "warned", "known": "known", "unsupported": "unsupported",
@@ -33,13 +33,13 @@ _ALWAYS = {"pass", "fail", "warn", "unsupported"}
 
 
 def headline(document: Document) -> str:
-    """How the scenarios ended, in one line."""
+    """Return the outcomes of the scenarios in one line."""
     counts = document["summary"]["scenarios"]
     return ", ".join(f"{counts[key]} {word}" for key, word in _SCENARIOS.items() if counts[key] or key in _ALWAYS)
 
 
 def text(document: Document) -> list[str]:
-    """The summary as lines; bytes of the server that a terminal would obey are shown as escapes."""
+    """Make the lines of the summary, with control characters of the server escaped."""
     lines = [*_counts(document), *_violations(document), *_known(document), *_errors(document), *_verdict(document)]
     return [visible(line, keep="") for line in lines]
 
@@ -84,7 +84,7 @@ def _violation(violation: Mapping[str, Any]) -> list[str]:
 
 
 def _legend(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is to be known of the violations, once for all of them."""
+    """Return the notes about all violations."""
     if not rows:
         return []
     again = from_the_start(document, "ID")
@@ -96,7 +96,7 @@ def _more(number: int) -> list[str]:
 
 
 def _known(document: Document) -> list[str]:
-    """The known failures that came true, in a line each, and those that did not, which count as failures."""
+    """Return a line for each known failure, and for each that did not happen, which is a failure."""
     lines = [
         f"{row['id']} {row['level']} KNOWN: {next(v['reason'] for v in row['violations'] if v['severity'] == 'known')}"
         for row in violated(document, "known")
@@ -110,7 +110,7 @@ def _known(document: Document) -> list[str]:
 
 
 def _errors(document: Document) -> list[str]:
-    """The scenarios that could not be judged, those with the same reason together."""
+    """Return the scenarios that could not be judged, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
         reasons.setdefault(scenario["reason"].partition("\n")[0], []).append(scenario["id"])

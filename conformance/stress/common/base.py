@@ -1,4 +1,4 @@
-"""What every part of a stress run works with: a target, a seed, a budget of time; and what it gives: figures."""
+"""The input of every part of a stress run, a target, a seed and a budget of time, and its result, figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from conformance.targets.base import Target
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong, in one line; the evidence (exchanges, `curl` lines); a command that shows it again.
+    """A fault in one line, with its evidence (exchanges, `curl` lines) and a command that shows it again.
 
     `program` is the program that found it, as JSON, where that alone plays it again.
     """
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Figures:
-    """What a part did, as numbers by name (operations, faults, ...), and what it found."""
+    """The result of a part: numbers by name (operations, faults, ...) and findings."""
 
     part: str
     numbers: Counter[str] = field(default_factory=Counter)
@@ -66,14 +66,14 @@ class Stress:
     budget: Budget
     say: Callable[[str], None]
     id: str = field(default_factory=lambda: secrets.token_hex(3))
-    """In the name of every repository of the run, so that it touches none that it did not make."""
+    """Part of the name of every repository of the run, so that it touches only its own."""
 
     def random(self, label: str) -> Random:
-        """A source of chance that seed and label make."""
+        """Make a random generator from the seed and a label."""
         return Random(f"{self.seed}:{label}")
 
     def repository(self, label: str) -> str:
-        """The name of a repository in the target's default place that this run and label have for themselves."""
+        """Name a repository in the target's default place for this run and label alone."""
         return self.target.description.places["default"].replace("{}", f"stress-{self.id}-{label}")
 
     def client(
@@ -83,7 +83,7 @@ class Stress:
         transport: Transport | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
     ) -> Client:
-        """A client of somebody whom the target knows, else of nobody; over a transport of its own, if one is given."""
+        """Make a client of an identity of the target, else an anonymous one, over the given transport if any."""
         found = self.target.writer if identity == WRITER else self.target.description.identity(identity)
         return Client(
             transport or self.target.transport(),
@@ -94,14 +94,14 @@ class Stress:
 
 
 class Clients:
-    """Clients of a target by who they are, one each; the writer's for whom the target does not know."""
+    """Clients of a target by identity, one each; the writer's for an unknown identity."""
 
     def __init__(self, stress: Stress) -> None:
         self._stress = stress
         self._made: dict[str, Client] = {}
 
     def __call__(self, who: str) -> Client:
-        """Somebody's client."""
+        """Return the client of an identity."""
         if who not in self._made:
             known = self._stress.target.description.identity(who)
             self._made[who] = self._stress.client(who if known else WRITER)

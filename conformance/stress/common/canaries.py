@@ -1,4 +1,4 @@
-"""Files around a folder that nobody may write to, so that whatever leaves the folder is seen."""
+"""Files around a folder that must not change, to see writes outside of the folder."""
 
 from __future__ import annotations
 

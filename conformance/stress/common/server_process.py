@@ -1,4 +1,4 @@
-"""The server of the part `crash`: a process that is started on a folder and killed, and the moment when it is."""
+"""A server process that is started on a folder and killed, and the moment of the kill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from random import Random
 from conformance.targets import storage
 
 START_SECONDS = 60.0
-"""Within which a server has to say its URL."""
+"""The time within which a server must print its URL."""
 
 LOG_BYTES = 4000
 
@@ -28,7 +28,7 @@ def serving(name: str) -> Sequence[str]:
 
 
 class NotStarted(Exception):
-    """The server did not say where it is; the text is the end of what it logged."""
+    """A server that printed no URL; the text is the end of its log."""
 
 
 class Server:
@@ -60,7 +60,7 @@ class Server:
         return line
 
     def kill(self) -> None:
-        """End it with SIGKILL, once; the process is gone when this returns."""
+        """End the process with SIGKILL, and wait until it is gone."""
         self._process.kill()
         self._process.wait()
         if self._process.stdout:
@@ -76,12 +76,12 @@ class Server:
         return self._process.poll()
 
     def logged(self) -> str:
-        """The end of what it wrote to its standard error."""
+        """Return the end of its standard error."""
         return self._log.read_bytes()[-LOG_BYTES:].decode(errors="replace")
 
 
 class Moment:
-    """When a server under load is killed: after a delay, or just after so many requests and pieces of bodies."""
+    """The moment to kill a server under load: after a delay, or after a number of requests and pieces of bodies."""
 
     def __init__(self, random: Random) -> None:
         self._by_count = random.random() < 0.6
@@ -96,18 +96,18 @@ class Moment:
         return f"{after}{self._delay * 1000:.1f} ms"
 
     def sending(self) -> None:
-        """A writer sends a request or a piece of a body now."""
+        """Count a request or a piece of a body that a writer sends."""
         if next(self._count) == self._due:
             self._reached.set()
 
     def wait(self) -> None:
-        """Return when it has come, or at the latest after 2 s."""
+        """Wait for the moment, at most 2 s."""
         if self._by_count:
             self._reached.wait(2.0)
         time.sleep(self._delay)
 
     def strike(self, server: Server) -> None:
-        """Kill the server; from here on nobody wonders why it does not answer."""
+        """Kill the server; the writers expect no more answers."""
         self.killed.set()
         server.kill()
 

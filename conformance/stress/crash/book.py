@@ -1,4 +1,4 @@
-"""What a writer of the part `crash` knows: what was acknowledged, and what one request would change that is under way.
+"""The books of the writers: the acknowledged content, and the change of the request under way.
 
 A key is what a registry holds, `(what, repository, reference)`. Its value is the digest that is there, or None. Each
 key belongs to one writer, so nobody else changes it; blobs that all writers push are never deleted.
@@ -51,7 +51,7 @@ class Known:
 
 @dataclass(slots=True)
 class Book:
-    """The keys of one writer. `changing` is what the request under way makes of some of them, all at once or not.
+    """The keys of one writer. `changing` holds the new values of the request under way, which all apply or none.
 
     The blobs with a digest among `common` belong to all writers: who has not pushed one does not know of it.
     """
@@ -66,36 +66,36 @@ class Book:
     """Keys of which a deletion was sent at some time."""
 
     story: defaultdict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What happened to each key, for whoever reads a finding."""
+    """The history of each key, as evidence of a finding."""
 
     def begin(self, change: dict[Key, Value], what: str) -> None:
-        """A request is about to be sent that makes this of some keys."""
+        """Note that a request with this change is about to be sent."""
         self.changing = change
         self.deleted |= {key for key, value in change.items() if value is None}
         for key in change:
             self.story[key].append(f"{what} was sent")
 
     def acknowledge(self) -> None:
-        """The request under way was acknowledged."""
+        """Note that the request under way was acknowledged."""
         for key in self.changing:
             self.story[key].append("and was acknowledged")
         self.settle(self.changing)
 
     def settle(self, found: Mapping[Key, Value]) -> None:
-        """This is how things are; nothing is under way any more."""
+        """Note the actual values; nothing is under way any more."""
         self.held |= found
         for key in [key for key, value in found.items() if value is None and key[2] in self.common]:
             del self.held[key]
         self.changing = {}
 
     def expected(self) -> dict[Key, Value]:
-        """Every key that was ever named in a write, as acknowledged."""
+        """Return every key of a write, with its acknowledged value."""
         return dict.fromkeys(self.changing) | self.held
 
     def there(self, what: str, repository: str = "") -> list[Key]:
-        """The keys of one kind, and of one repository if one is given, that hold something."""
+        """Return the keys of one kind, of one repository if given, that have a value."""
         return [key for key, value in self.held.items() if value and key[0] == what and repository in ("", key[1])]
 
     def complete(self, manifest: Key) -> bool:
-        """Whether everything that a manifest names is there."""
+        """Whether all parts of a manifest exist."""
         return all(self.held.get(key) for key in self.manifests[manifest].names)

@@ -1,4 +1,4 @@
-"""After a restart: what was acknowledged is served and verifies, what was under way is there whole or not at all."""
+"""Check a server after a restart: acknowledged content is served, and unfinished writes are done or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in the folder of a server after its start: a whole image layout per repository, and nothing besides."""
+"""Check the folder of a server after its start: a complete image layout per repository, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def layout_of(folder: Path, repository: str) -> Path:
 
 
 def faults_of(folder: Path, books: Sequence[Book], repositories: Sequence[str]) -> Iterator[Finding]:
-    """Everything that is wrong in the folder of a server that has started, and that nobody writes to."""
+    """Yield the faults in the folder of a server that has started and gets no writes."""
     known = {layout_of(folder, repository): repository for repository in repositories}
     for path in folder.iterdir():
         if path.name not in {"repositories", "uploads", "lock"}:
-            yield Finding(f"a stray is in the folder: {path}")
+            yield Finding(f"an unknown file is in the folder: {path}")
     for path in (folder / "repositories").iterdir():
         if path in known:
             yield from _faults_of_layout(path, known[path], books)
         else:
-            yield Finding(f"a stray is among the repositories: {path}")
+            yield Finding(f"an unknown file is among the repositories: {path}")
     sessions = {path.name for path in (folder / "uploads").iterdir()}
     for name in sessions:
         if {name.removesuffix(".json"), name.removesuffix(".json") + ".json"} - sessions:
@@ -80,7 +80,7 @@ def _faults_of_files(layout: Path, manifests: set[str]) -> Iterator[Finding]:
             if hashlib.new(parts[1], path.read_bytes()).hexdigest() != path.name:
                 yield Finding(f"{path} does not hash to its name")
         elif parts not in {("index.json",), ("oci-layout",)} and (parts[0] != "pushed" or len(parts) != 3):
-            yield Finding(f"a stray is left over: {path}")
+            yield Finding(f"a temporary file is left over: {path}")
     for digest in sorted((manifests | pushed) - found):
         yield Finding(f"the file of {digest} is missing in {layout}")
 

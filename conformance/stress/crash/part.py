@@ -47,7 +47,7 @@ def run(
     command: Sequence[str] | None = None,
     parent: Path | None = None,
 ) -> Figures:
-    """Kill until the budget is spent, so many rounds are done, or there are too many findings.
+    """Kill until the budget is spent, `rounds` are done, or there are too many findings.
 
     The folders are made in `parent`, by default where temporary files go, and are removed unless something was wrong.
     """
@@ -55,7 +55,7 @@ def run(
     storage = storage or stress.target.settings.storage or DIRECTORY
     server = command or serving(storage)
     if is_directory(storage) and not shutil.which("skopeo"):
-        stress.say("there is no command skopeo, so nobody else reads the folders")
+        stress.say("skopeo is not installed, so the layouts are not read with it")
     for number in count():
         left = None if rounds is None else rounds - figures.numbers["rounds"]
         if stress.budget.spent or left == 0 or len(figures.findings) >= MOST_FINDINGS:
@@ -76,7 +76,7 @@ def _one_store(siege: Siege, stress: Stress, figures: Figures, left: int | None,
 
 
 class Faulty(Exception):
-    """Something is wrong with a folder, and nothing more can be learned from it."""
+    """The end of the rounds on a store, since it has a fault."""
 
 
 class Siege:
@@ -104,7 +104,7 @@ class Siege:
         return Writer(each, self._repositories, common, self._stress.seed, f"crash {number} writer {each}")
 
     def run(self, rounds: int) -> None:
-        """So many rounds, fewer when the budget is spent; then a last look. What is wrong ends it."""
+        """Run some rounds within the budget, then a last check; a fault ends them."""
         with suppress(Faulty):
             self._rounds(rounds)
         numbers = self._figures.numbers
@@ -120,12 +120,12 @@ class Siege:
                     break
             self._last_look()
         except NotStarted as error:
-            self._note([Finding("the server does not start on what it left behind", str(error))])
+            self._note([Finding("the server does not start again on its store", str(error))])
         except Unanswered as error:
             self._note([Finding(f"the server does not answer after its start: {error}")])
 
     def _round(self) -> None:
-        """Start, look, write, kill."""
+        """Start, check, write, kill."""
         if self._happened and self._plan.random() < START_KILLS:
             self._kill_in_start()
         with Server(self._command, self._folder, self._log) as server:
@@ -145,7 +145,7 @@ class Siege:
         self._note(findings)
 
     def _started(self, server: Server) -> str:
-        """The URL of a server, and how long it takes to give one, for the next time."""
+        """Wait for the URL of a server, and remember how long it took."""
         began = time.monotonic()
         url = server.url()
         self._start_seconds = time.monotonic() - began
@@ -163,7 +163,7 @@ class Siege:
         self._figures.numbers["kills in a start"] += moment == "in its start"
 
     def _look(self, server: Server, url: str, *, sessions_end: bool) -> None:
-        """Compare what is served, and what lies in the folder, with what is known; raise Faulty if it differs."""
+        """Compare the served content, and the files of a layout, with the books; raise Faulty if they differ."""
         with HttpTransport(url) as transport:
             check = Check(Client(transport, case="stress"), self._books, self._repositories, self._random)
             check.everything(sessions_end=sessions_end)
@@ -174,7 +174,7 @@ class Siege:
         self._note(findings, log=server.logged())
 
     def _write_until_killed(self, server: Server, url: str) -> None:
-        """Let the writers write, and kill the server at a moment of its own."""
+        """Let the writers write, and kill the server at a random moment."""
         moment = Moment(self._random)
         transports = [HttpTransport(url) for _ in self._writers]
         threads = [
@@ -193,7 +193,7 @@ class Siege:
         self._note([finding for writer in self._writers for finding in writer.findings], log=server.logged())
 
     def _note(self, findings: Sequence[Finding], *, log: str = "") -> None:
-        """Keep what is wrong, with what led to it; raise Faulty if there is something."""
+        """Keep the findings with their history; raise Faulty if there are any."""
         logged = [f"The server logged:\n{log}"] if log else []
         for finding in findings:
             evidence = "\n\n".join([finding.evidence, "\n".join(self._happened), *logged, f"Folder: {self._folder}"])

@@ -91,7 +91,7 @@ class Writer:
             self.numbers["faults"] += 1
             self.numbers["faults in a write"] += bool(self.book.changing)
             if not moment.killed.is_set():
-                self.findings.append(Finding(f"no answer, though nobody had killed the server: {error}"))
+                self.findings.append(Finding(f"no answer, although the server was not killed: {error}"))
         except Wrong as error:
             self.findings.append(error.finding)
 

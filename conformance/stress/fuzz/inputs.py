@@ -58,7 +58,7 @@ Case = tuple[Input, ...]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is there to be named: repositories, the owner of all, values of Authorization, hosts."""
+    """The names for requests: repositories, the owner of all, values of Authorization, hosts."""
 
     names: tuple[str, ...]
     owner: str

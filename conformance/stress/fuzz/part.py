@@ -27,7 +27,7 @@ from conformance.targets.base import UnusableTarget
 from conformance.targets.fakes import InProcessFake
 
 DIALECTS = ("oci", "github-docker", "github-container")
-"""What is fuzzed beside the target itself."""
+"""The dialects to fuzz beside the target."""
 
 BATCH = 100
 """Cases that go to one place before the next one's turn; each batch has a seed of its own."""
@@ -40,9 +40,9 @@ SETTINGS = settings(batches.SETTINGS, max_examples=BATCH)
 
 
 def run(stress: Stress, *, dialects: Sequence[str] = DIALECTS) -> Figures:
-    """Fuzz until the budget is spent or there are too many findings; UnusableTarget if it is no fake in process."""
+    """Fuzz until the budget is spent or there are too many findings; raise UnusableTarget without a fake in process."""
     if not isinstance(stress.target, InProcessFake):
-        raise UnusableTarget(f"only a fake in process has a WSGI entry to fuzz, {stress.target.name} has none")
+        raise UnusableTarget(f"the target of the part fuzz must be a fake in process, got {stress.target.name}")
     figures, known = Figures("fuzz"), set[str]()
     answers: set[Answer] = set()
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ def _stage(stress: Stress, fake: InProcessFake, name: str) -> Iterator[Stage]:
 def _batch(
     stress: Stress, stage: Stage, number: int, figures: Figures, known: set[str], answers: set[Answer]
 ) -> list[Finding]:
-    """Play one batch of cases; gives what the shortest failing one found, if one fails with what is not `known`."""
+    """Play one batch of cases; return the finding of the shortest failing one, if its fault is not `known`."""
     last: list[Finding] = []
     grace: list[Budget] = []
 
@@ -123,7 +123,7 @@ def _batch(
 
 
 def _finding(stress: Stress, stage: Stage, case: Case, exchanges: list[Exchange], fault: Fault, number: int) -> Finding:
-    """A failing case with its exchanges, and what was wrong."""
+    """Describe a failing case with its exchanges and its fault."""
     first, _, rest = str(fault).partition("\n")
     parts = [
         f"{stage.name}, seed {number}; the case:",

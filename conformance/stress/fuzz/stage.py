@@ -1,4 +1,4 @@
-"""Where the part `fuzz` plays: a fake in process, requests as WSGI gets them, and what has to be true afterwards."""
+"""The stage of the part `fuzz`: a fake in process, WSGI requests, and the invariants after them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "?#"
 
 
 class Fault(Exception):
-    """Something is wrong: a sentence, and by `key` what it is a case of."""
+    """A fault: a sentence, and a `key` that is equal for faults of the same kind."""
 
     def __init__(self, text: str, key: str = "") -> None:
         super().__init__(text)
@@ -117,7 +117,7 @@ class _Broken(io.RawIOBase):
 
 
 class Stage:
-    """A fake that is entered, with content that nothing may change. `canaries` lie around its folder, if it has one."""
+    """A fake that is entered, with content that must not change. `canaries` lie around the folder of its store."""
 
     def __init__(self, stress: Stress, target: InProcessFake, storage: str, canaries: Canaries | None) -> None:
         self.name = f"{target.name} on {storage}"
@@ -148,7 +148,7 @@ class Stage:
         return tuple(value for pair in pairs for value in pair)
 
     def renew(self) -> None:
-        """Forget all content but what has to be kept, which is put there again."""
+        """Delete all content, and push the content that must not change."""
         self._target.reset()
         self._image = self._steps.any_image(self._kept_name, Content(seed=self._seed, label="fuzz kept"), KEPT)
         self._kept = self._read_kept()
@@ -171,7 +171,7 @@ class Stage:
         return text.replace(CASE, str(self._case))
 
     def play(self, case: Case, exchanges: list[Exchange]) -> None:
-        """Send the requests of a case, one after the other; Fault when something is wrong."""
+        """Send the requests of a case, one after the other; raise Fault for the first fault."""
         self._prepare()
         for each in case:
             exchange = self._send(each)
@@ -213,12 +213,13 @@ class Stage:
 
     def _look_around(self) -> None:
         if self._canaries and (changed := self._canaries.changed()):
-            raise Fault(
-                f"outside the store there are files that came, went or changed: {', '.join(changed)}", "outside"
-            )
+            raise Fault(f"files outside the store changed: {', '.join(changed)}", "outside")
         for before, now in zip(self._kept, self._read_kept(), strict=True):
             if (before.status, before.body) != (now.status, now.body):
-                raise Fault(f"what nobody named has changed:\n{before.describe()}\nis now\n{now.describe()}", "changed")
+                raise Fault(
+                    f"content has changed that no request named:\n{before.describe()}\nis now\n{now.describe()}",
+                    "changed",
+                )
 
 
 def _latin(text: str) -> str:
@@ -227,7 +228,7 @@ def _latin(text: str) -> str:
 
 
 def _faults(exchange: Exchange) -> Iterator[Fault]:
-    """What is wrong with an answer by itself."""
+    """Yield the faults of an answer by itself."""
     if exchange.status >= 500:
         yield Fault(f"{exchange.request.method} is answered {exchange.status}\n{exchange.describe()}")
     for name, value in exchange.headers:

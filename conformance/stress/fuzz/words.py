@@ -1,4 +1,4 @@
-"""What the requests of the part `fuzz` are put together of, as data."""
+"""The parts of the requests of `fuzz`, as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with what came back on one connection, and how the connection is shown."""
+"""Judge the answers on one connection, and describe the connection."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _OPENED = re.compile(
 
 
 def faults_of(shape: Shape, talk: Talk, deadline: float, secret: bytes) -> Iterator[str]:
-    """What is wrong, in a sentence each. `secret` must not come back."""
+    """Yield the faults, in a sentence each. `secret` must not come back."""
     statuses = talk.statuses
     for number, status in enumerate(statuses):
         if not shape.allows(status) and (number == 0 or not 200 <= status < _FAILURE):
             yield f"answer {number + 1} is {status or 'no HTTP'}, which is not legal"
     if len(statuses) > shape.answers:
-        yield f"{len(statuses)} answers came where at most {shape.answers} may: what is hidden was answered"
+        yield f"got {len(statuses)} answers, at most {shape.answers} are legal: a hidden request was answered"
     if talk.timed_out:
         yield f"neither answered nor closed within {deadline:g} s"
     if secret and secret in talk.received:

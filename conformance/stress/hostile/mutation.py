@@ -1,4 +1,4 @@
-"""Valid requests, and ways to spoil them by chance. Where something is written, the target of the request stays."""
+"""Valid requests, and random mutations of them. The request target of a write stays the same."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ODD = (
 
 
 def mutated(random: Random, fill: Callable[[bytes], bytes]) -> bytes:
-    """A valid request, its marks replaced by `fill`, with one to four faults."""
+    """Make a valid request, with its marks replaced by `fill`, and one to four faults."""
     data = fill(random.choice(VALID))
     kept = 0 if data.startswith((b"GET", b"HEAD")) else data.index(b"\r\n") + 2
     start, rest = data[:kept], data[kept:]

@@ -1,4 +1,4 @@
-"""The part `hostile`: what no good client sends, over raw sockets; and the server goes on as if nothing had been.
+"""The part `hostile`: malformed traffic on raw sockets, which must not disturb the server.
 
 First the table of shapes, then crowds of upload sessions and of silent connections, then valid requests spoiled by
 chance until the budget is spent. After each the server has to answer somebody else. Where the target is our own fake,
@@ -50,7 +50,7 @@ _NOTHING = Talk()
 
 
 class Stop(Exception):
-    """Nothing more can be learned."""
+    """The end of the part, since the server does not answer any more."""
 
 
 def run(
@@ -96,7 +96,7 @@ def _leaf(stress: Stress) -> str:
 
 
 class Assault:
-    """Everything that is sent to one server."""
+    """The attacks on one server."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Assault:
         self._opened: list[str] = []
 
     def run(self, shapes: Iterable[Shape], sessions: int, mutations: int | None) -> None:
-        """All of it, as far as the budget goes; a server that is gone ends it."""
+        """Run all attacks until the budget is spent or the server is gone."""
         numbers = self._figures.numbers
         with suppress(Stop):
             self._warm_up()
@@ -144,7 +144,7 @@ class Assault:
 
     def _go_on(self) -> None:
         if len(self._figures.findings) >= MOST_FINDINGS:
-            self._stress.say("there is too much wrong to go on")
+            self._stress.say("too many findings to go on")
             raise Stop
 
     def _mutate(self, most: int | None) -> None:

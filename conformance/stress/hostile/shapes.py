@@ -1,4 +1,4 @@
-"""The catalogue of malformed requests, as data: what is sent, and which answers RFC 9110 and RFC 9112 allow.
+"""The catalogue of malformed requests, as data, with the answers that RFC 9110 and RFC 9112 allow.
 
 In what is sent `{head}` stands for the Host header and the credentials, `{name}` for a repository that the run has
 made, `{session}` for the request target of an upload session that is open, `{digest}` for a blob that is there,

@@ -1,4 +1,4 @@
-"""Request lines and headers that no good client sends, as data, with the marks of `malformed`."""
+"""Malformed request lines and headers, as data with the marks of `shapes.py`."""
 
 from __future__ import annotations
 

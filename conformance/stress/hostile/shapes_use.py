@@ -1,6 +1,6 @@
-"""Requests in a valid frame that no good client sends: in crowds, with odd paths, with odd manifests.
+"""Well-framed requests that no good client sends: in great numbers, with odd paths, with odd manifests.
 
-Beside the marks of `malformed`, `{leaf}` stands for a name that nobody else uses: that of files which must stay as they
+Beside the marks of `shapes.py`, `{leaf}` stands for a name that nobody else uses: that of files which must stay as they
 are, and of repositories that must not come about.
 """
 
@@ -144,7 +144,7 @@ def _traversal() -> Iterator[Shape]:
 
 
 def shapes() -> Iterator[Shape]:
-    """Every shape there is."""
+    """Yield every shape."""
     yield from SHAPES
     yield from LINES
     yield from _many()

@@ -1,4 +1,4 @@
-"""A server process of our own under hostile input: its memory, its files, its log, and what lies beside its store."""
+"""A server process under hostile input: its memory, its files, its log, and the files around its store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from conformance.stress.common.canaries import Canaries
 from conformance.stress.common.server_process import Server
 
 MEMORY_KIB = 100 * 1024
-"""By how much the memory of the server may grow."""
+"""The allowed growth of the server's memory."""
 
 FILES = 8
-"""By how many the open files of the server may grow."""
+"""The allowed growth of the server's open files."""
 
 _SETTLE_SECONDS = 10.0
 _TRACE = "Traceback (most recent call last)"
@@ -41,7 +41,7 @@ class Watched:
         return self._server.url()
 
     def memory(self) -> int:
-        """The resident memory in KiB; 0 where that cannot be known."""
+        """Return the resident memory in KiB; 0 if it is unknown."""
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{self._server.pid}/status").read_text().splitlines():
                 if line.startswith("VmRSS:"):
@@ -49,7 +49,7 @@ class Watched:
         return 0
 
     def files(self) -> int:
-        """How many files and sockets it has open; 0 where that cannot be known."""
+        """Return the number of open files and sockets; 0 if it is unknown."""
         with contextlib.suppress(OSError):
             return len(list(Path(f"/proc/{self._server.pid}/fd").iterdir()))
         return 0
@@ -62,7 +62,7 @@ class Watched:
         return found
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """What is wrong since it was last asked: a sentence, and what shows it."""
+        """Yield the faults since the last call: a sentence, and the evidence."""
         if (status := self._server.ended()) is not None:
             yield f"the server process ended with {status}", self._server.logged()
         if found := self._logged():

@@ -1,4 +1,4 @@
-"""Raw connections of the part `hostile`: bytes go out as they are, and what comes back is cut into answers."""
+"""Raw connections of the part `hostile`: send bytes unchanged, and split the received ones into answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Address:
 
 @dataclass(slots=True)
 class Talk:
-    """What came back: all bytes, the final answers in them, and how it ended."""
+    """The received bytes of a connection, the final answers in them, and its end."""
 
     received: bytearray = field(default_factory=bytearray)
     sent: int = 0

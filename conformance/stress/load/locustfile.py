@@ -1,4 +1,4 @@
-"""Load with Locust: its users speak through our client, its master and workers spread them over machines.
+"""Load with Locust: its users send requests with our client, its master and workers spread them over machines.
 
     locust -f "$(python -m conformance.stress.load.locustfile)" --headless --host URL -u 20 -r 5 -t 1m
 
@@ -40,11 +40,11 @@ log = logging.getLogger("conformance.load")
 
 
 class Failure(Exception):
-    """What Locust counts as a failure; its text is the same for all failures of a kind."""
+    """A failure for Locust; its text is the same for all failures of a kind."""
 
 
 class Process:
-    """The part of a run that is in this process, from its start to what is left of it when it is cleaned up."""
+    """The part of a run in this process, from its start to its clean-up."""
 
     def __init__(self) -> None:
         self.load: Load | None = None
@@ -52,7 +52,7 @@ class Process:
         self._cleaning: Thread | None = None
 
     def open(self, environment: Environment) -> None:
-        """Get ready for users; UnusableTarget when the registry cannot be used."""
+        """Prepare for users; raise UnusableTarget if the registry cannot be used."""
         options = _options(environment)
         settings = _settings(environment.host)
         if settings.insecure:  # users would undo each other's way to be quiet about it
@@ -111,7 +111,7 @@ class RegistryUser(User):
 
 
 def reporter(environment: Environment) -> Callable[[Sample], None]:
-    """Hands samples to Locust's statistics, and shows the first failure of each kind in the log."""
+    """Pass samples to Locust's statistics, and log the first failure of each kind."""
     shown: set[tuple[str, str]] = set()
     request: Any = environment.events.request
 
@@ -134,26 +134,26 @@ def reporter(environment: Environment) -> Callable[[Sample], None]:
 
 
 def add_options(parser: LocustArgumentParser) -> None:
-    """Our options; a master hands their values to its workers."""
-    group = parser.add_argument_group("Registry load", "each may be given as a variable CONFORMANCE_LOAD_*, too")
+    """Add our options; a master passes their values to its workers."""
+    group = parser.add_argument_group("Registry load", "each option is also a variable CONFORMANCE_LOAD_*")
 
     def option(name: str, default: Any, help: str) -> None:
         variable = f"CONFORMANCE_LOAD_{name.upper().replace('-', '_')}"
         group.add_argument(f"--{name}", type=type(default), default=default, env_var=variable, help=help)
 
     for action in ACTIONS:
-        option(f"{action}-weight", WEIGHTS[action], f"how often a user does this: {action} (default %(default)s)")
-    option("blob-size", SIZES, "sizes of layers, SIZE or SIZE*WEIGHT with commas between (default %(default)s)")
-    option("layers", 3, "layers of an image, at most (default %(default)s)")
-    option("repositories", 2, "repositories of each user (default %(default)s)")
-    option("images", 10, "images in each repository, at most (default %(default)s)")
-    option("wait", 0.0, "seconds that a user waits after an action, on average (default %(default)s)")
-    option("clean-up", 30.0, "seconds for removing everything at the end, at most (default %(default)s)")
-    option("load-id", secrets.token_hex(3), "what the names of all repositories carry (default: chance)")
+        option(f"{action}-weight", WEIGHTS[action], f"relative frequency of the action {action} (default %(default)s)")
+    option("blob-size", SIZES, "sizes of layers: SIZE or SIZE*WEIGHT, separated by commas (default %(default)s)")
+    option("layers", 3, "maximum number of layers of an image (default %(default)s)")
+    option("repositories", 2, "number of repositories of each user (default %(default)s)")
+    option("images", 10, "maximum number of images in each repository (default %(default)s)")
+    option("wait", 0.0, "average time between the actions of a user in seconds (default %(default)s)")
+    option("clean-up", 30.0, "maximum time to remove everything at the end in seconds (default %(default)s)")
+    option("load-id", secrets.token_hex(3), "part of the names of all repositories (default: random)")
 
 
 def check_options(environment: Environment, runner: Runner, **_: object) -> None:
-    """End with a sentence when options, variables or the registry cannot be used.
+    """Exit with one sentence if options, variables or the registry cannot be used.
 
     Where there is a web page the host may be given there, and workers get it from their master.
     """
@@ -171,7 +171,7 @@ def check_options(environment: Environment, runner: Runner, **_: object) -> None
 
 
 def start(environment: Environment, **_: object) -> None:
-    """Make ready, where there will be users; a registry that cannot be used from here is a failure of the run."""
+    """Prepare a process that will have users; a registry that it cannot use is a failure of the run."""
     if isinstance(environment.runner, MasterRunner):
         return
     process.end_cleaning()
@@ -182,19 +182,19 @@ def start(environment: Environment, **_: object) -> None:
 
 
 def stop(environment: Environment, **_: object) -> None:
-    """Begin to remove what the users of this process pushed."""
+    """Begin to remove the content of the users of this process."""
     process.begin_cleaning(_options(environment).clean_up)
 
 
 def leave(environment: Environment, **_: object) -> None:
-    """Stop what still runs, as after a signal, and do not end before everything is removed."""
+    """Stop users that still run, as after a signal, and wait until everything is removed."""
     if process.load and environment.runner:
         environment.runner.stop()
     process.end_cleaning()
 
 
 def plan_of(options: Namespace) -> Plan:
-    """The plan that the options describe; ConfigurationError when there is no such plan."""
+    """Make the plan of the options; raise ConfigurationError for unusable ones."""
     weights = {action: getattr(options, f"{action}_weight") for action in ACTIONS}
     sizes = sizes_of(options.blob_size)
     return Plan(weights, sizes, options.repositories, options.images, options.layers, options.wait)
@@ -207,11 +207,11 @@ def _options(environment: Environment) -> Namespace:
 
 
 def _settings(host: str | None) -> Settings:
-    """What the environment says, with Locust's host as the target where there is one."""
+    """Settle the environment, with Locust's host as the target if there is one."""
     found = resolve(command_line={}, environ=os.environ, ini={}, new_seed=lambda: secrets.randbelow(1 << 32))
     found = replace(found, target=host or found.target)
     if not found.target.startswith(("http://", "https://")):
-        raise ConfigurationError("load needs a registry that runs already: give --host URL")
+        raise ConfigurationError(f"--host must be the URL of a running registry, got {found.target!r}")
     return found
 
 

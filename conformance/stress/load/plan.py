@@ -1,6 +1,6 @@
-"""Load on a registry, whatever drives it: what was asked for, what a request came to, and what the users share.
+"""The load on a registry: the plan, the result of a request, and the state that users share.
 
-The users themselves are in `visitor.py`; `locustfile.py` has Locust drive them. Nothing here needs Locust.
+The users themselves are in `user.py`; `locustfile.py` lets Locust drive them. Nothing here needs Locust.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Judge = Callable[[Exchange], str]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What each user does, and how much: `weights` by action, `sizes` of layers in bytes with their weights.
+    """The plan of each user: `weights` by action, `sizes` of layers in bytes with their weights.
 
     A user has so many `repositories` with so many `images` in each at most, each of so many `layers` at most, and
     waits for `wait` seconds on average after each action.
@@ -43,26 +43,28 @@ class Plan:
 
     def __post_init__(self) -> None:
         if min(self.weights.values()) < 0 or not any(self.weights.values()):
-            raise ConfigurationError("no weight may be below zero, and one has to be above")
+            raise ConfigurationError("weights must not be negative, and one must be above zero: give --push-weight 1")
         if min(self.repositories, self.images, self.layers) < 1 or self.wait < 0:
-            raise ConfigurationError("a user has a repository, an image and a layer at least, and waits forwards only")
+            raise ConfigurationError(
+                "--repositories, --images and --layers must be at least 1, and --wait must not be negative"
+            )
 
     def action(self, random: Random) -> str:
-        """What to do next."""
+        """Choose the next action."""
         return random.choices(list(self.weights), list(self.weights.values()))[0]
 
     def size(self, random: Random) -> int:
-        """How long the next layer is, in bytes."""
+        """Choose the size of the next layer, in bytes."""
         return random.choices(list(self.sizes), list(self.sizes.values()))[0]
 
 
 def sizes_of(text: str) -> dict[int, int]:
-    """Sizes of layers with their weights, from `SIZE*WEIGHT,...`: a size may end in KiB, MiB or GiB."""
+    """Parse `SIZE*WEIGHT,...` to sizes of layers with their weights; a size may end in KiB, MiB or GiB."""
     found: dict[int, int] = {}
     for part in text.split(","):
         match = _SIZE.fullmatch(part.strip())
         if not match:
-            raise ConfigurationError(f"{part.strip()!r} is no size: write SIZE or SIZE*WEIGHT, such as {SIZES}")
+            raise ConfigurationError(f"--blob-size must be SIZE or SIZE*WEIGHT, such as {SIZES}, got {part.strip()!r}")
         size = int(match[1]) * _UNITS[match[2]]
         found[size] = found.get(size, 0) + int(match[3] or 1)
     return found
@@ -70,7 +72,7 @@ def sizes_of(text: str) -> dict[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one request came to. `name` is `METHOD RESOURCE`, `length` that of the answer's body in bytes.
+    """The result of one request. `name` is `METHOD RESOURCE`, `length` that of the answer's body in bytes.
 
     `problem` is empty when the answer was right, `evidence` shows the exchange when it was not.
     """
@@ -83,11 +85,11 @@ class Sample:
 
 
 class Wrong(Exception):
-    """An answer was not right, or there was none; it has been reported."""
+    """A wrong answer, or none; it has been reported already."""
 
 
 class Asker:
-    """Sends requests one at a time and reports what each came to; `connect` makes the client around its listener."""
+    """Send requests one at a time and report their results; `connect` makes the client with its listener."""
 
     def __init__(
         self, connect: Callable[[Callable[[Exchange], None]], Client], report: Callable[[Sample], None]
@@ -97,7 +99,7 @@ class Asker:
         self.client = connect(self._seen.append)
 
     def ask(self, name: str, send: Callable[[], Exchange], judge: Judge) -> Exchange:
-        """The answer, if it is right; else Wrong. Where redirects are followed the time is that of all requests."""
+        """Return the answer if it is right, else raise Wrong. The time of redirects is included."""
         self._seen.clear()
         began = perf_counter()
         try:
@@ -116,14 +118,14 @@ class Asker:
 
 
 def status(*right: int) -> Judge:
-    """The status has to be one of those that are right for the operation."""
+    """Check that the status is one of the right ones for the operation."""
     wanted = " or ".join(map(str, right))
     return lambda answer: "" if answer.status in right else f"status {answer.status} instead of {wanted}"
 
 
 @dataclass(slots=True)
 class Image:
-    """What is remembered of an image, or of an artifact, which has no tag; `blobs` are digests.
+    """An image, or an artifact, which has no tag; `blobs` are digests.
 
     It is `there` from the acknowledgement of its push until it begins to be removed or its tag to move.
     """
@@ -165,7 +167,7 @@ REFUSALS: Mapping[str, frozenset[int]] = {
 
 
 class Abilities:
-    """What the target turns out to do, for the users of one process; `absent` is what it is said not to.
+    """The abilities of the target, as the users of one process find them; `absent` are those configured as missing.
 
     The first refusal that the specification allows settles it. One that comes after a success is an error like others.
     """

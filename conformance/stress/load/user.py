@@ -1,6 +1,6 @@
-"""One user of a load test, and those of a process together: they fill, read, list and empty repositories of their own.
+"""The users of a load test: each fills, reads, lists and empties its own repositories.
 
-A user does one thing at a time and nobody else writes to its repositories, so it knows what has to be there.
+A user does one action at a time and is alone in its repositories, so it knows their content.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLEANERS = 8
 
 
 class Load:
-    """What the users of one process share; `worker` tells the processes of a run apart."""
+    """The state that the users of one process share; `worker` is the number of the process."""
 
     def __init__(self, stress: Stress, plan: Plan, report: Callable[[Sample], None], *, worker: int = 0) -> None:
         self.stress = stress
@@ -70,7 +70,7 @@ class Load:
 
 
 class Visitor:
-    """A user; between `open` and `close` it has a connection of its own. Its repositories carry the label."""
+    """A user, with its own connection between `open` and `close`. Its repositories carry the label."""
 
     def __init__(self, load: Load, label: str) -> None:
         stress = load.stress

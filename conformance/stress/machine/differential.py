@@ -1,4 +1,4 @@
-"""The same generated program on two targets: each answer of the one beside that of the other.
+"""Play the same generated program on two targets, and compare their answers.
 
 What is compared, and how it is made comparable, is data (`differences.toml`), and so are the differences that are known
 with their reasons. What is not on the list is a finding: a bug of one of the two, a setting that the fake lacks, or a
@@ -204,7 +204,7 @@ def _sent(calls: Any, answer: Exchange) -> Call | None:
 
 @cache
 def comparison() -> Comparison:
-    """What differences.toml says."""
+    """Load differences.toml."""
     document = tomllib.loads(DIFFERENCES.read_text(encoding="utf-8"))
     return Comparison(
         headers=tuple(document["headers"]),

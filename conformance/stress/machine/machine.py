@@ -34,7 +34,7 @@ ACTS = {"put_upload", "post_blob", "mount", "delete_blob"}
 
 
 class Mismatch(AssertionError):
-    """The target answered what is not right, or the registry is not as it should be; the text says all of it."""
+    """A wrong answer, or a wrong state of the registry; the text has the evidence."""
 
     def __init__(self, requirement: str, text: str) -> None:
         super().__init__(f"{requirement}: {text}")
@@ -43,7 +43,7 @@ class Mismatch(AssertionError):
 
 @dataclass(frozen=True)
 class Rules:
-    """What is known of the target: what it can, who may do what, what it is known to get wrong."""
+    """The facts about the target: its abilities, the rights of identities, and its known failures."""
 
     abilities: frozenset[str]
     rights: Mapping[str, frozenset[str]] | None = None
@@ -65,7 +65,7 @@ class Machine:
         self.model = Model(abilities=self.rules.abilities, rights=self.rules.rights)
 
     def play(self, program: Program) -> None:
-        """Play every step; raise Mismatch at the first answer that is not right."""
+        """Play every step; raise Mismatch for the first wrong answer."""
         try:
             for step in program.steps:
                 self.step(step)

@@ -45,7 +45,7 @@ UNKNOWN, INVALID, UNSUPPORTED = (404,), (400, 404), (400, 403, 404, 405)
 
 
 class Model:
-    """Everything that a registry holds. `rights` says what each identity may do: pull, push, delete."""
+    """The content of a registry. `rights` holds the rights of each identity: pull, push, delete."""
 
     def __init__(self, *, abilities: Collection[str], rights: Mapping[str, Collection[str]] | None) -> None:
         self.can = frozenset(abilities)
@@ -54,14 +54,14 @@ class Model:
         self.uploads: list[Upload] = []
 
     def of(self, name: str) -> Repository:
-        """What a repository holds, to look at."""
+        """Return the content of a repository, to read."""
         return self.repositories.get(name) or Repository()
 
     def _made(self, name: str) -> Repository:
         return self.repositories.setdefault(name, Repository())
 
     def may(self, who: str, action: str) -> bool:
-        """Whether somebody has a right; where nobody authenticates, everybody has."""
+        """Whether an identity has a right; all have it on a target without authentication."""
         return self.rights is None or action in self.rights.get(who, ())
 
     def _digest(self, text: str) -> bool:

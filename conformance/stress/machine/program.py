@@ -106,7 +106,7 @@ class Program:
                             for entry in document["recipes"])  # fmt: skip
             return cls(tuple(Step(**entry) for entry in document["steps"]), recipes)
         except (TypeError, KeyError) as error:
-            raise ValueError(f"it is no program of a stress run: {error!r}") from None
+            raise ValueError(f"it must be a program of a stress run: {error!r}") from None
 
 
 @dataclass(frozen=True)

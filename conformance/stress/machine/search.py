@@ -1,4 +1,4 @@
-"""The part `machine`: Hypothesis draws programs, the machine plays them, and what fails is made short."""
+"""The part `machine`: Hypothesis draws programs, the machine plays them, and failing ones are shortened."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Stage:
 
 
 def run(stress: Stress) -> Figures:
-    """Search for programs that the target gets wrong, until the budget is spent or there are too many."""
+    """Search for failing programs until the budget is spent or there are too many."""
     stage = Stage.of(stress)
     findings = stage.figures.findings
     for number in count(stress.seed):
@@ -104,7 +104,7 @@ def run(stress: Stress) -> Figures:
 
 
 def replay(program: Program, stress: Stress) -> Figures:
-    """Play one program again."""
+    """Replay one program."""
     stage = Stage.of(stress)
     if failure := stage.play(program):
         stage.figures.findings.append(report(failure, stress.seed))
@@ -112,7 +112,7 @@ def replay(program: Program, stress: Stress) -> Figures:
 
 
 def report(failure: Failure, number: int) -> Finding:
-    """A failing program as client calls and as `curl` lines."""
+    """Describe a failing program as client calls and `curl` lines."""
     problem = str(failure.mismatch)
     log = ((who, call, (exchange,)) for who, call, exchange in failure.machine.log)
     return told(problem.partition("\n")[0], problem, failure.program, log, number)

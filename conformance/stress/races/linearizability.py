@@ -1,4 +1,4 @@
-"""Whether what several threads saw of one register can have happened in some order: linearizability, key by key.
+"""Check the linearizability of a history of one register: whether some order of the operations explains it.
 
 After Wing & Gong and Lowe: the history is walked along in time, and an operation is put in its place only when its
 answer came ("just in time"), in every way that is possible. What is known is a set of configurations, each a state and
@@ -58,7 +58,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Linearizable:
-    """There is an order that explains every answer."""
+    """The result for a history with an order that explains every answer."""
 
 
 @dataclass(frozen=True, slots=True)

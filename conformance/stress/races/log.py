@@ -1,4 +1,4 @@
-"""What the threads of a race write down together: each answer with its times, what it says of which key, what is wrong.
+"""The log of a race: each answer with its times, its effect on a key, and the findings.
 
 A key is a register, `(what, repository, name)`: a tag holds the digest of a manifest; a manifest, a blob and the entry
 of a referrer hold their own digest while they are there.
@@ -100,7 +100,8 @@ class Log:
         culprit = self.exchanges.get((found.operation.thread, found.operation.invoked))
         described = [culprit.describe()] if culprit else []
         lines = [f"the {what} {name} of {repository}", str(found), "", *described, "", *curls]
-        text = f"no order of what was done to a {what} explains what somebody saw ({found.operation.kind})"
+        kind = found.operation.kind
+        text = f"the history of the {what} is not linearizable: no order of the operations explains this {kind}"
         self.findings.append(Finding(text, "\n".join(lines)))
 
 

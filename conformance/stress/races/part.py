@@ -1,7 +1,7 @@
-"""The part `concurrency`: threads race on few keys of new repositories, and what they saw has to have an explanation.
+"""The part `concurrency`: threads race on few keys of new repositories, and the history must be linearizable.
 
-A round is a few hundred actions. When its threads have come to their end everything is read once more, so that an
-acknowledged write that was lost is a reading that no order explains.
+A round is a few hundred actions. After its threads have ended everything is read once more; an acknowledged write that
+was lost makes that read impossible in any order.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(stress: Stress) -> Figures:
             _rounds(Race(stress, figures, clients, abilities_of(stress)), stress, figures)
         except Unprepared as error:
             text, _, evidence = str(error).partition("\n")
-            figures.findings.append(Finding(f"nothing is there to race for: {text}", evidence))
+            figures.findings.append(Finding(f"the race cannot be prepared: {text}", evidence))
     return figures
 
 
@@ -58,7 +58,7 @@ def _rounds(race: Race, stress: Stress, figures: Figures) -> None:
 
 
 def _client(stress: Stress, stack: ExitStack) -> Client:
-    """A client with a connection of its own."""
+    """Make a client with its own connection."""
     transport = stress.target.connect()
     stack.callback(transport.close)
     return stress.client(transport=transport)
@@ -75,7 +75,7 @@ def _switching_often() -> Iterator[None]:
 
 
 class Race:
-    """The rounds of one run; the last of the clients is for before and after the race."""
+    """The rounds of one run; the last of the clients works before and after the race."""
 
     def __init__(self, stress: Stress, figures: Figures, clients: list[Client], abilities: frozenset[str]) -> None:
         self._stress = stress
@@ -106,7 +106,7 @@ class Race:
         return Worker(index, self._clients[index], random, self._abilities, made)
 
     def _race(self, workers: list[Worker], made: Round) -> bool:
-        """Run the threads, then read everything; says whether all threads came to their end."""
+        """Run the threads, then read everything; return whether all threads ended."""
         *racing, last = workers
         for tag in KEPT:
             last.put(made.manifests[0], tag)

@@ -1,4 +1,4 @@
-"""One upload session that several threads use at a time, and what may not come of it."""
+"""One upload session that several threads use at a time, and the rules about its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the threads of a race do: one action after the other on few tags, manifests, blobs, referrers and sessions."""
+"""The threads of a race: one action after the other on few tags, manifests, blobs, referrers and sessions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SESSIONS = 1
 
 @dataclass
 class Round:
-    """What one round is about: two new repositories, the content of the race, the sessions that are open now."""
+    """The shared state of one round: two new repositories, the content of the race, the open sessions."""
 
     name: str
     other: str
@@ -70,7 +70,7 @@ class Round:
 
 @dataclass
 class Worker:
-    """One thread's hand: it makes requests and writes down what comes of them."""
+    """One thread: it makes requests and logs their results."""
 
     number: int
     client: Client
@@ -193,9 +193,9 @@ class Worker:
 
     def _judge_list(self, what: str, listed: list[str], known: set[str], pages: list[Exchange]) -> None:
         if len(set(listed)) < len(listed):
-            self.log.wrong(f"a list of {what} has one twice", *pages)
+            self.log.wrong(f"a list of {what} has an entry twice", *pages)
         if set(listed) - known:
-            self.log.wrong(f"a list of {what} has one that never was", *pages)
+            self.log.wrong(f"a list of {what} has an entry that was never written", *pages)
 
     def _pages(self, send: Callable[[], Exchange]) -> tuple[Answer, list[Exchange]]:
         """The pages of a list as one answer; that of the page that failed if one did."""
@@ -331,7 +331,7 @@ class Pieces:
 
 
 class Action(NamedTuple):
-    """Something that a thread does: how often beside the others, and which abilities the target needs for it."""
+    """An action of a thread, with its frequency and the abilities that the target needs for it."""
 
     act: Callable[[Worker], None]
     weight: int

@@ -156,7 +156,11 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
             4,
             "ERROR: conformance: requirement must be of the profile, got GHD-21",
         ),
-        (["--report=/dev/null/x"], 4, "ERROR: conformance: the report cannot be written to /dev/null/x"),
+        (
+            ["--report=/dev/null/x"],
+            4,
+            "ERROR: conformance: report must be a folder that can be written, got /dev/null/x",
+        ),
         (["--nosuch"], 4, "ERROR: conformance: unrecognized arguments: --nosuch"),
         (["ftp://registry"], 4, "TARGET must be fake, "),
         (["--version"], 0, "conformance "),

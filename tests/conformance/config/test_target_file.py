@@ -156,7 +156,7 @@ def test_a_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
         found = results(tmp_path)["capabilities"]
         assert found["mount"].startswith("absent: POST answered")
-        assert found["anonymous_mount"] == "absent: the target is said not to have it"
+        assert found["anonymous_mount"] == "absent: the target is configured without it"
         written(tmp_path, file + 'required = ["mount"]')
         done = conformance(tmp_path, "target.toml", "--", "-k", "test_mount")
         assert done.returncode == 1

@@ -38,7 +38,7 @@ def _write_outside(folder: Path) -> Answer:
 
 
 def _change_canary(folder: Path) -> Answer:
-    for path in folder.parent.iterdir():
+    for path in (path for path in folder.parent.iterdir() if path.is_file()):
         path.write_bytes(b"changed")
     return 200, b""
 

@@ -208,4 +208,4 @@ def test_no_answer_from_a_server_that_nobody_killed_is_a_finding() -> None:
     writer = Writer(0, REPOSITORIES, [Blob(b"common")], 1, "silent")
     writer.work(Client(Silent()), Moment(Random(1)))
     (found,) = writer.findings
-    assert "though nobody had killed the server: silence" in found.text
+    assert "although the server was not killed: silence" in found.text

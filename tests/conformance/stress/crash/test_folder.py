@@ -83,15 +83,18 @@ def _without_tag(store: Store) -> None:
     [
         (lambda store: store.blob.write_bytes(b"other"), ["does not hash to its name"]),
         (lambda store: store.blob.unlink(), ["is missing in"]),
-        (lambda store: store.mark.unlink(), ["a stray is left over"]),
-        (lambda store: store.blob.with_name("index.json.partial").touch(), ["a stray is left over"]),
-        (lambda store: (store.layout / "index.json.tmp").touch(), ["a stray is left over"]),
+        (lambda store: store.mark.unlink(), ["a temporary file is left over"]),
+        (lambda store: store.blob.with_name("index.json.partial").touch(), ["a temporary file is left over"]),
+        (lambda store: (store.layout / "index.json.tmp").touch(), ["a temporary file is left over"]),
         (lambda store: (store.layout / "index.json").write_text('{"manifests": ['), ["is no image layout"]),
         (lambda store: (store.layout / "oci-layout").unlink(), ["is no image layout"]),
         (lambda store: (store.layout / "oci-layout").write_text("{}"), ["oci-layout of"]),
         (_without_tag, ["is not what is served"]),
-        (lambda store: (store.folder / "stray").touch(), ["a stray is in the folder"]),
-        (lambda store: (store.folder / "repositories" / "other").touch(), ["a stray is among the repositories"]),
+        (lambda store: (store.folder / "stray").touch(), ["an unknown file is in the folder"]),
+        (
+            lambda store: (store.folder / "repositories" / "other").touch(),
+            ["an unknown file is among the repositories"],
+        ),
         (lambda store: next(store.folder.glob("uploads/*.json")).unlink(), ["half an upload session"]),
     ],
 )

@@ -54,14 +54,14 @@ def test_nothing_is_lost_with_a_log_beside_every_index(target: Target, tmp_path:
         ("blob-cut", "other bytes than were pushed"),
         ("index-of-yesterday", "but acknowledged was"),
         ("tag-lost", "is nothing, but acknowledged was"),
-        ("stray-file", "a stray is left over"),
+        ("stray-file", "a temporary file is left over"),
         ("upload-cut", "were acknowledged, and at most"),
         ("index-written-later", "but acknowledged was"),
         ("tags-set-afterwards", "was done by half"),
         ("deletions-forgotten", "but acknowledged was nothing"),
         ("start-in-place", "is nothing, but acknowledged was"),
         ("answers-with-errors", "is answered 500, not 202"),
-        ("does-not-start", "does not start"),
+        ("does-not-start", "does not start again"),
     ],
 )
 def test_a_broken_server_is_found_out(
@@ -82,4 +82,4 @@ def test_a_budget_that_is_spent_starts_nothing_and_a_missing_skopeo_is_told(
     said: list[str] = []
     figures = part.run(Stress(target, 1, Budget(0), said.append), parent=tmp_path)
     assert figures == Figures("crash")
-    assert said == ["there is no command skopeo, so nobody else reads the folders"]
+    assert said == ["skopeo is not installed, so the layouts are not read with it"]

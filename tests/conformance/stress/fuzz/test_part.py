@@ -59,7 +59,7 @@ def test_the_fake_stands_it_in_every_dialect_on_every_storage(monkeypatch: pytes
 
 
 def test_a_target_that_is_not_in_this_process_is_refused() -> None:
-    with SocketFake("socket:oci", "oci", Settings()) as target, pytest.raises(UnusableTarget, match="socket:oci has"):
+    with SocketFake("socket:oci", "oci", Settings()) as target, pytest.raises(UnusableTarget, match="got socket:oci"):
         part.run(Stress(target, 1, Budget(60), lambda line: None))
 
 

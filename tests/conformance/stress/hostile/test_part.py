@@ -139,7 +139,7 @@ def test_growth_is_found(target: Target, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_answer_to_a_hidden_request_is_found(target: Target, tmp_path: Path) -> None:
     (found,) = _broken(target, "smuggles", tmp_path, BODY).findings
-    assert "2 answers came where at most 1 may" in found.text or "what is hidden" in found.text
+    assert "got 2 answers, at most 1 are legal" in found.text
     assert "GET /v2/trigger" in found.evidence
 
 

@@ -269,7 +269,7 @@ def test_sizes_are_read_with_units_and_weights() -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "4kb", "1MiB*0", "1,,2", "-1", "1.5MiB"])
 def test_what_is_no_size_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no size"):
+    with pytest.raises(ConfigurationError, match="--blob-size must be"):
         sizes_of(text)
 
 
@@ -361,8 +361,8 @@ def test_wrong_bytes_are_failures_of_the_run(tmp_path: Path) -> None:
     ("arguments", "sentence"),
     [
         (["-u", "1", "-t", "60s"], "nothing listens there"),
-        (["--blob-size", "large"], "'large' is no size"),
-        (["--push-weight", "-1"], "no weight may be below zero"),
+        (["--blob-size", "large"], "got 'large'"),
+        (["--push-weight", "-1"], "weights must not be negative"),
     ],
 )
 def test_what_cannot_be_run_ends_at_once_with_a_sentence(arguments: list[str], sentence: str) -> None:

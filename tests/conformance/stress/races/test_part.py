@@ -204,7 +204,7 @@ class FailsAtTimes(OnMemory):
         return super().tags(name)
 
 
-NOT_EXPLAINED = "no order of what was done to a {} explains"
+NOT_EXPLAINED = "the history of the {} is not linearizable"
 
 BROKEN_STORAGES: list[tuple[Callable[[], Repositories], str]] = [
     (Unlocked, NOT_EXPLAINED.format("tag")),
@@ -213,7 +213,7 @@ BROKEN_STORAGES: list[tuple[Callable[[], Repositories], str]] = [
     (KeepsTagsOfDeleted, NOT_EXPLAINED.format("tag")),
     (MountsBorrow, NOT_EXPLAINED.format("blob")),
     (DeletesLate, NOT_EXPLAINED.format("blob")),
-    (ListsReferrersTwice, "a list of referrers has one twice"),
+    (ListsReferrersTwice, "a list of referrers has an entry twice"),
     (ForgetsReferrers, NOT_EXPLAINED.format("referrer")),
     (NeverEndsSessions, "an upload session (went on after its end|was closed twice)"),
     (FailsAtTimes, r"the target raised RuntimeError\('busy'\)"),
@@ -346,7 +346,7 @@ def busy_at_times(app: WSGIApplication) -> WSGIApplication:
 
 BROKEN_FRONTS: list[tuple[Middleware, str]] = [
     (caching, NOT_EXPLAINED.format("tag")),
-    (answering(twice_in_list), "a list of tags has one twice"),
+    (answering(twice_in_list), "a list of tags has an entry twice"),
     (answering(cut_blobs), r"GET was answered with what contradicts itself \(OCI-R018\)"),
     (any_order, "an upload session took two chunks that begin at"),
     (forgetful, "an upload session says a size"),
@@ -406,5 +406,5 @@ def test_a_target_that_takes_no_pushes_is_a_finding_and_no_endless_run() -> None
     target.check_pushes = lambda: None  # type: ignore[method-assign]
     figures = race(target, ENOUGH)
     assert [finding.text for finding in figures.findings] == [
-        "nothing is there to race for: could not open an upload session: status 405"
+        "the race cannot be prepared: could not open an upload session: status 405"
     ]
