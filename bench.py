@@ -26,11 +26,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import urllib3
-from fakereg.names import Digest, Name, Tag
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import fakereg
-from fakereg import manifest as manifests
+from fakereg.spec import manifest as manifests
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.repositories import Repositories
 

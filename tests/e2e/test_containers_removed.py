@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from tests.e2e.clients import TIMEOUT, Docker
 STARTING = """\
 import sys
 from conformance.config.settings import Settings
-from conformance.targets import target_of
+from conformance.targets.open import target_of
 with target_of(Settings(target=sys.argv[1])):
     print("started", flush=True)
     sys.stdin.read()
@@ -51,9 +52,13 @@ class Marks:
         self._seen: list[str] = []
 
     def next(self) -> str:
-        """Wait until a container is made, and give the label of its target."""
+        """Wait until a container is made, at most for TIMEOUT seconds, and return the label of its target."""
         assert self._events.stdout
+        end = threading.Timer(TIMEOUT, self._events.terminate)
+        end.start()
         self._seen.append(self._events.stdout.readline().strip())
+        end.cancel()
+        assert self._seen[-1], f"no container was made within {TIMEOUT} s"
         return self._seen[-1]
 
     def left(self) -> str:
