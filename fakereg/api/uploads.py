@@ -203,7 +203,7 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
 
 
 def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
-    """Return the bytes that Content-Range announces, None for a stream; raise if that fails before the body is read."""
+    """Return the number of bytes in Content-Range, None for a stream; raise before the body is read if it is wrong."""
     declared = call.request.content_length
     text = call.request.headers.get("Content-Range")
     if text is None or not call.dialect.content_range:
