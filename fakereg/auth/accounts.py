@@ -244,7 +244,7 @@ class Accounts:
     def add_actions_token(
         self, repository: str, *, packages: str = "write", expires: float | None = None, secret: str | None = None
     ) -> str:
-        """Add a GITHUB_TOKEN, `ghs_...`, of a workflow in `repository`, permitted `packages`; return the secret."""
+        """Add a GITHUB_TOKEN, `ghs_...`, of `repository`, with `packages` as its permission; return the secret."""
         repository = repository.lower()
         if repository not in self.repositories:
             raise ValueError(f"there is no repository {repository}")
