@@ -14,9 +14,7 @@ def asked_host(request: Request) -> str:
     asked = request.environ.get("HTTP_HOST", "")
     if _HOST.fullmatch(asked):
         return str(asked)
-    socket = request.environ.get(
-        "werkzeug.proxy_fix.orig", request.environ
-    )  # a proxy's X-Forwarded-Host was not valid either
+    socket = request.environ.get("werkzeug.proxy_fix.orig", request.environ)  # the address, not X-Forwarded-Host
     name, port = socket["SERVER_NAME"], socket["SERVER_PORT"]
     return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 

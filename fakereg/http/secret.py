@@ -19,17 +19,11 @@ def require_secret(call: Call) -> None:
             Code.UNSUPPORTED, "the control API is off: start the server with a control_secret", status=404
         )
     scheme, _, given = call.request.headers.get("Authorization", "").partition(" ")
-    secret = call.instance.control_secret.encode(
-        "utf-8", "surrogateescape"
-    )  # an environment variable may have bytes that are not UTF-8
+    secret = call.instance.control_secret.encode("utf-8", "surrogateescape")  # from the environment, any bytes
     right = hmac.compare_digest(given.strip().encode("latin-1", "replace"), secret)
     if not (right and scheme.lower() == "bearer"):
         challenge = {"WWW-Authenticate": 'Bearer realm="fakereg control"'}
-        raise RegistryError(
-            Code.UNAUTHORIZED,
-            "the control API needs Authorization: Bearer SECRET",
-            headers=challenge,
-        )
+        raise RegistryError(Code.UNAUTHORIZED, "the control API needs Authorization: Bearer SECRET", headers=challenge)
 
 
 def json_object(call: Call) -> dict[str, Any]:
