@@ -1,7 +1,7 @@
 """A fake container registry: the OCI distribution specification over WSGI, for tests.
 
-`Registry` is the WSGI callable, `serve` runs one on a socket. Names are loaded when they are first used, since this
-package is imported in every pytest run of whoever installs it.
+`Registry` is the WSGI callable, `serve` runs one on a socket. Names are loaded at their first use: wherever fakereg is
+installed, every pytest run imports this package, and that must stay cheap.
 """
 
 from __future__ import annotations

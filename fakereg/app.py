@@ -1,4 +1,4 @@
-"""The registry as a WSGI callable: journal, route, handler, and the one place that answers for errors."""
+"""The registry as a WSGI callable: record each request, route it, call its handler, turn every error into an answer."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("fakereg.requests")
 
 _NOTES = "fakereg.notes"
-"""The key of the environment under which the notes of a request pass through the middleware."""
+"""The key in the WSGI environment that carries the notes of a request through the middleware."""
 
 
 class Registry(Instance):
     """A fake registry, or several behind one socket; the keywords are the fields of `fakereg.options.Options`.
 
-    It is a WSGI callable for clients that take one; `fakereg.serve` gives it a socket, and then `url`
-    (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`) say where it is.
+    It is a WSGI callable for clients that take one. `fakereg.serve` runs it on a socket, and then its address is in
+    `url` (`http://127.0.0.1:PORT`) and `host` (`127.0.0.1:PORT`).
     """
 
     @method_takes(Options)
@@ -91,7 +91,7 @@ class Registry(Instance):
         path, query = request.path, redact_query(request.query_string.decode("latin-1"))
         kept = path[:PATH_LIMIT], query[:PATH_LIMIT]
         entry = Entry(request.method, *kept, redact(sent_headers(environ)), status, seconds, tuple(notes))
-        if not routes.is_control(request.path):  # else whoever reads the journal finds that they read it
+        if not routes.is_control(request.path):  # reading the journal must not add to it
             self.journal.record(entry)
         if _log.isEnabledFor(logging.INFO):
             _log.info(
@@ -110,7 +110,7 @@ class Registry(Instance):
             return middleware.ask(wrapped, {**request.environ, _NOTES: notes})
         except (RegistryError, ClientDisconnected, ConnectionError, TimeoutError) as problem:
             reason = _reason(problem)
-        except Exception:  # it is not ours, and a server that fails answers 503
+        except Exception:  # a middleware may raise anything; answer 503 like any failing server
             logging.getLogger("fakereg").exception("a middleware failed")
             reason = RegistryError(
                 Code.DENIED, "a middleware failed, see the log", status=503, headers={"Retry-After": "60"}
@@ -161,21 +161,21 @@ class Registry(Instance):
 
 
 def _request(environ: WSGIEnvironment) -> Request:
-    """Return the request, with what werkzeug would read otherwise than it was sent."""
-    if not environ.get("QUERY_STRING", "").isascii():  # it reads bytes that are not escaped as UTF-8 or fails
+    """Return the request, with query and method as they were sent, where werkzeug would change them."""
+    if not environ.get("QUERY_STRING", "").isascii():  # werkzeug decodes unescaped bytes as UTF-8 or fails
         environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
     request = Request(environ)
-    request.method = environ["REQUEST_METHOD"]  # it takes `get` for GET; RFC 9110, section 9.1, does not
+    request.method = environ["REQUEST_METHOD"]  # werkzeug turns `get` into GET, against RFC 9110, section 9.1
     return request
 
 
 def _visible(text: str) -> str:
-    """What a client sent, without the characters that would command a terminal or begin a line."""
+    """Escape all characters of a client's text that could control a terminal or begin a new line."""
     return ascii(text)[1:-1]
 
 
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
-    """The answer of the endpoint, if the caller may have it."""
+    """Return the answer of the endpoint; raise RegistryError if the caller is not allowed."""
     name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
     if name and (home := call.policy.home(call.site, name)) is not call.home:
         call = replace(call, home=home)
@@ -187,7 +187,7 @@ def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Respo
 
 
 def _reason(problem: Exception) -> RegistryError:
-    """What went wrong, as the client is told it."""
+    """Return the error to answer a failure with."""
     match problem:
         case RegistryError():
             return problem

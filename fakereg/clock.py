@@ -1,11 +1,11 @@
-"""Time that a test turns by hand, for everything here that takes a `clock`."""
+"""Clocks: the type of a `clock` argument, and a clock that a test advances by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Gives the time in seconds; `time.time` is one."""
+"""A callable that returns the time in seconds, such as `time.time`."""
 
 
 class ManualClock:
@@ -15,9 +15,9 @@ class ManualClock:
         self.now = now
 
     def __call__(self) -> float:
-        """The time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += seconds

@@ -1,11 +1,11 @@
-"""The pytest plugin of the conformance suite: one option, one marker, and the suite only in a run that asks for it.
+"""The pytest plugin of the conformance suite: one option, one marker, and the suite itself only on request.
 
 This module is imported in every pytest run where the package is installed, so it imports next to nothing. The suite is
 the package `conformance` beside `fakereg`; another package of that name is left alone.
 
-A run of ours is asked for by an option `--conformance-*` or `conformance_*` (command line, `addopts` or ini file), by
-the variable CONFORMANCE_TARGET, by the scenarios themselves (`--pyargs conformance.scenarios` or their files), and by
-scenarios that a test module imports.
+A conformance run is requested by an option `--conformance-*` or `conformance_*` (command line, `addopts` or ini file),
+by the variable CONFORMANCE_TARGET, by the scenarios themselves (`--pyargs conformance.scenarios` or their files), and
+by scenarios that a test module imports.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def pytest_report_teststatus(report: pytest.CollectReport | pytest.TestReport) -
 
 @pytest.fixture(scope="session")
 def conformance_target(pytestconfig: pytest.Config) -> Any:
-    """The target of the conformance run, started. Override it to give one that your project starts itself."""
+    """Return the started target of the conformance run. Override this fixture for a target that your project starts."""
     return _suite().target(pytestconfig)
 
 
 @pytest.fixture
 def conformance_scene(request: pytest.FixtureRequest, conformance_target: Any) -> Iterator[Any]:
-    """The arguments of one conformance scenario; see `conformance.scene.requirement`."""
+    """Yield the arguments of one conformance scenario; see `conformance.scene.requirement`."""
     with _suite().scene(request, conformance_target) as scene:
         yield scene
 
@@ -104,7 +104,7 @@ class _Relay:
 
 
 def _suite() -> Any:
-    """The suite's side of this plugin; UsageError when it cannot be had."""
+    """Return the suite's part of this plugin; raise UsageError if it cannot be imported."""
     if not _is_ours():
         place = getattr(importlib.util.find_spec(SUITE), "origin", None) or "another place"
         raise pytest.UsageError(
@@ -117,23 +117,23 @@ def _suite() -> Any:
 
 
 def _is_ours() -> bool:
-    """Whether the name `conformance` leads to the package beside fakereg; nothing is imported to find out."""
+    """Return whether the name `conformance` is the package beside fakereg, without importing it."""
     try:
         spec = importlib.util.find_spec(SUITE)
-    except ValueError:  # a module without a specification was put there by hand
+    except ValueError:  # a module in sys.modules has no specification
         return False
     origin = spec.origin if spec else None
     return origin is not None and os.path.dirname(os.path.realpath(origin)) == _HOME
 
 
 def _is_asked(config: pytest.Config) -> bool:
-    """Whether an option of ours is given anywhere, as far as that is known before options are parsed."""
+    """Return whether a conformance option is given anywhere, as far as that is known before options are parsed."""
     if any(_OPTION.match(word) for word in _words(config)) or _names_scenarios(_words(config)):
         return True
-    handed = vars(config.option)  # a worker of xdist gets the options of its controller so
+    handed = vars(config.option)  # a worker of xdist gets the options of its controller here
     if any(value for name, value in handed.items() if name.startswith("conformance_")):
         return True
-    # A variable or a key of this name may be another package's, whose project is left alone.
+    # A variable or key of this name may belong to another package named conformance: then ignore it.
     return ("CONFORMANCE_TARGET" in os.environ or _has_key(config)) and _is_ours()
 
 
@@ -142,18 +142,18 @@ def _has_key(config: pytest.Config) -> bool:
 
 
 def _words(config: pytest.Config) -> list[str]:
-    """The words of the command line, with those that a variable and the ini file add."""
+    """Return the words of the command line, with those of PYTEST_ADDOPTS and of `addopts` in the ini file."""
     added = shlex.split(os.environ.get("PYTEST_ADDOPTS", "")) + list(config.getini("addopts"))
     return [*added, *map(str, config.invocation_params.args)]
 
 
 def _wants_run(config: pytest.Config) -> bool:
-    """Whether this pytest run is one of ours, beside tests that may be there as well."""
+    """Return whether this pytest run is a conformance run; it may have other tests, too."""
     return config.stash.get(_ASKED, False) or _names_scenarios([str(word) for word in config.args])
 
 
 def _names_scenarios(words: list[str]) -> bool:
-    """Whether some words name the scenarios, by module or by file; another package's scenarios are not meant."""
+    """Return whether some words name the scenarios, by module or file; those of another package are ignored."""
     places = [word.partition("::")[0] for word in words]
     folder = os.path.join(_HOME, "scenarios")
     if any(os.path.realpath(place).startswith(folder) for place in places):
@@ -163,7 +163,7 @@ def _names_scenarios(words: list[str]) -> bool:
 
 
 def _has_scenarios() -> bool:
-    """Whether a package `conformance` that is not ours has scenarios of its own."""
+    """Return whether another package `conformance` has scenarios of its own."""
     spec = importlib.util.find_spec(SUITE)
     places = (spec.submodule_search_locations if spec else None) or ()
     return any(os.path.exists(os.path.join(place, name)) for place in places for name in ("scenarios", "scenarios.py"))

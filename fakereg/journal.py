@@ -1,4 +1,4 @@
-"""A bounded log of requests, to assert on in tests and to wait for; without secrets."""
+"""A bounded log of requests without secrets: tests assert on it and wait for its entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 _UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
-"""The headers whose variables have no HTTP_ before them (PEP 3333)."""
+"""The variables of headers without the prefix HTTP_ (PEP 3333)."""
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _SECRET_PARAMETER = re.compile(
@@ -25,16 +25,16 @@ _PARAMETER = re.compile(r"[^&;]+")
 _HEADER_CHARACTERS = 4096
 
 PATH_LIMIT = 4096
-"""Characters of a path, and of a query, that an entry keeps."""
+"""Most characters that an entry keeps of a path, and of a query."""
 
 REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and how it was answered; `seconds` from its arrival to the start of the answer.
+    """One request and its status; `seconds` from its arrival to the start of the answer.
 
-    `notes` are what the registry found worth marking, such as a large image.
+    `notes` are remarks of the registry, such as that the image is large.
     """
 
     method: str
@@ -54,13 +54,13 @@ class Journal:
         self._changed = threading.Condition()
 
     def record(self, entry: Entry) -> None:
-        """Add an entry and wake those who wait."""
+        """Add an entry and wake all threads in `wait`."""
         with self._changed:
             self._entries.append(entry)
             self._changed.notify_all()
 
     def filter(self, *, method: str | None = None, path: str | None = None, status: int | None = None) -> list[Entry]:
-        """The entries with this method, a path that matches the pattern (`*` and `?` as in a shell), this status."""
+        """Return the entries with this method, this status, and a path that matches the pattern (`*` and `?`)."""
         return [entry for entry in self if _matches(entry, method, path, status)]
 
     def wait(
@@ -72,7 +72,7 @@ class Journal:
         count: int = 1,
         timeout: float = 5.0,
     ) -> list[Entry]:
-        """What `filter` finds, once it is `count` entries; raise TimeoutError after `timeout` seconds."""
+        """Wait until `filter` finds `count` entries, and return them; raise TimeoutError after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:
             while len(found := self.filter(method=method, path=path, status=status)) < count:
@@ -94,7 +94,7 @@ class Journal:
 
 
 def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The headers with secrets taken out and no more than a few KiB in all."""
+    """Return the headers with secrets replaced, at most a few KiB in all."""
     kept: dict[str, str] = {}
     left = _HEADER_CHARACTERS
     for name, value in headers:
@@ -107,7 +107,7 @@ def redact(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def sent_headers(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The headers of a request with the names that they usually have: werkzeug's are the same, and slower to list."""
+    """Yield the headers of a request under their usual names, as werkzeug does, only faster."""
     for key, value in environ.items():
         if (name := _header_name(key)) and (value or key not in _UNPREFIXED):
             yield name, value
@@ -115,14 +115,14 @@ def sent_headers(environ: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=512)
 def _header_name(key: str) -> str:
-    """The header that a variable of PEP 3333 is of; empty if it is of none."""
+    """Return the name of the header that a variable of PEP 3333 holds; empty if it holds none."""
     if key not in _UNPREFIXED and (not key.startswith("HTTP_") or key.removeprefix("HTTP_") in _UNPREFIXED):
         return ""
     return key.removeprefix("HTTP_").replace("_", "-").title()
 
 
 def redact_query(query: str) -> str:
-    """A query as it came, but for the values of parameters that clients put secrets into."""
+    """Return a query with the values of parameters replaced that usually hold secrets."""
     return _PARAMETER.sub(_redact_parameter, query)
 
 

@@ -1,4 +1,4 @@
-"""What a registry and its server can be told: each option once, with its meaning and how it is read.
+"""The options of a registry and its server: each option once, with its meaning and its grammar.
 
 `fakereg.Registry` takes the fields of `Options` as keywords, `fakereg.serve` those of `ServeOptions`. The command line,
 the environment, the TOML file and the table of the README are made from the same fields.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     Middleware = Callable[[WSGIApplication], WSGIApplication]
-    """Puts an application of its own around the one that it is given."""
+    """Wraps a WSGI application in another one."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,14 +36,14 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 CONTROL_SECRET_LENGTH = 16
-"""Fewest characters of a control secret, so that nobody guesses it."""
+"""Fewest characters of a control secret, against guessing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is to be known of an option beside its name, type and default.
+    """The properties of an option beside its name, type and default.
 
-    `source` says who may give it: "command" (the command line, the environment, the file, and Python), "file" (the
+    `source` is where it can be set: "command" (the command line, the environment, the file, and Python), "file" (the
     environment, the file, and Python: it is a secret, or too long) or "python". `several` options are lists: repeated
     on the command line, separated by `;` in the environment. `command_default` is the default of `fakereg serve`, if it
     is another than in Python. `shown_default` and `metavar` are for help and tables.
@@ -156,14 +156,14 @@ class Options:
     middleware: Sequence[Middleware] = _option(
         (),
         Given(_are_callable, "a list of callables, each of which takes a WSGI application and returns one"),
-        "WSGI applications of yours around the registry, the first outermost; the journal has what they answer",
+        "WSGI applications of yours around the registry, the first outermost; the journal has their answers",
         source="python",
         shown_default="none",
     )
     clock: Clock = _option(
         time.time,
         Given(callable, "a callable that returns the time in seconds"),
-        "tells the time in seconds; `fakereg.ManualClock` for tests",
+        "returns the time in seconds; `fakereg.ManualClock` for tests",
         source="python",
         shown_default="time.time",
     )
@@ -183,7 +183,7 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        """Read what is text and refuse what does not fit; raise ValueError that names the option."""
+        """Read texts and check all values; raise ValueError that names the option."""
         for name, option in every(type(self)).items():
             if (value := getattr(self, name)) is not None or default(type(self), name) is not None:
                 object.__setattr__(self, name, values.read(option.grammar, name, value))
@@ -194,7 +194,7 @@ class Options:
         return cast(tuple[Dialect, ...], self.dialect)
 
     def of_registry(self) -> dict[str, Any]:
-        """Return what `fakereg.Registry` takes of these options, as keywords."""
+        """Return those of the options that `fakereg.Registry` takes, as keywords."""
         return {name: getattr(self, name) for name in every(Options)}
 
 
@@ -249,7 +249,7 @@ def takes(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R
 
 
 def method_takes(options: Callable[P, T]) -> Callable[[Callable[[S, T], R]], Callable[Concatenate[S, P], R]]:
-    """Do for a method what `takes` does for a function."""
+    """Let a method that takes options take their fields as keywords instead, like `takes`."""
 
     def decorate(method: Callable[[S, T], R]) -> Callable[Concatenate[S, P], R]:
         @functools.wraps(method)

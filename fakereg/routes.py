@@ -1,4 +1,4 @@
-"""From method and path to the handler, or 404, or 405 with Allow."""
+"""Find the handler for a method and path; raise 404, or 405 with Allow."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fakereg.spec.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A handler, the action that its caller must be allowed, and the dialect's switches for it, if it has any.
+    """A handler, the action that its caller must be allowed, and the dialect's settings that switch it on, if any.
 
-    No action means that the handler asks for itself. While the switch is off the method is not allowed; `head` is the
-    switch of HEAD, where it can be off while GET is on.
+    Without an action, the handler checks the caller itself. While the setting `switch` is off, the method is not
+    allowed; `head` is the setting for HEAD, where it can be off while GET is on.
     """
 
     handler: Handler
@@ -30,11 +30,11 @@ class Endpoint:
     head: str | None = None
 
     def enabled(self, dialect: Dialect) -> bool:
-        """Whether this dialect has the endpoint."""
+        """Return whether this dialect has the endpoint."""
         return self.switch is None or bool(getattr(dialect, self.switch))
 
     def answers_head(self, dialect: Dialect) -> bool:
-        """Whether this dialect has HEAD where it has GET."""
+        """Return whether this dialect has HEAD where it has GET."""
         return self.head is None or bool(getattr(dialect, self.head))
 
 
@@ -71,28 +71,28 @@ TOKEN: Resource = {"GET": Endpoint(tokens.get), "POST": Endpoint(tokens.post)}
 
 
 def is_control(path: str) -> bool:
-    """Whether a path is the control API's, which is at every host."""
+    """Return whether a path belongs to the control API, which is served at every host."""
     return path.startswith("/_fakereg/")
 
 
 def is_registry(path: str) -> bool:
-    """Whether a path is the registry's."""
+    """Return whether a path belongs to the registry."""
     return path.startswith("/v2/") or path == "/v2"
 
 
 def is_ping(path: str) -> bool:
-    """Whether a path asks for no more than whether this is a registry."""
+    """Return whether a path is the version check `/v2/` (end-1)."""
     return path in ("/v2", "/v2/")
 
 
 Route = tuple[Resource, tuple[str, ...]]
-"""The resource that a path names, and what its handlers get beside the Call."""
+"""The resource that a path names, and the arguments of its handlers beside the Call."""
 
 
 def find(call: Call, face: Face, policies: Iterable[Policy]) -> Route:
     """Return the resource of the path; raise 404, or NAME_INVALID for a bad name.
 
-    `policies` are those of all registries of the server, which may have further paths.
+    `policies` are those of all registries of the server; each may add paths.
     """
     path, dialect = call.request.path, call.dialect
     if is_control(path):
@@ -125,7 +125,7 @@ def _in_control(segments: list[str], policies: Iterable[Policy]) -> Route:
 
 
 def _in_registry(call: Call, path: str) -> Route:
-    """A repository name has any number of parts, so the end of the path decides."""
+    """Route by the end of the path: a repository name has any number of parts."""
     dialect = call.dialect
     match path.split("/"):
         case ["", "v2"] | ["", "v2", ""]:
@@ -150,7 +150,7 @@ def _in_registry(call: Call, path: str) -> Route:
 
 
 def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
-    """The endpoint for `method` (HEAD goes to GET's); raise 405, or the dialect's refusal of a deletion or a write."""
+    """Return the endpoint for `method` (that of GET for HEAD); raise 405, or the dialect's refusal of a write."""
     found = resource.get("GET" if method == "HEAD" else method)
     if found and found.action in (PUSH, DELETE) and method != "GET" and dialect.ecosystem == "read-only":
         raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
@@ -163,7 +163,7 @@ def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
 
 
 def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
-    """The value of the Allow header of a 405 for the method `refused`."""
+    """Return the value of the Allow header of a 405 for the method `refused`."""
     methods: list[str] = []
     for method, endpoint in resource.items():
         if endpoint.enabled(dialect) and method != refused:
@@ -174,18 +174,18 @@ def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
 def _nothing(dialect: Dialect | None = None) -> RegistryError:
     if dialect and dialect.plain_errors:
         return RegistryError(Code.UNSUPPORTED, "404 page not found", status=404, plain=True)
-    return RegistryError(Code.UNSUPPORTED, "there is no such endpoint", status=404)
+    return RegistryError(Code.UNSUPPORTED, "there is no endpoint at this path", status=404)
 
 
 def _part(text: str, formed: Callable[[str], bool], dialect: Dialect) -> str:
-    """A tag or digest in a path; raise 404 if it is malformed and the dialect says no more about that."""
+    """Return a tag or digest of a path; raise 404 if it is malformed and the dialect has no other error for that."""
     if dialect.plain_errors and not formed(text):
         raise _nothing(dialect)
     return text
 
 
 def _name(parts: list[str], call: Call) -> Name:
-    """The name, in the form that the dialect and the vendor want; raise NAME_INVALID or NAME_UNKNOWN."""
+    """Return the repository name; raise NAME_INVALID or NAME_UNKNOWN if the dialect or the vendor refuses its form."""
     text, dialect = "/".join(parts), call.dialect
     try:
         name = Name.parse(text, host=dialect.host_names)

@@ -15,8 +15,9 @@ from fakereg.server.listener import Server, tls_context
 def serve(options: ServeOptions) -> Iterator[Registry]:
     """Run a registry on a socket for as long as the context lasts.
 
-    The keywords are the fields of `fakereg.options.ServeOptions`. Raise ValueError for options that cannot be obeyed,
-    OSError if the address cannot be bound or a file cannot be read, StorageError if the storage cannot be opened.
+    The keywords are the fields of `fakereg.options.ServeOptions`. Raise ValueError for options that are wrong or do not
+    fit together, OSError if the address cannot be bound or a file cannot be read, StorageError if the storage cannot be
+    opened.
     """
     registry = Registry(**options.of_registry())
     try:

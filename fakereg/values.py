@@ -42,11 +42,11 @@ _BYTES |= {unit.lower(): size for unit, size in _WRITTEN_UNITS.items()}
 
 
 class Unfit(ValueError):
-    """A value is not what the setting must be; the message goes behind "must be"."""
+    """A value does not fit a setting; the message follows the words "must be"."""
 
 
 class Grammar(Generic[T]):
-    """A kind of value. Subclasses raise `Unfit` for what is not of that kind."""
+    """A kind of value. Subclasses raise `Unfit` for a value of another kind."""
 
     def of_text(self, text: str) -> T:
         """Read a text."""
@@ -66,7 +66,7 @@ class Grammar(Generic[T]):
 
 
 def read(grammar: Grammar[T], name: str, value: object) -> T:
-    """Return `value`, or what it says as text; raise ValueError that begins with `name` unless it fits."""
+    """Return `value`, read by the grammar if it is a text; raise ValueError that begins with `name` unless it fits."""
     try:
         return grammar.of_text(value) if isinstance(value, str) else grammar.of_value(value)
     except Unfit as wanted:
@@ -107,7 +107,7 @@ class Flag(Grammar[bool]):
 
 @dataclass(frozen=True, slots=True)
 class Text(Grammar[str]):
-    """A text: one of the choices if there are any; `header` allows only what a header can carry."""
+    """A text: one of the choices if there are any; `header` allows only characters of a header."""
 
     choices: tuple[str, ...] = ()
     header: bool = False
@@ -133,7 +133,7 @@ class Texts(Grammar[tuple[str, ...]]):
     separator: str = ""
 
     def of_text(self, text: str) -> tuple[str, ...]:
-        """Divide a text; empty parts do not count."""
+        """Split a text; empty parts are ignored."""
         return self.of_value([part for part in text.split(self.separator) if part] if self.separator else [text])
 
     def of_value(self, value: Any) -> tuple[str, ...]:
@@ -241,7 +241,7 @@ class File(Grammar[str]):
         return text
 
     def of_value(self, value: Any) -> str:
-        """Take what `os.fspath` makes a text of."""
+        """Take a value that `os.fspath` turns into a text."""
         path = os.fspath(value) if isinstance(value, os.PathLike) else None
         if not isinstance(path, str):
             raise Unfit("the path of a file")
@@ -263,7 +263,7 @@ class Secret(Grammar[str]):
         raise Unfit(f"a text of at least {self.shortest} characters")
 
     def shown(self, value: object) -> str:
-        """Return its length, or the type of what is no text."""
+        """Return the length of a text, or the type of another value."""
         return f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
 
 
@@ -280,7 +280,7 @@ class Given(Grammar[Any]):
         return text if self.text else self.of_value(text)
 
     def of_value(self, value: Any) -> Any:
-        """Take what fits."""
+        """Take a value that fits."""
         if not self.fits(value):
             raise Unfit(self.wanted)
         return value

@@ -13,11 +13,11 @@ from fakereg.spec.names import Digest, Name
 
 
 def get(call: Call, name: Name, digest_text: str) -> Response:
-    """The blob, or a range of it; also for HEAD."""
+    """Answer with the blob, or a range of it; also for HEAD."""
     name, scope = call.source(name)
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     size = call.storage.blob_size(name, digest)
-    reading = call.request.method == "GET"  # pushes, which ask with HEAD, find what can be restored
+    reading = call.request.method == "GET"  # the HEAD of a push finds blobs of a deleted package, too
     if size is None or (reading and not call.policy.shows_blobs(call, name)):
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
@@ -33,7 +33,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
 
 
 def delete(call: Call, name: Name, digest_text: str) -> Response:
-    """202, and the blob is gone from this repository."""
+    """Delete the blob from this repository and answer 202."""
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     if not call.storage.delete_blob(name, digest):
         raise _unknown(call, name, digest)

@@ -1,4 +1,4 @@
-"""`/v2/_catalog`: all repositories; not of the specification, but clients know it from Docker's registry."""
+"""`/v2/_catalog`: all repositories. It is not in the specification; clients know it from Docker's registry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fakereg.http.call import Call
 
 
 def get(call: Call) -> Response:
-    """The repositories that the caller may pull, in ASCII order, from `last` (exclusive) on, at most `n`."""
+    """List the repositories that the caller may pull, in ASCII order: at most `n`, those after `last`."""
     names = call.storage.repositories()
     everything = call.caller.external and call.policy.open
     if call.dialect.auth != "none" and not everything:

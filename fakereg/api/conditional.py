@@ -13,7 +13,7 @@ from fakereg.spec.names import Digest
 from fakereg.storage.repositories import Guard
 
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
-"""The last zero bytes; most releases of werkzeug take this for all bytes."""
+"""A suffix range of zero bytes, which most releases of werkzeug take for all bytes."""
 
 
 _GO_NUMBER = re.compile(r"[+]?0*[0-9]{1,19}")
@@ -21,7 +21,7 @@ _GO_NUMBER_LIMIT = (1 << 63) - 1
 
 
 def headers(call: Call, digest: Digest) -> dict[str, str]:
-    """The headers that name the content of an answer."""
+    """Return the headers that identify the content of an answer: digest and ETag, as far as the dialect has them."""
     named: dict[str, str] = {}
     if call.dialect.digest_header:
         named["Docker-Content-Digest"] = str(digest)
@@ -31,33 +31,33 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
 
 
 def unchanged(call: Call, digest: Digest) -> bool:
-    """Whether the client says that it has this content already: the answer is 304."""
+    """Return whether If-None-Match names this content, so that the answer is 304."""
     asked = call.dialect.etag and "If-None-Match" in call.request.headers
     return asked and call.request.if_none_match.contains_weak(_tag(call, digest))
 
 
 def check_match(call: Call, digest: Digest) -> None:
-    """Raise 412 if the client asks for other content with If-Match (RFC 9110, section 13.1.1)."""
+    """Raise 412 if If-Match does not name this content (RFC 9110, section 13.1.1)."""
     wanted = call.request.if_match if "If-Match" in call.request.headers else None
     if call.dialect.etag and wanted and not _matches(call, wanted, digest):
         raise _not_expected()
 
 
 def manifest_unchanged(call: Call, digest: Digest) -> bool:
-    """The same of a manifest, for which the dialect may know no more than one digest, quoted or not."""
+    """Return whether a pull of a manifest is answered with 304; some dialects accept only one digest, quoted or not."""
     if call.dialect.manifest_conditions == "rfc":
         return unchanged(call, digest)
     return call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
 
 
 def check_manifest(call: Call, digest: Digest) -> None:
-    """Raise 412 if the client asks for another manifest with If-Match, which the dialect may ignore."""
+    """Raise 412 if If-Match does not name this manifest, unless the dialect ignores the header."""
     if call.dialect.manifest_conditions == "rfc":
         check_match(call, digest)
 
 
 def guard(call: Call) -> Guard | None:
-    """What If-Match and If-None-Match demand of a push, as a check to be made in the same step; None without them."""
+    """Return a check of If-Match and If-None-Match for the storage to make with a push; None without these headers."""
     wanted, unwanted = call.request.if_match, call.request.if_none_match
     if not call.dialect.etag or call.dialect.manifest_conditions != "rfc" or not (wanted or unwanted):
         return None
@@ -71,14 +71,14 @@ def guard(call: Call) -> Guard | None:
 
 
 def _not_expected() -> RegistryError:
-    return RegistryError(Code.DENIED, "what is there now is not what the request expects", status=412)
+    return RegistryError(Code.DENIED, "the current content does not meet If-Match or If-None-Match", status=412)
 
 
 def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:
-    """Offset and count of the one range that a GET asks for; None means the whole of `size` bytes.
+    """Return offset and count of the one range that a GET asks for; None means the whole of `size` bytes.
 
-    Where nothing else is set, several ranges, another unit, a malformed header and an If-Range that does not match are
-    ignored, as RFC 9110 permits or demands. Raise 416 if the range lies outside.
+    Unless the dialect reads ranges as Go does, several ranges, another unit, a malformed header and an If-Range that
+    does not match are ignored, as RFC 9110 permits or demands. Raise 416 if the range lies outside the content.
     """
     if call.dialect.range_reading == "go":
         return go_range(call.request.headers.get("Range", ""), size) if _if_range(call, digest) else None
@@ -100,9 +100,9 @@ def byte_range(call: Call, digest: Digest, size: int) -> tuple[int, int] | None:
 
 
 def go_range(header: str, size: int) -> tuple[int, int] | None:
-    """The range that Go's net/http finds in a Range header; several that lie inside count as none.
+    """Return the range that Go's net/http reads from a Range header; None if several ranges lie inside the content.
 
-    Raise 416 for what it cannot read, and for ranges that all lie outside.
+    Raise 416 for a malformed header, and for ranges that all lie outside.
     """
     if not header:
         return None
@@ -117,7 +117,7 @@ def go_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _go_part(text: str, size: int) -> tuple[int, int] | None:
-    """Offset and count of one range, None if it lies outside; raise 416 if it is unreadable."""
+    """Return offset and count of one range, None if it lies outside; raise 416 if it is malformed."""
     first, separator, last = (part.strip(" \t") for part in text.partition("-"))
     if not separator:
         raise _unreadable(text)
@@ -145,17 +145,17 @@ def _unreadable(text: str) -> RegistryError:
 
 def _outside(size: int) -> RegistryError:
     headers = {"Content-Range": f"bytes */{size}"}
-    return RegistryError(Code.SIZE_INVALID, f"the content has {size} bytes", status=416, headers=headers)
+    return RegistryError(Code.SIZE_INVALID, f"range outside the content of {size} bytes", status=416, headers=headers)
 
 
 def _if_range(call: Call, digest: Digest) -> bool:
-    """Whether If-Range, if it is there, names this content; a weak ETag never does (RFC 9110, section 13.1.5)."""
+    """Return whether If-Range is absent or names this content; a weak ETag never does (RFC 9110, section 13.1.5)."""
     condition = call.request.headers.get("If-Range")
     return condition is None or (not _weak(call) and condition == f'"{digest}"')
 
 
 def _tag(call: Call, digest: Digest) -> str:
-    """What is between the quotes of an ETag: the digest, or the start of it (GP-6.7)."""
+    """Return the text between the quotes of an ETag: the digest, or the start of it (GP-6.7)."""
     return digest.encoded[:32] if _weak(call) else str(digest)
 
 
@@ -164,5 +164,5 @@ def _weak(call: Call) -> bool:
 
 
 def _matches(call: Call, wanted: ETags, current: Digest) -> bool:
-    """Whether If-Match holds; it takes no weak ETag, of either side, for a match (RFC 9110, section 13.1.1)."""
+    """Return whether If-Match holds; a weak ETag on either side never matches (RFC 9110, section 13.1.1)."""
     return wanted.star_tag or (not _weak(call) and wanted.contains(current))

@@ -1,6 +1,7 @@
-"""`/_fakereg/...`: a test in any language sets up accounts and settings, and reads what was asked.
+"""`/_fakereg/...`: the control API, by which a test in any language sets up accounts and settings and reads requests.
 
-It is there only with a control secret, which goes into `Authorization: Bearer SECRET`; all bodies are JSON objects.
+It is on only if the server has a control secret, which goes into `Authorization: Bearer SECRET`; all bodies are JSON
+objects.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from fakereg.spec.errors import Code, RegistryError
 
 
 def get_accounts(call: Call) -> Response:
-    """Who there is; of tokens and passwords nothing that authenticates."""
+    """List the accounts, without the secrets of tokens and without passwords."""
     require_secret(call)
     return json_response(_shown(call.instance.accounts))
 
 
 def patch_accounts(call: Call) -> Response:
-    """Add to the accounts what a configuration file could hold, all or nothing; answers the tokens' secrets and ids."""
+    """Add accounts in the form of a configuration file, all or none; answer with the secrets and ids of the tokens."""
     document = json_object(call)
     if unknown := set(document) - set(documents.ACCOUNTS):
         raise invalid(f"{min(unknown)!r} is unknown; known are {', '.join(documents.ACCOUNTS)}")
@@ -39,7 +40,7 @@ def patch_accounts(call: Call) -> Response:
 
 
 def delete_token(call: Call, id: str) -> Response:
-    """Revoke a token, named by the id that the list of accounts shows."""
+    """Revoke a token, given by its id in the list of accounts."""
     require_secret(call)
     if not call.instance.accounts.revoke_id(id):
         raise RegistryError(Code.UNSUPPORTED, "there is no token with this id", status=404)
@@ -47,13 +48,13 @@ def delete_token(call: Call, id: str) -> Response:
 
 
 def get_settings(call: Call) -> Response:
-    """The settings of each registry, as text."""
+    """List the settings of each registry, as text."""
     require_secret(call)
     return json_response({site.dialect.name: fields.written(site.dialect) for site in call.instance.sites.all})
 
 
 def patch_settings(call: Call) -> Response:
-    """Change settings of the registry `?registry=`, by default the first."""
+    """Change settings of the registry `?registry=`, by default of the first."""
     settings = json_object(call)
     try:
         call.instance.change(call.request.args.get("registry", ""), settings)
@@ -63,7 +64,7 @@ def patch_settings(call: Call) -> Response:
 
 
 def get_journal(call: Call) -> Response:
-    """The requests with `?method=`, `?path=` (a shell pattern) and `?status=`, the oldest first."""
+    """List the requests with `?method=`, `?path=` (a shell pattern) and `?status=`, the oldest first."""
     require_secret(call)
     arguments = call.request.args
     status = _status(arguments.get("status"))
@@ -90,7 +91,7 @@ def post_reset(call: Call) -> Response:
 
 def _status(text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdigit() and len(text) == 3):
-        raise invalid("status is not three digits")
+        raise invalid(f"status must be three digits, got {text[:100]!r}")
     return int(text) if text else None
 
 

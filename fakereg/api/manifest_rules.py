@@ -1,4 +1,4 @@
-"""What a dialect demands of manifests beyond the specification: which it takes, and which it gives out."""
+"""Rules of a dialect for manifests, beyond the specification: which can be pushed, and which can be pulled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOUNS = {
 
 
 def check_push(call: Call, manifest: Manifest) -> None:
-    """Raise DENIED or MANIFEST_INVALID if the dialect does not take this manifest."""
+    """Raise DENIED or MANIFEST_INVALID if the dialect refuses this manifest."""
     if manifest.media_type in INDEXES and not call.dialect.indexes:
         raise RegistryError(Code.DENIED, "multi-platform images are not supported")
     if _FORMATS.get(manifest.media_type, "other") not in call.dialect.manifest_formats:
@@ -36,7 +36,7 @@ def check_push(call: Call, manifest: Manifest) -> None:
 
 
 def check_pull(call: Call, manifest: StoredManifest) -> None:
-    """Raise MANIFEST_UNKNOWN for what the client has to accept and does not, MANIFEST_INVALID for foreign layers."""
+    """Raise MANIFEST_UNKNOWN if Accept must name the media type and does not, MANIFEST_INVALID for foreign layers."""
     if _needs_accept(call.dialect, manifest.media_type) and not _accepted(call, manifest):
         kind, plural = _NOUNS[manifest.media_type]
         message = f"{kind} found, but Accept header does not support {plural}"
@@ -54,18 +54,20 @@ def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
 
 
 def check_push_reference(call: Call, reference: Tag | Digest) -> None:
-    """Raise the refusal of a push by digest where manifests have tags only (GP-1.7), or of its algorithm."""
+    """Raise the refusal of a push by digest where manifests have tags only (GP-1.7), or of the digest's algorithm."""
     if not isinstance(reference, Digest):
         return
     if not call.dialect.digest_references:
         status = call.dialect.digest_push_refusal
-        raise RegistryError(Code.MANIFEST_INVALID, "images are pushed by tag here, not by digest", status=status)
+        raise RegistryError(Code.MANIFEST_INVALID, "manifests must be pushed by tag, not by digest", status=status)
     if reference.algorithm not in call.dialect.manifest_digest_algorithms:
-        raise RegistryError(Code.DIGEST_INVALID, f"manifests are not named with {reference.algorithm} here")
+        raise RegistryError(
+            Code.DIGEST_INVALID, f"digest algorithm {reference.algorithm} is not supported for manifests"
+        )
 
 
 def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Response) -> Response:
-    """Add the Warning, the journal note and the delay to the answer about an image over the dialect's notice."""
+    """Add the Warning, the journal note and the delay if an image is larger than the dialect's `image_size_notice`."""
     limit = call.dialect.image_size_notice
     parsed = manifest if isinstance(manifest, Manifest) else manifests.parse(*manifest)
     if limit and parsed.blob_bytes > limit:
@@ -81,16 +83,16 @@ def _needs_accept(dialect: Dialect, media_type: str) -> bool:
 
 
 def _accepted(call: Call, manifest: StoredManifest) -> bool:
-    """Whether Accept names the media type itself: a wildcard says nothing of what the client understands."""
+    """Return whether Accept names the media type itself; a wildcard is not enough."""
     named = parse_accept_header(call.request.headers.get("Accept"))  # `accept_mimetypes` takes seconds for many blanks
     return any(kind.lower() == manifest.media_type and quality > 0 for kind, quality in named)
 
 
 def _check_typed(call: Call, manifest: Manifest) -> None:
-    """Raise MANIFEST_INVALID without Content-Type, or for a manifest of Docker's that does not name its type."""
+    """Raise MANIFEST_INVALID without a Content-Type, and for a Docker manifest without `mediaType`."""
     docker = manifest.media_type in (DOCKER_IMAGE, DOCKER_LIST)
     if not call.request.headers.get("Content-Type") or (docker and "mediaType" not in json.loads(manifest.content)):
-        raise RegistryError(Code.MANIFEST_INVALID, "the manifest has no media type")
+        raise RegistryError(Code.MANIFEST_INVALID, "the manifest must have a media type")
 
 
 def _check_layers(call: Call, manifest: Manifest) -> None:

@@ -16,7 +16,7 @@ from fakereg.storage.base import MissingContent
 
 
 def get(call: Call, name: Name, reference_text: str) -> Response:
-    """The manifest with the bytes and the media type that were pushed; also for HEAD."""
+    """Answer with the manifest, its bytes and media type as they were pushed; also for HEAD."""
     name, scope = call.source(name)
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
     rules = call.dialect.restricts_manifests
@@ -35,13 +35,13 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
         return EmptyResponse(status=304, headers=headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
-    if call.request.method == "GET":  # HEAD downloads nothing
+    if call.request.method == "GET":  # HEAD does not count as a download
         call.policy.pulled(call, name, reference, manifest.digest)
     return manifest_rules.mark_large(call, manifest, response) if rules else response
 
 
 def put(call: Call, name: Name, reference_text: str) -> Response:
-    """201: stored as it is, under its digest, the tag in the path and those in `?tag=`."""
+    """Store the manifest as it is, under its digest, the tag of the path and those of `?tag=`, and answer 201."""
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
     rules = call.dialect.restricts_manifests
     if rules:
@@ -70,14 +70,14 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
 
 
 def delete(call: Call, name: Name, reference_text: str) -> Response:
-    """202: a tag goes alone; a manifest, named by digest, goes with all its tags."""
+    """Delete a tag alone, or a manifest, given by digest, with all its tags, and answer 202."""
     reference = parse_reference(reference_text, algorithms=call.dialect.digest_algorithms)
     by_tag = isinstance(reference, Tag)
     if by_tag and call.dialect.digest_deletions:
-        raise RegistryError(Code.DIGEST_INVALID, "manifests are deleted by digest here")
+        raise RegistryError(Code.DIGEST_INVALID, "manifests must be deleted by digest, not by tag")
     if not (call.dialect.tag_deletion if by_tag else call.dialect.manifest_deletion):
-        what = "tags" if by_tag else "manifests"
-        raise RegistryError(Code.UNSUPPORTED, f"deleting {what} is disabled", status=call.dialect.deletion_refusal)
+        kind = "tags" if by_tag else "manifests"
+        raise RegistryError(Code.UNSUPPORTED, f"deleting {kind} is disabled", status=call.dialect.deletion_refusal)
     manifest_rules.check_reference(call, name, reference)
     if isinstance(reference, Tag):
         deleted = call.storage.delete_tag(name, reference)
@@ -104,7 +104,7 @@ def _tag_parameters(call: Call) -> list[Tag]:
     texts = call.request.args.getlist("tag") if call.dialect.tag_parameters else []
     if len(texts) > call.dialect.tag_parameters:
         most = call.dialect.tag_parameters
-        raise RegistryError(Code.UNSUPPORTED, f"at most {most} tags can be pushed in one request", status=414)
+        raise RegistryError(Code.UNSUPPORTED, f"a request must have at most {most} tag parameters", status=414)
     return [Tag.parse(text) for text in texts]
 
 

@@ -1,4 +1,4 @@
-"""`n`, `last` and the Link header, as tags, repositories and referrers share them (RFC 5988, `rel="next"`)."""
+"""`n`, `last` and the Link header of the lists of tags, repositories and referrers (RFC 5988, `rel="next"`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fakereg.spec.errors import Code, RegistryError
 
 
 def limit(call: Call) -> int | None:
-    """The number in `?n=` or the dialect's default, no more than its page size; None if none says anything."""
+    """Return `?n=` or the dialect's default, at most its page size; None if there is no limit."""
     most = call.dialect.tags_page_size or None
     asked = _number(call.request.args.get("n"))
     if asked is None:
@@ -24,12 +24,12 @@ def _number(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise RegistryError(Code.UNSUPPORTED, "n is not a number of results", status=400)
+        raise RegistryError(Code.UNSUPPORTED, f"n must be a number of results, got {text[:100]!r}", status=400)
     return int(text)
 
 
 def page(call: Call, names: Sequence[str], *, key: Callable[[str], Any] = str) -> tuple[list[str], dict[str, str]]:
-    """The part of `names`, sorted by `key`, that the request asks for, and the headers that lead on."""
+    """Return the part of `names`, sorted by `key`, that the request asks for, and the Link header to the next part."""
     count = limit(call)
     last = call.request.args.get("last")
     rest = names[bisect_right(names, key(last), key=key) :] if last else names
@@ -40,5 +40,5 @@ def page(call: Call, names: Sequence[str], *, key: Callable[[str], Any] = str) -
 
 
 def link(call: Call, **parameters: str) -> str:
-    """A Link header to the same path with other parameters."""
+    """Return a Link header to the same path with other parameters."""
     return f'<{call.location(call.request.path)}?{urlencode(parameters)}>; rel="next"'

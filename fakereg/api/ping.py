@@ -1,4 +1,4 @@
-"""`/v2/`: does this server speak the protocol (end-1)."""
+"""`/v2/`: the version check, by which a client finds out that this is a registry (end-1)."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from fakereg.http.call import Call
 
 
 def get(call: Call) -> Response:
-    """200 and an empty object."""
+    """Answer 200 with an empty object."""
     return json_response({})

@@ -1,7 +1,7 @@
 """`/v2/<name>/referrers/<digest>` (end-12a, end-12b).
 
-Storages know the subject of every manifest, also of those pushed while the API was off; so switching it on takes
-over what clients listed under the referrers tag schema ("Enabling the Referrers API").
+The storage knows the subject of every manifest, also of those pushed while the API was off. So when it is switched on,
+it lists all artifacts that clients have pushed with the referrers tag schema ("Enabling the Referrers API").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fakereg.spec.names import Digest, Name
 
 
 def get(call: Call, name: Name, digest_text: str) -> Response:
-    """An image index of all manifests whose subject is the digest; never 404 while the API is on."""
+    """Answer with an image index of all manifests whose subject is the digest; never 404 while the API is on."""
     if not call.dialect.referrers:
         raise RegistryError(Code.UNSUPPORTED, "the referrers API is not available", status=404)
     name, headers = call.source(name)

@@ -12,7 +12,7 @@ from fakereg.spec.names import Name
 
 
 def get(call: Call, name: Name) -> Response:
-    """The tags in the dialect's order, from `last` (exclusive) on, at most `n`."""
+    """List the tags in the dialect's order: at most `n`, those after `last`."""
     name, headers = call.source(name)
     tags, plain = call.storage.tags(name), call.dialect.tag_list == "plain"
     if tags is None or (plain and not tags):

@@ -1,7 +1,8 @@
 """`/token`: the token endpoint of a registry with Bearer authentication.
 
-GET is "Docker Registry v2 authentication via central service", POST "... using OAuth2". A caller who may do less than
-was asked gets a token for what remains, as the documentation wants; only some registries refuse nobody's requests.
+GET is "Docker Registry v2 authentication via central service", POST "... using OAuth2". The token grants the actions of
+the scope that the caller may do, perhaps none, as the documentation says. With `anonymous_token_check`, an anonymous
+caller gets 401 instead if that is not the whole scope.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from fakereg.spec.names import Name
 _SERVICE_CHARACTERS = 255
 
 _FORM_BYTES = 64 * 1024
-"""Most bytes of a POST; a scope is far shorter."""
+"""Most bytes in the body of a POST; a scope is far shorter."""
 
 
 def get(call: Call) -> Response:
-    """An access token for the Basic credentials, or for nobody without them; also for HEAD."""
+    """Issue an access token for the Basic credentials, or an anonymous one without them; also for HEAD."""
     arguments = call.request.args
     identity: Identity | None = ANONYMOUS
     if "Authorization" in call.request.headers:
@@ -46,7 +47,7 @@ def get(call: Call) -> Response:
 
 
 def post(call: Call) -> Response:
-    """An access token for a password or a refresh token, as OAuth 2.0 asks for it."""
+    """Issue an access token for a password or a refresh token, as in OAuth 2.0."""
     form = _form(call)
     service = _service(call, _required(form, "service"))
     _required(form, "client_id")
@@ -62,11 +63,13 @@ def post(call: Call) -> Response:
 
 
 def _service(call: Call, text: str) -> str:
-    """The service that a token is asked for; raise 400 for another registry here, which has rights of its own."""
+    """Return the service that the token is for; raise 400 for another registry of this server: its rights differ."""
     if len(text) > _SERVICE_CHARACTERS:
-        raise RegistryError(Code.UNSUPPORTED, f"service is longer than {_SERVICE_CHARACTERS} characters", status=400)
+        raise RegistryError(
+            Code.UNSUPPORTED, f"service must have at most {_SERVICE_CHARACTERS} characters, got {len(text)}", status=400
+        )
     if text != authorization.service(call) and call.instance.sites.of_service(text) not in (None, call.site):
-        raise RegistryError(Code.UNSUPPORTED, "tokens for this service are issued at its own host", status=400)
+        raise RegistryError(Code.UNSUPPORTED, "get tokens for this service at its own host", status=400)
     return text
 
 
@@ -78,7 +81,7 @@ def _by_grant(call: Call, form: dict[str, str], service: str) -> Identity:
         case "refresh_token":
             identity = _refreshed(call, _required(form, "refresh_token"), service)
         case other:
-            message = f"grant_type {other[:64]!r} is not supported; password and refresh_token are"
+            message = f"grant_type must be password or refresh_token, got {other[:64]!r}"
             raise RegistryError(Code.UNSUPPORTED, message, status=400)
     if identity is None:
         raise _denied(call)
@@ -99,7 +102,7 @@ def _access_token(call: Call, identity: Identity, service: str, access: list[Acc
 
 
 def _granted(call: Call, identity: Identity, scope: str) -> list[Access]:
-    """What of the scope the identity may do; resources of which it may do nothing stay, with no actions."""
+    """Return the scope with only the actions that the identity may do; a resource may be left with no actions."""
     try:
         asked = scopes.parse(scope)
     except ValueError as problem:
@@ -136,10 +139,10 @@ def _form(call: Call) -> dict[str, str]:
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=100))
     except ValueError:
-        raise RegistryError(Code.UNSUPPORTED, "the body is not a form", status=400) from None
+        raise RegistryError(Code.UNSUPPORTED, "the body must be a URL-encoded form", status=400) from None
 
 
 def _required(form: dict[str, str], field: str) -> str:
     if not form.get(field):
-        raise RegistryError(Code.UNSUPPORTED, f"the form has no {field}", status=400)
+        raise RegistryError(Code.UNSUPPORTED, f"the form must have a {field}", status=400)
     return form[field]

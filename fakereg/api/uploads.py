@@ -21,7 +21,7 @@ _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 def post(call: Call, name: Name) -> Response:
-    """201 if a mount or a single POST makes the blob, else 202 and the Location of a new session."""
+    """Mount a blob or take it from the body and answer 201, else start a session and answer 202 with its Location."""
     mount = call.request.args.get("mount")
     if mount is not None and (digest := _mount(call, name, mount)):
         return _created(call, name, digest)
@@ -32,17 +32,17 @@ def post(call: Call, name: Name) -> Response:
 
 
 def patch(call: Call, name: Name, id: str) -> Response:
-    """202: the body is added to the session, as a chunk if it has a Content-Range, else as a stream."""
+    """Add the body to the session, as a chunk if it has a Content-Range, else as a stream, and answer 202."""
     with _resumed(call, name, id) as upload:
         _receive(call, upload)
         return _accepted(call, upload)
 
 
 def put(call: Call, name: Name, id: str) -> Response:
-    """201: the session, with the body as its last chunk if there is one, is the blob `?digest=`."""
+    """Close the session, with the body as its last chunk if there is one, as the blob `?digest=`, and answer 201."""
     text = call.request.args.get("digest")
     if text is None:
-        raise RegistryError(Code.DIGEST_INVALID, "the closing PUT has no digest parameter")
+        raise RegistryError(Code.DIGEST_INVALID, "the closing PUT must have a digest parameter")
     digest = _digest(call, text)
     with _resumed(call, name, id) as upload:
         _receive(call, upload, last=True)
@@ -50,21 +50,21 @@ def put(call: Call, name: Name, id: str) -> Response:
 
 
 def get(call: Call, name: Name, id: str) -> Response:
-    """204 and how far the session has come."""
+    """Answer 204 with the Range that the session has so far."""
     upload = _session(call, name, id)
     _check_state(call, upload)
     return EmptyResponse(status=204, headers=_progress(call, upload))
 
 
 def delete(call: Call, name: Name, id: str) -> Response:
-    """204: the session is gone."""
+    """Cancel the session and answer 204."""
     with _resumed(call, name, id) as upload:
         call.storage.cancel_upload(upload)
     return EmptyResponse(status=204)
 
 
 def _mount(call: Call, name: Name, text: str) -> Digest | None:
-    """The digest of the blob if it is mounted; raise what is malformed, if the dialect is strict."""
+    """Mount the blob and return its digest, else None; raise for malformed parameters if the dialect is strict."""
     try:
         digest = _digest(call, text)
         return digest if _mounted(call, name, digest) else None
@@ -75,7 +75,7 @@ def _mount(call: Call, name: Name, text: str) -> Digest | None:
 
 
 def _mounted(call: Call, name: Name, digest: Digest) -> bool:
-    """Whether the blob is mounted: from a repository that the caller may pull, else it is as if there were none."""
+    """Mount the blob from a repository that the caller may pull; return whether there was one."""
     if not call.dialect.mount:
         return False
     text = call.request.args.get("from")
@@ -89,7 +89,7 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
-    """The same for one repository, which has to be of the same registry still, and not deleted."""
+    """Mount the blob from one repository; refuse one that is deleted, or has moved to another registry."""
     there = call.policy.home(call.site, source) is call.home and call.policy.shows_blobs(call, source)
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
@@ -129,7 +129,7 @@ def _single_post(call: Call, name: Name, digest: Digest) -> Response:
             _receive(call, upload, last=True)
         except BaseException:
             with suppress(UploadGone):
-                call.storage.cancel_upload(upload)  # the client has no way to go on with it
+                call.storage.cancel_upload(upload)  # the client does not know the session and cannot resume it
             raise
         return _finish(call, name, upload, digest)
 
@@ -152,7 +152,7 @@ def _session(call: Call, name: Name, id: str) -> Upload:
 
 
 def _check_state(call: Call, upload: Upload) -> None:
-    """Raise BLOB_UPLOAD_INVALID if the Location that the request follows is older than the session's last bytes."""
+    """Raise BLOB_UPLOAD_INVALID if the request follows a Location from before the last bytes of the session."""
     if call.dialect.upload_state and call.request.args["_state"] != str(upload.size):
         raise _stale()
 
@@ -163,7 +163,7 @@ def _stale() -> RegistryError:
 
 @contextmanager
 def _resumed(call: Call, name: Name, id: str) -> Iterator[Upload]:
-    """The session that the request names, held for it."""
+    """Claim the session that the request names, for the time of the request."""
     with _claimed(_session(call, name, id)) as upload:
         _check_state(call, upload)
         yield upload
@@ -171,7 +171,7 @@ def _resumed(call: Call, name: Name, id: str) -> Iterator[Upload]:
 
 @contextmanager
 def _claimed(upload: Upload) -> Iterator[Upload]:
-    """The session, held for this request; another request at the same time is told 409."""
+    """Claim the session for this request; raise 409 if another request has it."""
     try:
         upload.claim()
         try:
@@ -186,7 +186,7 @@ def _claimed(upload: Upload) -> Iterator[Upload]:
 
 
 def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
-    """Add the body to the session. A chunk that is refused leaves nothing; a stream cut short leaves what came."""
+    """Add the body to the session. A refused chunk leaves no bytes; a stream cut short leaves the bytes received."""
     _check_limit(call, upload, call.request.content_length or 0)
     length = _chunk_length(call, upload, last=last)
     before = upload.size
@@ -196,19 +196,21 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     received = upload.size - before
     if length is not None and received != length:
         upload.rollback()
-        raise RegistryError(Code.SIZE_INVALID, f"Content-Range says {length} bytes, the body has {received}")
+        raise RegistryError(
+            Code.SIZE_INVALID, f"the body must have the {length} bytes of Content-Range, got {received}"
+        )
     upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
 
 
 def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
-    """Bytes that the Content-Range announces; None for a stream. Raise whatever is wrong before the body is read."""
+    """Return the number of bytes in Content-Range, None for a stream; raise before the body is read if it is wrong."""
     declared = call.request.content_length
     text = call.request.headers.get("Content-Range")
     if text is None or not call.dialect.content_range:
         return None
     match = _CONTENT_RANGE.fullmatch(text)
     if not match or int(match[1]) > int(match[2]):
-        raise RegistryError(Code.BLOB_UPLOAD_INVALID, "Content-Range is not FIRST-LAST")
+        raise RegistryError(Code.BLOB_UPLOAD_INVALID, f"Content-Range must be FIRST-LAST, got {text[:100]!r}")
     start, length = int(match[1]), int(match[2]) - int(match[1]) + 1
     if not last:
         _check_patch(call, length)
@@ -217,16 +219,18 @@ def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
             Code.BLOB_UPLOAD_INVALID, "chunk is out of order", status=416, headers=_progress(call, upload)
         )
     if upload.short_chunk:
-        message = f"a chunk before the last has at least {call.dialect.chunk_min_length} bytes here"
+        message = f"a chunk before the last must have at least {call.dialect.chunk_min_length} bytes"
         raise RegistryError(Code.BLOB_UPLOAD_INVALID, message)
     if declared is not None and declared != length:
-        raise RegistryError(Code.SIZE_INVALID, f"Content-Range says {length} bytes, Content-Length {declared}")
+        raise RegistryError(
+            Code.SIZE_INVALID, f"Content-Length must be the {length} bytes of Content-Range, got {declared}"
+        )
     _check_limit(call, upload, length)
     return length
 
 
 def _check_patch(call: Call, length: int) -> None:
-    """Raise 416 for a ranged PATCH over the dialect's limit (GP-3.37); streams have none."""
+    """Raise 416 for a ranged PATCH over the dialect's limit (GP-3.37); streams have no limit."""
     limit = call.dialect.ranged_patch_limit
     if 0 < limit < length:
         message = f"the request body is too large and exceeds the maximum permissible limit of {limit / MIB:.2f}MiB"
@@ -234,7 +238,7 @@ def _check_patch(call: Call, length: int) -> None:
 
 
 def _check_limit(call: Call, upload: Upload, more: int) -> None:
-    """Raise the refusal of a blob that `more` bytes make too large, and keep nothing of this request."""
+    """Raise the refusal of a blob that `more` bytes would make too large, and drop all bytes of this request."""
     limit = call.dialect.blob_size_limit
     if not 0 < limit < upload.size + more:
         return
@@ -242,12 +246,12 @@ def _check_limit(call: Call, upload: Upload, more: int) -> None:
     if call.dialect.oversize_ends_session:
         call.storage.cancel_upload(upload)
     raise RegistryError(
-        Code.SIZE_INVALID, f"a blob has at most {limit} bytes here", status=call.dialect.blob_size_refusal
+        Code.SIZE_INVALID, f"a blob must have at most {limit} bytes", status=call.dialect.blob_size_refusal
     )
 
 
 def _progress(call: Call, upload: Upload) -> dict[str, str]:
-    """Location and Range of a session; a fresh one says 0-0, as Docker's clients know it."""
+    """Return Location and Range of a session; a fresh one has 0-0, as in Docker's registry."""
     path = f"/v2/{upload.repository}/blobs/uploads/{upload.id}"
     state = f"?_state={upload.size}" if call.dialect.upload_state else ""
     return {

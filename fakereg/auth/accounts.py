@@ -1,7 +1,7 @@
-"""Users, organizations, repositories, roles and the secrets that authenticate: who there is.
+"""Accounts: users, organizations, repositories, roles, and the secrets that authenticate.
 
-What an identity may do with them is in `permissions.py`. Logins and names of repositories are kept in lower case,
-since GitHub does not tell them apart by case.
+`fakereg.auth.caller` and `fakereg.github.rights` derive the rights of an identity from them. Logins and names of
+repositories are kept in lower case, since GitHub ignores their case.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from fakereg.spec.errors import RegistryError
 from fakereg.spec.names import Name
 
 SCOPES = ("read:packages", "write:packages", "delete:packages", "repo")
-"""Scopes of a classic token that concern packages ("About permissions for GitHub Packages")."""
+"""Scopes of a classic token that apply to packages ("About permissions for GitHub Packages")."""
 
 ACTIONS_USER = "github-actions"
-"""The login that a GITHUB_TOKEN acts under."""
+"""The login of every GITHUB_TOKEN."""
 
 _LOGIN = re.compile(r"(?=.{1,39}\Z)[a-z0-9](?:-?[a-z0-9])*")
 _REPOSITORY = re.compile(r"[a-z0-9-]{1,39}/[a-z0-9._-]{1,100}")
 SECRET_CHARACTERS = 36
-"""Characters of a secret behind its prefix (docs/github-registries.md, GP-2.6)."""
+"""Characters of a secret after its prefix (docs/github-registries.md, GP-2.6)."""
 _SECRET_LIMIT = 255
 
 
 class Role(enum.IntEnum):
-    """What somebody may do with a repository or a package; each role includes the ones before it."""
+    """A role on a repository or a package; each role includes the ones before it."""
 
     NONE = 0
     READ = 1
@@ -45,12 +45,12 @@ class Role(enum.IntEnum):
 
     @classmethod
     def parse(cls, text: str) -> Role:
-        """`none`, `read`, `write` or `admin`; raise ValueError."""
+        """Read `none`, `read`, `write` or `admin`; raise ValueError for another text."""
         return cls[_choice("role", text, [role.name.lower() for role in cls]).upper()]
 
 
 class Visibility(enum.StrEnum):
-    """Who may read without a role: everybody, nobody, or every user of the instance."""
+    """Read access without a role: for everybody, for nobody, or for every user of the instance."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -58,12 +58,12 @@ class Visibility(enum.StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> Visibility:
-        """`public`, `private` or `internal`; raise ValueError."""
+        """Read `public`, `private` or `internal`; raise ValueError for another text."""
         return cls(_choice("visibility", text, list(cls)))
 
 
 class Kind(enum.StrEnum):
-    """What somebody authenticates with; `Dialect.credentials` says which kinds count."""
+    """A kind of credentials; `Dialect.credentials` lists the kinds that a registry accepts."""
 
     PASSWORD = "password"
     CLASSIC = "classic"
@@ -72,7 +72,7 @@ class Kind(enum.StrEnum):
 
 
 PREFIXES: Mapping[Kind, str] = {Kind.CLASSIC: "ghp_", Kind.FINE_GRAINED: "github_pat_", Kind.ACTIONS: "ghs_"}
-"""What the secret of a token begins with."""
+"""The prefix of a token's secret, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository `owner/name`, with the roles that were given to single users."""
+    """A repository `owner/name`, with the roles granted to single users."""
 
     name: str
     visibility: Visibility = Visibility.PRIVATE
@@ -109,7 +109,7 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class PackageSettings:
-    """What a container package is from its first push on, or when it is found in a storage: see `Package`."""
+    """The settings of a container package that is pushed for the first time or found in a storage: see `Package`."""
 
     visibility: Visibility = Visibility.PRIVATE
     roles: Mapping[str, Role] = field(default_factory=dict)
@@ -118,9 +118,9 @@ class PackageSettings:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, without its secret: `id` names it in logs and lists.
+    """A token without its secret; `id` identifies it in logs and lists.
 
-    A GITHUB_TOKEN (kind `actions`) is bound to `repository` and has the role `packages` on what belongs to it.
+    A GITHUB_TOKEN (kind `actions`) is bound to `repository` and has the role `packages` on the packages of that.
     `expires` is a time of the clock, in seconds.
     """
 
@@ -135,19 +135,19 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a request comes from: a user with a token, or with the password if there is no token; or nobody."""
+    """The identity behind a request: a user with a token, or with the password if `token` is None; or anonymous."""
 
     user: str = ""
     token: Token | None = None
 
     @property
     def key(self) -> str:
-        """A text that `Accounts.identity` turns into this identity again, as long as it counts; no secret."""
+        """A key, not secret, from which `Accounts.identity` returns this identity for as long as it is valid."""
         return f"token:{self.token.id}" if self.token else self.user and f"user:{self.user}"
 
     @property
     def kind(self) -> Kind:
-        """What it authenticated with."""
+        """The kind of credentials that it authenticated with."""
         return self.token.kind if self.token else Kind.PASSWORD
 
 
@@ -155,10 +155,10 @@ ANONYMOUS = Identity()
 
 
 class Accounts:
-    """Everybody whom the registry knows, and their secrets, of which only digests are kept.
+    """All accounts that the registry knows, and digests of their secrets.
 
-    What is added replaces what had the same name. All methods raise ValueError for names and values that cannot be.
-    Safe to use from several threads; whoever makes several changes that belong together holds `lock`.
+    Each `add_` method replaces an entry of the same name, and raises ValueError for invalid names and values. Safe to
+    use from several threads; hold `lock` for several changes that belong together.
     """
 
     def __init__(self, *, clock: Clock = time.time) -> None:
@@ -172,13 +172,13 @@ class Accounts:
         self.lock = threading.RLock()
 
     def copy(self) -> Accounts:
-        """Accounts with the same content that can be changed alone."""
+        """Return accounts with the same content; changes of either do not affect the other."""
         copied = Accounts(clock=self.clock)
         copied.adopt(self)
         return copied
 
     def adopt(self, other: Accounts) -> None:
-        """Take over the content of other accounts."""
+        """Replace the content by that of other accounts."""
         self.users, self.organizations = dict(other.users), dict(other.organizations)
         self.repositories, self.packages = dict(other.repositories), dict(other.packages)
         self.tokens = dict(other.tokens)
@@ -189,25 +189,25 @@ class Accounts:
         login = _login(login)
         with self.lock:
             if login in self.organizations:
-                raise ValueError(f"{login} is an organization")
+                raise ValueError(f"a user must not have the login of an organization, got {login!r}")
             self.users[login] = User(login, _digest(password) if password else None)
 
     def add_organization(
         self, login: str, *, owners: Iterable[str] = (), members: Iterable[str] = (), base_role: str = "read"
     ) -> None:
-        """Add an organization of users that are there already."""
+        """Add an organization; its users must exist."""
         login = _login(login)
         with self.lock:
             if login in self.users:
-                raise ValueError(f"{login} is a user")
+                raise ValueError(f"an organization must not have the login of a user, got {login!r}")
             owning, belonging = (frozenset(self._known_user(user) for user in users) for users in (owners, members))
             self.organizations[login] = Organization(login, owning, belonging, Role.parse(base_role))
 
     def add_repository(self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None) -> None:
-        """Add the repository `OWNER/NAME` of an account that is there already."""
+        """Add the repository `OWNER/NAME`; its owner and the users in `roles` must exist."""
         name = name.lower()
         if not _REPOSITORY.fullmatch(name):
-            raise ValueError(f"{name!r} is not OWNER/REPOSITORY")
+            raise ValueError(f"the name of a repository must be OWNER/REPOSITORY, got {name!r}")
         owner = name.partition("/")[0]
         with self.lock:
             if not self.has_owner(owner):
@@ -218,9 +218,10 @@ class Accounts:
     def add_package(
         self, name: str, *, visibility: str = "private", roles: Mapping[str, str] | None = None, repository: str = ""
     ) -> None:
-        """Say what the container package `NAMESPACE/NAME` is once there is one; else a first push makes it private.
+        """Set visibility, roles and repository of the container package `NAMESPACE/NAME` before its first push.
 
-        `roles` are added to that of whoever pushes it first, `repository` is the one that it is linked to.
+        Other packages are private at first. `roles` are added to the role of the user who pushes it first,
+        `repository` is linked to the package.
         """
         name = _checked(name)
         with self.lock:
@@ -232,18 +233,18 @@ class Accounts:
     def add_classic_token(
         self, user: str, scopes: Iterable[str] = (), *, expires: float | None = None, secret: str | None = None
     ) -> str:
-        """A personal access token (classic), `ghp_...`; returns the secret, which is made up if none is given."""
+        """Add a personal access token (classic), `ghp_...`; return the secret, which is generated if none is given."""
         held = frozenset(_choice("scope", scope, SCOPES) for scope in scopes)
         return self._add_token(Kind.CLASSIC, self._known_user(user), secret, scopes=held, expires=expires)
 
     def add_fine_grained_token(self, user: str, *, expires: float | None = None, secret: str | None = None) -> str:
-        """A fine-grained personal access token, `github_pat_...`, which GitHub Packages refuses."""
+        """Add a fine-grained personal access token, `github_pat_...`; return the secret. GitHub Packages refuses it."""
         return self._add_token(Kind.FINE_GRAINED, self._known_user(user), secret, expires=expires)
 
     def add_actions_token(
         self, repository: str, *, packages: str = "write", expires: float | None = None, secret: str | None = None
     ) -> str:
-        """A GITHUB_TOKEN, `ghs_...`, of a workflow of `repository` with the permission `packages`."""
+        """Add a GITHUB_TOKEN, `ghs_...`, of `repository`, with `packages` as its permission; return the secret."""
         repository = repository.lower()
         if repository not in self.repositories:
             raise ValueError(f"there is no repository {repository}")
@@ -253,15 +254,15 @@ class Accounts:
         )
 
     def token_id(self, secret: str) -> str:
-        """The id of the token with this secret; the empty text if there is none."""
+        """Return the id of the token with this secret; the empty text if there is none."""
         return self._digests.get(_digest(secret), "")
 
     def revoke(self, secret: str) -> bool:
-        """Let a token count no more; whether there was one with this secret."""
+        """Revoke the token with this secret; return whether there was one."""
         return self.revoke_id(self.token_id(secret))
 
     def revoke_id(self, id: str) -> bool:
-        """Let the token with this id count no more; whether there was one."""
+        """Revoke the token with this id; return whether there was one."""
         with self.lock:
             self._digests = {digest: known for digest, known in self._digests.items() if known != id}
             return self.tokens.pop(id, None) is not None
@@ -280,9 +281,10 @@ class Accounts:
         prefix = PREFIXES[kind]
         secret = secret if secret is not None else prefix + _random()
         if not (secret.startswith(prefix) and secret.isascii() and secret.isprintable()) or len(secret) > _SECRET_LIMIT:
-            raise ValueError(f"the secret of a {kind} token begins with {prefix} and is printable ASCII")
+            form = f"begin with {prefix}, be printable ASCII and have at most {_SECRET_LIMIT} characters"
+            raise ValueError(f"the secret of a {kind} token must {form}")
         if expires is not None and not math.isfinite(expires):
-            raise ValueError("the time at which a token expires is finite")
+            raise ValueError(f"the time at which a token expires must be finite, got {expires}")
         id = secrets.token_hex(8)
         with self.lock:
             self.revoke(secret)
@@ -293,9 +295,9 @@ class Accounts:
     def authenticate(
         self, user: str, secret: str, *, kinds: Collection[str] = tuple(Kind), check_user: bool = True
     ) -> Identity | None:
-        """Whom the credentials prove, if they are of one of the `kinds`, not revoked and not expired.
+        """Return the identity that credentials prove; None if they are invalid, revoked, expired or of another kind.
 
-        With `check_user` a personal token needs the login of its user beside it, as the documentation writes it.
+        `kinds` are the kinds accepted. With `check_user` a personal token needs the login of its user, as documented.
         """
         digest = _digest(secret)
         identity = self.identity(f"token:{self._digests.get(digest, '')}")
@@ -308,7 +310,7 @@ class Accounts:
         return Identity(login) if right and Kind.PASSWORD in kinds else None
 
     def identity(self, key: str) -> Identity | None:
-        """The identity with this key, unless it is unknown, revoked or expired."""
+        """Return the identity with this key; None if it is unknown, revoked or expired."""
         kind, _, value = key.partition(":")
         if kind == "token":
             token = self.tokens.get(value)
@@ -319,19 +321,19 @@ class Accounts:
         return None if key else ANONYMOUS
 
     def role(self, identity: Identity, repository: str) -> Role:
-        """The role of an identity on a repository, whatever its token's scopes say (GHD-08 to GHD-13)."""
+        """Return the role of an identity on a repository, whatever the scopes of its token are (GHD-08 to GHD-13)."""
         found = self.repositories.get(repository)
         seen = self.visible_role(identity, found.visibility) if found else Role.NONE
         return max(seen, self.granted_role(identity, repository))
 
     def visible_role(self, identity: Identity, visibility: Visibility) -> Role:
-        """The role that everybody has, or every user, on what has that visibility."""
-        insider = identity.user in self.users  # as a GITHUB_TOKEN's is not: it reaches only its own repository
+        """Return the role that an identity has by the visibility of a repository or package alone."""
+        insider = identity.user in self.users  # not a GITHUB_TOKEN: it reaches only its own repository
         seen = visibility == Visibility.PUBLIC or (visibility == Visibility.INTERNAL and insider)
         return Role.READ if seen else Role.NONE
 
     def granted_role(self, identity: Identity, repository: str) -> Role:
-        """The role that was given to an identity on a repository, whatever visibility gives to everybody."""
+        """Return the role granted to an identity on a repository, whatever the visibility is."""
         found, token = self.repositories.get(repository), identity.token
         if not found:
             return Role.NONE
@@ -341,7 +343,7 @@ class Accounts:
         return max(self.owner_role(identity.user, found.owner), found.roles.get(identity.user, Role.NONE))
 
     def owner_role(self, user: str, owner: str) -> Role:
-        """The role that a user has on all that an account owns."""
+        """Return the role of a user on all repositories and packages of an account."""
         organization = self.organizations.get(owner)
         if not organization:
             return Role.ADMIN if user == owner and user in self.users else Role.NONE
@@ -350,11 +352,11 @@ class Accounts:
         return organization.base_role if user in organization.members else Role.NONE
 
     def has_owner(self, login: str) -> bool:
-        """Whether there is a user or organization of this name."""
+        """Return whether there is a user or organization of this name."""
         return login in self.users or login in self.organizations
 
     def may_create_packages(self, user: str, owner: str) -> bool:
-        """Whether a user may publish a new package in a namespace: their own, or one of their organization's."""
+        """Return whether a user may publish a new package in a namespace: their own, or that of their organization."""
         organization = self.organizations.get(owner)
         if organization:
             return user in organization.owners or user in organization.members
@@ -386,11 +388,12 @@ def _checked(name: str) -> Name:
 def _login(text: str) -> str:
     login = text.lower()
     if not _LOGIN.fullmatch(login) or login == ACTIONS_USER:
-        raise ValueError(f"{text!r} is not a login: up to 39 letters, digits and single hyphens, not {ACTIONS_USER}")
+        form = f"up to 39 letters, digits and single hyphens, and not {ACTIONS_USER}"
+        raise ValueError(f"a login must be {form}, got {text!r}")
     return login
 
 
-def _choice(what: str, text: str, choices: Collection[str]) -> str:
+def _choice(name: str, text: str, choices: Collection[str]) -> str:
     if text not in choices:
-        raise ValueError(f"{what} {text!r} is unknown; known are {', '.join(choices)}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {text!r}")
     return text

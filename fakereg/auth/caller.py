@@ -1,4 +1,4 @@
-"""Who a request comes from, and the actions that it may be allowed."""
+"""The caller of a request, and the actions that a caller may be allowed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ EVERYTHING: Rights = frozenset({PULL, PUSH, DELETE})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from.
+    """The caller of a request: an identity, and the limits of its token.
 
-    `access` is what a Bearer token limits it to, None for no limit; `external` says that the token alone decides.
-    `problem` is why the credentials do not count, `junk` that they are a token; `silent` says that there are none.
+    `access` is the access that a Bearer token grants, None for no limit; with `external` the token alone decides.
+    `problem` is the error for invalid credentials, and `junk` is true if these are a Bearer token; `silent` is true
+    for a request without credentials.
     """
 
     identity: Identity = ANONYMOUS
@@ -33,7 +34,7 @@ class Caller:
     junk: bool = False
 
     def limit(self, type: str, name: str) -> Rights:
-        """The actions on a resource that the token does not exclude."""
+        """Return the actions on a resource that the token grants; all of them if it has no limit."""
         if self.access is None:
             return EVERYTHING
         named = [access.actions for access in self.access if (access.type, access.name) == (type, name)]
@@ -45,14 +46,14 @@ NOBODY = Caller(silent=True)
 
 
 def open_rights(identity: Identity, *, anonymous_pull: bool) -> Rights:
-    """Return the rights where there are no roles: everything for a user; for nobody a pull, if that is allowed."""
+    """Return the rights without roles: everything for a user, a pull for an anonymous caller if that is allowed."""
     if identity.user:
         return EVERYTHING
     return frozenset({PULL}) if anonymous_pull else NOTHING
 
 
 def token_rights(identity: Identity, *, write_includes_read: bool) -> Rights:
-    """Return what the scopes of a classic token, or the permission of a GITHUB_TOKEN, allow; others have no limit."""
+    """Return the actions that the scopes of a classic token, or the permission of a GITHUB_TOKEN, allow; else all."""
     token = identity.token
     if token and token.kind == Kind.ACTIONS:
         return _OF_ACTIONS[token.packages]

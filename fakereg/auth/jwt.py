@@ -1,6 +1,6 @@
 """JWTs: access tokens that any registry with the certificate can verify (the Docker registry's "jwt" documentation).
 
-The one module that needs the packages of the extra `jwt`; `tokens.py` imports it when such tokens are asked for.
+Only this module needs the packages of the extra `jwt`; `tokens.py` imports it for the formats that are JWTs.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _VALID_UNTIL = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # "no well-define
 
 
 class Jwt:
-    """Signs and reads JWTs with one key and one algorithm, "ES256" or "RS256", whatever else a token names."""
+    """Signs and reads JWTs with one key and one algorithm, "ES256" or "RS256"; a token with another is refused."""
 
     external = True
 
     def __init__(self, algorithm: str, *, key: str | None, cert: str | None) -> None:
-        """Take the key and the certificate from these PEM files, or make them.
+        """Read the key and the certificate from these PEM files, or generate them.
 
         Raise ValueError if they do not fit the algorithm or each other, OSError if they cannot be read.
         """
         if cert and not key:
-            raise ValueError("a certificate for tokens needs its key")
+            raise ValueError("with token_cert, give token_key, too: the key of the certificate")
         self._registry = _Registry(algorithms=[algorithm])
         self._key = _load_key(algorithm, key) if key else _make_key(algorithm)
         chain = _load_chain(cert, self._key) if cert else [_self_signed(self._key)]
@@ -49,20 +49,20 @@ class Jwt:
         }
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """The JWT with these claims."""
+        """Return the JWT with these claims."""
         return jwt.encode(self._header, claims, self._key, registry=self._registry)
 
     def read(self, text: str) -> dict[str, Any]:
-        """The claims of a JWT that our key has signed; raise TokenError for any other text."""
+        """Return the claims of a JWT that was signed with this key; raise TokenError for any other text."""
         try:
             claims = jwt.decode(text, self._key, registry=self._registry).claims
-            return {**claims}  # which fails, as it has to, if they are no object
-        except Exception:  # a header is parsed before it is known whose it is, and may be anything that JSON can be
+            return {**claims}  # this must fail if they are not an object
+        except Exception:  # the header is parsed before the signature is verified, and may be any JSON
             raise TokenError("token tampered with, or foreign") from None
 
 
 class _Registry(JWSRegistry):
-    """The library's limits, made wide enough for certificates in the header; the whole is limited before it is read."""
+    """The library's limits, raised for certificates in the header; the length of the whole token is checked before."""
 
     max_header_length = TOKEN_LIMIT
     max_payload_length = TOKEN_LIMIT
@@ -77,8 +77,8 @@ def _load_key(algorithm: str, path: str) -> ECKey | RSAKey:
     try:
         key = ECKey.import_key(pem) if algorithm == "ES256" else RSAKey.import_key(pem)
         jwt.encode({"alg": algorithm}, {}, key, algorithms=[algorithm])  # a public key and another curve fail here
-    except Exception:  # which one depends on what is wrong, and the message may quote the file
-        raise ValueError(f"{path} holds no private key for {algorithm}") from None
+    except Exception:  # of many types, and the message may quote the file
+        raise ValueError(f"{path} must hold a private key for {algorithm}") from None
     return key
 
 
@@ -87,14 +87,14 @@ def _load_chain(path: str, key: ECKey | RSAKey) -> list[x509.Certificate]:
     try:
         chain = x509.load_pem_x509_certificates(pem)
     except ValueError:
-        raise ValueError(f"{path} holds no certificate") from None
+        raise ValueError(f"{path} must hold a certificate") from None
     if chain[0].public_key() != key.public_key:
-        raise ValueError(f"{path} begins with a certificate of another key")
+        raise ValueError(f"{path} must begin with the certificate of the key, but that certificate has another key")
     return chain
 
 
 def _self_signed(key: ECKey | RSAKey) -> x509.Certificate:
-    """A certificate that is valid at every time, since clocks here are turned by hand."""
+    """Return a certificate that is valid at every time, since tests set clocks by hand."""
     assert key.private_key is not None
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _COMMON_NAME)])
     builder = x509.CertificateBuilder(

@@ -1,4 +1,4 @@
-"""The accounts of a registry that is given none. Their secrets are no secrets: they stand in the README."""
+"""The sample accounts of a registry that is started without accounts. Their secrets are public: the README has them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SAMPLE_TOKENS: Mapping[tuple[str, ...], str] = {
     ("read:packages", "delete:packages"): _secret(Kind.CLASSIC, "OctocatDelete"),
     ("read:packages", "write:packages", "delete:packages", "repo"): _secret(Kind.CLASSIC, "OctocatAll"),
 }
-"""The classic tokens of the user octocat: scopes, and the secret."""
+"""The secrets of the classic tokens of the user octocat, by scopes."""
 
 
 def sample(*, clock: Clock = time.time) -> Accounts:
-    """Accounts to begin with.
+    """Return the sample accounts.
 
     octocat owns repositories and the organization octo-org, of which hubot is a member.
     """

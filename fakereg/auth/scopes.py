@@ -1,7 +1,7 @@
-"""Scopes: the access that a client asks a token for, and that a token gives.
+"""Scopes: the access that a client requests, and that a token grants.
 
 The grammar is that of the Docker registry's token scope documentation, "Resource Scope Grammar". Beyond it the action
-`*` is understood, which distribution asks for in `registry:catalog:*`.
+`*` is allowed, which distribution uses in `registry:catalog:*`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ENTRY_LIMIT = 100
 """Most entries in a scope."""
 
 LENGTH_LIMIT = 8192
-"""Most characters in a scope; a token that grants as much still fits into a header."""
+"""Most characters in a scope; a token that grants all of it still fits into a header."""
 
 _HOST_COMPONENT = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _HOST = rf"{_HOST_COMPONENT}(?:\.{_HOST_COMPONENT})*(?::[0-9]+)?"
@@ -27,7 +27,7 @@ _RANK = {"pull": 0, "push": 1, "delete": 2}
 
 
 class Access(NamedTuple):
-    """What may be done to one resource: its type ("repository", "registry"), its name, the actions."""
+    """The access to one resource: its type ("repository", "registry"), its name, the actions."""
 
     type: str
     name: str
@@ -35,29 +35,29 @@ class Access(NamedTuple):
 
 
 def parse(scope: str) -> list[Access]:
-    """The entries of a space-delimited scope, those of one resource merged, in the order of their first mention.
+    """Return the entries of a space-delimited scope, those of one resource merged, in the order of first mention.
 
     A resource class, as in `repository(plugin)`, is dropped: it is deprecated, and equal to the type without it
     ("Resource Class"). Raise ValueError for an entry outside the grammar, naming it, and for a scope over a limit.
     """
     if len(scope) > LENGTH_LIMIT:
-        raise ValueError(f"scope is longer than {LENGTH_LIMIT} characters")
+        raise ValueError(f"scope must have at most {LENGTH_LIMIT} characters, got {len(scope)}")
     entries = [entry for entry in scope.split(" ") if entry]
     if len(entries) > ENTRY_LIMIT:
-        raise ValueError(f"scope has more than {ENTRY_LIMIT} entries")
+        raise ValueError(f"scope must have at most {ENTRY_LIMIT} entries, got {len(entries)}")
     return merge(map(_parse_entry, entries))
 
 
 def _parse_entry(entry: str) -> Access:
     match = _ENTRY.fullmatch(entry)
     if not match:
-        raise ValueError(f"invalid scope {entry[:256]!r}")
+        raise ValueError(f"a scope must be TYPE:NAME:ACTIONS, got {entry[:256]!r}")
     type, name, actions = match.groups()
     return Access(type, name, frozenset(actions.split(",")) - {""})
 
 
 def merge(entries: Iterable[Access]) -> list[Access]:
-    """The same access with one entry for each resource, which has all of its actions."""
+    """Return the same access with one entry for each resource, which has all of its actions."""
     merged: dict[tuple[str, str], frozenset[str]] = {}
     for type, name, actions in entries:
         merged[type, name] = merged.get((type, name), frozenset()) | actions
@@ -65,10 +65,10 @@ def merge(entries: Iterable[Access]) -> list[Access]:
 
 
 def ordered(actions: Iterable[str]) -> list[str]:
-    """The actions in the order to write them in: pull, push, delete, then others by the alphabet."""
+    """Return the actions in the order pull, push, delete, then others alphabetically."""
     return sorted(actions, key=lambda action: (_RANK.get(action, len(_RANK)), action))
 
 
 def text(access: Access) -> str:
-    """The entry as a challenge has it: `repository:team/app:pull,push`."""
+    """Return the entry as a challenge has it: `repository:team/app:pull,push`."""
     return f"{access.type}:{access.name}:{','.join(ordered(access.actions))}"

@@ -1,10 +1,10 @@
-"""What tokens of every format share: the error of one that is not accepted, and its length limit."""
+"""The error and the length limit that tokens of every format share."""
 
 from __future__ import annotations
 
 TOKEN_LIMIT = 32 * 1024
-"""Most characters of a token; one for the longest scope has fewer, and the header that carries it is no larger."""
+"""Most characters of a token. A token for the longest scope has fewer, and still fits into a header."""
 
 
 class TokenError(Exception):
-    """A token that is not accepted; the message says why, and never holds the token."""
+    """A token is refused; the message has the reason, and never the token."""

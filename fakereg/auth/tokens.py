@@ -1,9 +1,9 @@
-"""Access and refresh tokens: issued, and verified without a memory of what was issued.
+"""Access and refresh tokens: issued, and verified without a record of the tokens issued.
 
 An access token carries the claims of the Docker registry's token documentation ("Claim Set"), signed in one of three
-formats: `opaque` by a secret of this issuer, which only it can verify, and the JWTs `ES256` and `RS256` by a key pair,
-so that another registry can verify them too. A token is refused as soon as one of its characters is another, even where
-base64 would decode to the same bytes.
+formats: `opaque` with a secret of this issuer, which only it can verify, and the JWTs `ES256` and `RS256` with a key
+pair, so that another registry can verify them too. A token with any character changed is refused, even where base64
+would decode to the same bytes.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from fakereg.auth.token_errors import TOKEN_LIMIT, TokenError
 from fakereg.clock import Clock
 
 FORMATS = ("opaque", "ES256", "RS256")
-"""What an access token can be."""
+"""The formats of access tokens."""
 
 LIFETIME_MINIMUM = 60.0
-"""Seconds that an access token has to live at least: older clients count on them ("Token Response Fields")."""
+"""Shortest lifetime of an access token in seconds: older clients rely on it ("Token Response Fields")."""
 
 
 _SHAPE = re.compile(r"[A-Za-z0-9_.-]+")
@@ -37,10 +37,10 @@ _SHAPE = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True)
 class Grant:
-    """What an access token says: for whom it is, and what it allows.
+    """The subject and the access of an access token.
 
-    `external` tells that the token alone decides. The subject is then the name of the user, otherwise the key that the
-    token was issued for; "" is nobody in particular.
+    With `external` the token alone decides. The subject is then the name of the user, otherwise the key that the token
+    was issued for; "" is an anonymous caller.
     """
 
     subject: str
@@ -50,7 +50,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Issued:
-    """A new access token, the seconds that it lives at least, and when that began, as RFC 3339 writes it."""
+    """A new access token, its lifetime in whole seconds, and the time of its issue in RFC 3339."""
 
     token: str = field(repr=False)
     expires_in: int
@@ -58,27 +58,27 @@ class Issued:
 
 
 class Form(Protocol):
-    """How claims become a token and a token claims; `certificate`, PEM text, is for others who verify it."""
+    """A format: claims to a token and back; `certificate`, PEM text, is for other servers that verify the token."""
 
     external: bool
     certificate: str | None
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """The token for these claims."""
+        """Return the token for these claims."""
 
     def read(self, text: str) -> dict[str, Any]:
-        """The claims of a token that was signed here; raise TokenError for any other text."""
+        """Return the claims of a token that was signed here; raise TokenError for any other text."""
 
 
 class Tokens:
     """Issues tokens and verifies its own. Safe to use from several threads.
 
-    `clock` gives the time in seconds since 1970, `lifetime` is that of an access token in seconds. `key` and `cert` are
-    paths of PEM files, for JWTs: a private key, and its certificate, which a chain may follow. Either is made if it is
-    not given. The tokens of another instance are foreign, but for JWTs of the same key and the same issuer.
+    `clock` returns the time in seconds since 1970, `lifetime` is that of an access token in seconds. `key` and `cert`
+    are paths of PEM files, for JWTs: a private key, and its certificate, which a chain may follow. Either is generated
+    if it is not given. Tokens of another instance are refused, except JWTs with the same key and the same issuer.
 
-    Raise ValueError for settings that cannot be obeyed, OSError for files that cannot be read, ImportError if a format
-    needs a package that is missing.
+    Raise ValueError for invalid settings, OSError for files that cannot be read, ImportError if a package that a
+    format needs is missing.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class Tokens:
         cert: str | None = None,
     ) -> None:
         if not LIFETIME_MINIMUM <= lifetime < math.inf:
-            raise ValueError(f"a token has to live at least {LIFETIME_MINIMUM:.0f} seconds, not {lifetime}")
+            raise ValueError(
+                f"token_lifetime must be at least {LIFETIME_MINIMUM:.0f} seconds and finite, got {lifetime}"
+            )
         self._clock = clock
         self._lifetime = lifetime
         self._issuer = issuer
@@ -102,13 +104,13 @@ class Tokens:
 
     @property
     def certificate(self) -> str | None:
-        """What another registry needs to trust these tokens, as PEM text; None for opaque ones."""
+        """The certificates that another registry needs to trust these tokens, as PEM text; None for opaque tokens."""
         return self._access.certificate
 
     def issue(self, *, subject: str, name: str, service: str, access: Sequence[Access]) -> Issued:
-        """A new access token for the user `name` ("" for nobody), good for that access at that service alone.
+        """Issue an access token for the user `name` ("" if anonymous), which grants that access at that service only.
 
-        `subject` is any key of whoever it is for; an opaque token keeps it, a JWT has the name instead.
+        `subject` is any key of the identity; an opaque token keeps it, a JWT has the name instead.
         """
         now = self._clock()
         claims: dict[str, Any] = {
@@ -125,17 +127,17 @@ class Tokens:
         return Issued(self._access.sign(claims), int(self._lifetime), issued_at)
 
     def refresh_token(self, *, subject: str, service: str) -> str:
-        """A token for `redeem`, opaque in every format; it does not expire, but ends with this process."""
+        """Issue a token for `redeem`, opaque in every format. It does not expire, but is valid in this process only."""
         return self._refresh.sign({"sub": subject, "aud": service})
 
     def redeem(self, text: str, *, service: str) -> str:
-        """The subject of a refresh token for that service; raise TokenError."""
+        """Return the subject of a refresh token for that service; raise TokenError."""
         claims = _read(self._refresh, text)
         _check_audience(claims, service)
         return _text(claims, "sub")
 
     def verify(self, text: str, *, service: str) -> Grant:
-        """What an access token for that service grants; raise TokenError ("Verifying the token")."""
+        """Return the grant of an access token for that service; raise TokenError ("Verifying the token")."""
         claims = _read(self._access, text)
         if claims.get("iss") != self._issuer:
             raise TokenError("token of a foreign issuer")
@@ -149,7 +151,7 @@ class Tokens:
 
 
 class _Opaque:
-    """Claims under an HMAC, for those alone who have the secret; a salt separates one use of it from another."""
+    """Claims under an HMAC, which only the holder of the secret can verify; `salt` separates its uses."""
 
     external = False
     certificate: str | None = None
@@ -164,16 +166,18 @@ class _Opaque:
     def read(self, text: str) -> dict[str, Any]:
         try:
             return dict(self._serializer.loads(text))
-        except BadData:  # its message holds a part of the token
+        except BadData:  # the message of BadData quotes a part of the token
             raise TokenError("token tampered with, or foreign") from None
 
 
 def _form(format: str, secret: bytes, *, key: str | None, cert: str | None) -> Form:
     if format not in FORMATS:
-        raise ValueError(f"there are no tokens of the format {format!r}, only of {', '.join(FORMATS)}")
+        raise ValueError(f"token_format must be one of {', '.join(FORMATS)}, got {format!r}")
     if format == "opaque":
         if key or cert:
-            raise ValueError(f"only JWTs have a key and a certificate: choose the format {' or '.join(FORMATS[1:])}")
+            raise ValueError(
+                f"with token_key or token_cert, token_format must be {' or '.join(FORMATS[1:])}, got {format!r}"
+            )
         return _Opaque(secret, salt="access")
     try:
         from fakereg.auth.jwt import Jwt
@@ -191,7 +195,7 @@ def _read(form: Form, text: str) -> dict[str, Any]:
 
 
 def _is_canonical(signature: str) -> bool:
-    """Whether the bytes of the signature cannot be written otherwise; what it signs is compared as text anyway."""
+    """Return whether the base64 of a signature is canonical; the signed part is compared as text anyway."""
     try:
         return base64_encode(base64_decode(signature)) == signature.encode()
     except BadData:
@@ -207,7 +211,7 @@ def _check_audience(claims: dict[str, Any], service: str) -> None:
 def _text(claims: dict[str, Any], name: str) -> str:
     value = claims.get(name)
     if not isinstance(value, str):
-        raise TokenError(f"malformed token: {name} is no text")
+        raise TokenError(f"malformed token: {name} must be a text")
     return value
 
 
@@ -217,7 +221,7 @@ def _seconds(claims: dict[str, Any], name: str) -> float:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise TokenError(f"malformed token: {name} is no time")
+    raise TokenError(f"malformed token: {name} must be a time")
 
 
 def _entry(access: Access) -> dict[str, Any]:
@@ -227,12 +231,12 @@ def _entry(access: Access) -> dict[str, Any]:
 def _granted(claims: dict[str, Any]) -> Iterable[Access]:
     entries = claims.get("access")
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-        raise TokenError("malformed token: access is no list of entries")
+        raise TokenError("malformed token: access must be a list of entries")
     return scopes.merge(Access(entry["type"], entry["name"], frozenset(entry["actions"])) for entry in entries)
 
 
 def _is_entry(value: Any) -> bool:
-    """Whether it is an entry of "access" as the documentation has it: type, name and a list of actions."""
+    """Return whether a value is an entry of "access" as documented: type, name and a list of actions."""
     if not isinstance(value, dict) or not isinstance(actions := value.get("actions"), list):
         return False
     return all(isinstance(each, str) for each in (value.get("type"), value.get("name"), *actions))

@@ -89,8 +89,8 @@ def _add_token_server(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "--rights",
         choices=("open", "repository"),
         default="open",
-        help="open: every user gets all that a token is asked for; repository: users get what their role on the "
-        "repository OWNER/NAME allows, with which the name of the image begins (default: %(default)s)",
+        help="open: every user gets all the access requested; repository: users get the rights of their role "
+        "on the repository OWNER/NAME, with which the name of the image begins (default: %(default)s)",
     )
     server.add_argument("--write-cert", metavar="FILE", help="write the certificate here, for the registry to trust")
     for name in ("token_key", "token_cert", "tls_cert", "tls_key"):

@@ -15,7 +15,7 @@ from fakereg.auth.documents import ACCOUNTS
 from fakereg.options import Option, every
 
 PREFIX = "FAKEREG_"
-"""What the names of environment variables begin with: FAKEREG_PORT for `port`."""
+"""The prefix of environment variables: FAKEREG_PORT for `port`."""
 
 OPTIONS: Mapping[str, Option] = {name: option for name, option in every().items() if option.source != "python"}
 """The options that can be given as text; the file has accounts beside them."""

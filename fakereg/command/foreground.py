@@ -87,7 +87,7 @@ def _run(
 
 
 def _token_hints(arguments: argparse.Namespace, *, with_sample: bool) -> list[str]:
-    """Return what to configure in a registry that uses this token server."""
+    """Return the lines to print: the configuration of a registry that uses this token server."""
     certificate = arguments.write_cert or arguments.token_cert
     lines = [
         "Configure the registry with",
@@ -102,7 +102,7 @@ def _token_hints(arguments: argparse.Namespace, *, with_sample: bool) -> list[st
 
 
 def _hints(registry: Registry, *, with_sample: bool) -> list[str]:
-    """Return what somebody who wants to push needs beside the URL."""
+    """Return the lines to print after the URL: hosts, and commands to log in and push."""
     lines = []
     served = registry.sites.addresses(registry.host)
     if registry.sites.hostname:
@@ -138,7 +138,7 @@ def _stop_signal() -> threading.Event:
 
 
 class LogToStderr(logging.Handler):
-    """Write lines to standard error, and drop those that do not fit into a pipe that nobody reads.
+    """Write lines to standard error, and drop those that do not fit into the pipe if no process reads it.
 
     Otherwise a test that reads only the URL would hang as soon as the pipe is full.
     """

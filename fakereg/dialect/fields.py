@@ -1,4 +1,4 @@
-"""How a server behaves, as data: the fields of `Dialect` and its presets.
+"""The behaviour of a registry as data: the fields of `Dialect` and its presets.
 
 A dialect is written as the name of a preset with settings after it: `oci`, `oci-1.1`, `oci,referrers=false`,
 `github-docker,blob_size_limit=10MiB`. How GitHub's registries answer is often unknown, so statuses are settings too.
@@ -59,11 +59,11 @@ MANIFEST_RULES = (
 """Settings that make a rule of `api/manifest_rules.py` apply when they are not the default."""
 
 
-@dataclass(frozen=True, kw_only=True)  # no slots: what is derived is cached
+@dataclass(frozen=True, kw_only=True)  # no slots, which would prevent cached properties
 class Dialect:
-    """Every choice that the specification leaves to a registry; `settings()` gives the meaning of each.
+    """Every choice that the specification leaves to a registry; `settings()` lists them with their meanings.
 
-    Raise ValueError for values that a setting cannot have. A text is read where the setting is not one.
+    Raise ValueError for invalid values. A text is read by the grammar of the setting.
     """
 
     name: str = _setting("oci", "name of the preset")
@@ -220,7 +220,7 @@ class Dialect:
     )
     rights: str = _setting(
         "open",
-        "open: everybody who authenticates may do everything; repository, package: the rules of GitHub's Docker "
+        "open: every authenticated caller may do everything; repository, package: the rules of GitHub's Docker "
         "registry and of its Container registry",
         choices=("open", "repository", "package"),
     )
@@ -255,7 +255,7 @@ class Dialect:
     )
     token_refusal: int = _status(401, "status of the token endpoint for invalid credentials: 401 or 403", 401, 403)
     anonymous_token_check: bool = _setting(
-        False, "without credentials the token endpoint refuses, with 401, what needs credentials"
+        False, "without credentials the token endpoint answers 401 to a scope that needs credentials"
     )
     denial_refusal: int = _status(401, "status if the user lacks a right: 401, 403 or 404", 401, 403, 404)
     authentication_text: str = _setting("authentication required", "message if credentials are missing")
@@ -293,7 +293,7 @@ class Dialect:
 
     @functools.cached_property
     def restricts_manifests(self) -> bool:
-        """Whether it treats any manifest or reference otherwise than the specification: see `api/manifest_rules.py`."""
+        """Return whether a rule beyond the specification applies to manifests: see `api/manifest_rules.py`."""
         return any(getattr(self, name) != getattr(Dialect, name) for name in MANIFEST_RULES)
 
     @functools.cached_property
@@ -343,7 +343,7 @@ Docker registry and the Container registry: docs/github-registries.md), and dock
 
 
 def parse(text: str) -> Dialect:
-    """Read `PRESET[,SETTING=VALUE]...`; raise ValueError with what exists."""
+    """Read `PRESET[,SETTING=VALUE]...`; raise ValueError for unknown names and invalid values."""
     preset, *settings = text.split(",")
     if preset not in PRESETS:
         raise ValueError(f"dialect must begin with one of {', '.join(PRESETS)}, got {values.shown(preset)}")
@@ -351,7 +351,7 @@ def parse(text: str) -> Dialect:
 
 
 def configure(dialect: Dialect, settings: Mapping[str, object]) -> Dialect:
-    """Return `dialect` with settings changed, each a value or its text; raise ValueError for what cannot be."""
+    """Return `dialect` with settings changed, each a value or its text; raise ValueError for wrong ones."""
     known = [field.name for field in dataclasses.fields(Dialect) if field.name != "name"]
     if unknown := [name for name in settings if name not in known]:
         raise ValueError(f"setting {values.shown(unknown[0])} is unknown; known are {', '.join(known)}")

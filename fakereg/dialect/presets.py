@@ -1,7 +1,7 @@
-"""What the presets of registries that exist change in the settings of `Dialect`.
+"""Presets that imitate existing registries: the settings of `Dialect` that each of them changes.
 
-DOC, OBS, INF and UNK in comments say how well a value for GitHub's registries is founded; ids such as GP-6.7 are those
-of docs/github-registries.md. The values of docker-registry were measured side by side with it.
+DOC, OBS, INF and UNK in comments are the certainty of a value for GitHub's registries; they and ids such as GP-6.7 are
+those of docs/github-registries.md. The values of docker-registry were measured side by side with the original.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _GITHUB: dict[str, Any] = {
 
 GITHUB_DOCKER: dict[str, Any] = {
     "name_form": "owner/repository/image",  # DOC
-    "blob_size_limit": 5 * GIB,  # DOC 5 GB; which of the two it means is not said
+    "blob_size_limit": 5 * GIB,  # DOC 5 GB; whether GB or GiB is not documented
     "oversize_ends_session": True,  # UNK
     "image_size_notice": 10 * GIB,  # DOC, likewise
     "foreign_layers": False,  # DOC
@@ -115,4 +115,4 @@ DISTRIBUTION: dict[str, Any] = {
     "tags_default_page_size": 100,
     "namespaces": False,
 }
-"""docker-registry 2.8.2 with deletion enabled. Where it answers 500, the status is the one of a fault of the client."""
+"""docker-registry 2.8.2 with deletion enabled. Where it answers 500, the preset has a status of a client error."""

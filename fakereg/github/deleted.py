@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from fakereg.github.model import Package, Version
 
 BYTES_LIMIT = 64 << 20
-"""Bytes of deleted manifests that are kept; for more, what was deleted longest ago cannot be restored any more."""
+"""Most bytes of deleted manifests that are kept; beyond it, the oldest deletions cannot be restored any more."""
 
 COUNT_LIMIT = 10_000
-"""Deletions that are kept, likewise."""
+"""Most deletions that are kept; beyond it, the oldest cannot be restored any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Kept:
 class Deleted:
     """One deletion: of the package if `whole`, else of its one version in `versions`.
 
-    It was at the time `at` and can be undone to the time `until`, both of the clock, in seconds.
+    It happened at the time `at` and can be undone until the time `until`, both of the clock, in seconds.
     """
 
     package: Package
@@ -60,7 +60,7 @@ class Deletions:
         self._emptied: set[tuple[str, Name]] = set()
 
     def add(self, deleted: Deleted) -> None:
-        """Keep a deletion, and drop the oldest ones that are over a limit; one that is so alone drops no other."""
+        """Keep a deletion and drop the oldest over a limit; do not keep one that exceeds BYTES_LIMIT alone."""
         with self._lock:
             if deleted.whole:
                 self._emptied.add((deleted.package.type, deleted.package.name))
@@ -72,7 +72,7 @@ class Deletions:
                 self._size -= self._kept.pop(0).size
 
     def packages(self, type: str, owner: str) -> list[Deleted]:
-        """The packages of an account that can be restored, the last deleted first."""
+        """Return the packages of an account that can be restored, the last deleted first."""
         return [
             deleted
             for deleted in self._restorable()
@@ -80,21 +80,21 @@ class Deletions:
         ]
 
     def versions(self, package: Package) -> list[Deleted]:
-        """The versions of a package that can be restored and were deleted one by one, the last deleted first.
+        """Return the versions of a package that were deleted one by one and can be restored, the last deleted first.
 
-        What was deleted before a migration is not there any more: nothing of it was copied.
+        Versions deleted before a migration are not among them: a migration does not copy them.
         """
         key = package.id, package.type
         return [each for each in self._restorable() if not each.whole and (each.package.id, each.package.type) == key]
 
     def remove(self, deleted: Deleted) -> None:
-        """Drop what was restored."""
+        """Drop a deletion that was undone."""
         with self._lock:
             self._keep([kept for kept in self._kept if kept is not deleted])
         self.reused(deleted.package.type, deleted.package.name)
 
     def emptied(self, type: str, name: Name) -> bool:
-        """Whether a package was deleted and its name not used since: blobs are still there, not to be read."""
+        """Return whether a package was deleted and its name not used since: clients must not read its blobs."""
         return (type, name) in self._emptied
 
     def reused(self, type: str, name: Name) -> None:
@@ -108,7 +108,7 @@ class Deletions:
             self._emptied.clear()
 
     def _restorable(self) -> Iterator[Deleted]:
-        """The last deleted first; those whose time is over go for good."""
+        """Return the deletions, the last first; drop those whose time is over."""
         with self._lock:
             now = self._clock()
             self._keep([kept for kept in self._kept if now <= kept.until])

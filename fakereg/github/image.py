@@ -1,4 +1,4 @@
-"""What a manifest tells of an image: size, layers, platforms, and the labels that GitHub shows."""
+"""Read facts about an image from its manifest and config: platforms, and the labels that GitHub shows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from fakereg.spec.names import Digest, Name
 from fakereg.storage.repositories import Repositories, StoredManifest
 
 CONFIG_LIMIT = 256 << 10
-"""Bytes of a config that are read for labels; a larger one is taken to have none."""
+"""Largest config in bytes that is read for labels; a larger one counts as one without labels."""
 
 SHOWN_LIMIT = 128 << 10
-"""Bytes of a manifest that is read for API and pages, which show up to 100; of a larger one they list nothing."""
+"""Largest manifest in bytes that API and pages, which show up to 100 of them, read; a larger one is not listed."""
 
 _PREFIX = "org.opencontainers.image."
 _LENGTHS = {"source": 2048, "description": 512, "licenses": 256}
@@ -27,7 +27,7 @@ _PLATFORM_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels that GitHub knows (GP-3.6, GP-3.7): the URL of the source, a description, and an SPDX licence."""
+    """The labels that GitHub reads (GP-3.6, GP-3.7): the URL of the source, a description, and an SPDX licence."""
 
     source: str = ""
     description: str = ""
@@ -36,27 +36,27 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A child of an index: what it is for, such as `linux/arm64`, and its digest."""
+    """A child of an index: the name of its platform, such as `linux/arm64`, and its digest."""
 
     name: str
     digest: Digest
 
 
 def shown(stored: StoredManifest) -> Manifest:
-    """The same for API and pages: without descriptors and annotations if it is over the limit."""
+    """Parse a manifest for API and pages; over SHOWN_LIMIT, return it without descriptors and annotations."""
     small = len(stored.content) <= SHOWN_LIMIT
     return manifests.parse(*stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
 
 
 def labels(storage: Repositories, name: Name, manifest: Manifest) -> Labels:
-    """The labels of an image, or the annotations of an index. Whatever is no text counts as missing."""
+    """Return the labels of an image, or the annotations of an index; values that are not texts count as missing."""
     found = manifest.annotations if manifest.media_type in INDEXES else _config_labels(storage, name, manifest)
     texts = {field: (found or {}).get(_PREFIX + field) for field in _LENGTHS}
     return Labels(**{field: _text(text)[: _LENGTHS[field]] for field, text in texts.items()})
 
 
 def platforms(manifest: Manifest) -> list[Platform]:
-    """The children of an index."""
+    """Return the children of an index."""
     entries = json.loads(manifest.content)["manifests"] if manifest.manifests else []
     names = [_platform(entry.get("platform")) for entry in entries]
     return [Platform(name, child.digest) for name, child in zip(names, manifest.manifests, strict=True)]
@@ -70,7 +70,7 @@ def _platform(platform: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A string as it can be written in UTF-8, which half a surrogate pair cannot; empty for anything else."""
+    """Return a string with lone surrogates replaced, as UTF-8 requires; the empty text for any other value."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
@@ -83,7 +83,7 @@ def _config_labels(storage: Repositories, name: Name, manifest: Manifest) -> Map
 
 
 def _read(storage: Repositories, name: Name, digest: Digest) -> Any:
-    """The JSON of a config; None if it is missing, too large, or none."""
+    """Return the JSON of a config; None if it is missing, too large, or not JSON."""
     file = storage.open_blob(name, digest)
     if file is None:
         return None

@@ -1,7 +1,7 @@
-"""The Docker registry's images of organizations move to the Container registry (GHD-31, GP-4.1 to GP-4.10).
+"""Migrate images of organizations from the Docker registry to the Container registry (GHD-31, GP-4.1 to GP-4.10).
 
-The images are copied and keep their names. Until all are there nothing of them shows, and pushes of their owners are
-refused; then the Docker registry's host goes on with the content of the Container registry.
+The images are copied and keep their names. Until all are copied none of them is visible there, and pushes to their
+owners are refused. Then the Docker registry's host serves the content of the Container registry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _UPLOAD_LIMIT = 1 << 30
 
 
 class MigrationConflict(Exception):
-    """The Container registry has packages of the same names already, in `names`."""
+    """The Container registry already has packages with some of the names; these are in `names`."""
 
     def __init__(self, names: Sequence[Name]) -> None:
         super().__init__(f"the Container registry already has {', '.join(names)}")
@@ -36,7 +36,7 @@ def migrate(packages: Packages, accounts: Accounts, old: Site, new: Site, organi
     """Move the images of organizations, or of all if none is given, from the registry `old` to `new`.
 
     Return the names of the images, which stay the same. Raise MigrationConflict if a name is taken there, ValueError
-    for an unknown organization or if a migration runs already; then, as after any failure, nothing has changed.
+    for an unknown organization or if a migration is running; then, as after any failure, nothing has changed.
     """
     owners = _owners(packages, accounts, organizations)
     with _moving(packages, old, new, owners) as images:
@@ -70,10 +70,10 @@ def _owners(packages: Packages, accounts: Accounts, organizations: Collection[st
 
 @contextmanager
 def _moving(packages: Packages, old: Site, new: Site, owners: frozenset[str]) -> Iterator[list[Package]]:
-    """The packages to move, with pushes refused meanwhile. Raise MigrationConflict, or ValueError if one runs."""
+    """Yield the packages to move, and refuse pushes meanwhile; raise MigrationConflict, or ValueError if one runs."""
     with packages.lock:
         if packages.moving:
-            raise ValueError("a migration is under way")
+            raise ValueError("a migration is running: wait until it has ended")
         images = [package for owner in sorted(owners) for package in packages.of_owner(old, owner)]
         if taken := [package.name for package in images if has_versions(new, package.name)]:
             raise MigrationConflict(taken)
@@ -85,7 +85,7 @@ def _moving(packages: Packages, old: Site, new: Site, owners: frozenset[str]) ->
 
 
 class _Copy:
-    """Copies images from one storage to another, and knows what to undo."""
+    """Copies images from one storage to another, and can remove the copies again."""
 
     def __init__(self, old: Site, new: Site) -> None:
         self._old = old.storage
@@ -95,7 +95,7 @@ class _Copy:
         self._blobs: list[tuple[Name, Digest]] = []
 
     def image(self, name: Name) -> Mapping[Digest, Collection[Tag]]:
-        """Copy all manifests of a repository that have tags, with blobs and tags; gives the tags of each."""
+        """Copy all tagged manifests of a repository with blobs and tags; return the tags of each manifest."""
         tags = tags_by_digest(self._site, name)
         for digest in list(tags):
             stored = self._old.manifest(name, digest)
@@ -106,7 +106,7 @@ class _Copy:
         return tags
 
     def undo(self) -> None:
-        """Take out again what was put in, as far as the storage lets us."""
+        """Remove the copies, as far as the storage allows."""
         for name, digest in self._manifests:
             with suppress(OSError, StorageError):
                 self._new.delete_manifest(name, digest)
@@ -126,7 +126,7 @@ class _Copy:
                 self._copy_blob(name, digest)
 
     def _copy_blob(self, name: Name, digest: Digest) -> None:
-        """One blob, in pieces. Foreign layers, which are not there, stay away."""
+        """Copy one blob in pieces; skip a foreign layer, which the storage does not have."""
         source = self._old.open_blob(name, digest)
         if source is None:
             return
@@ -137,7 +137,7 @@ class _Copy:
                 while data := source.read(_READ_BYTES):
                     upload.append(data)
             if not self._new.finish_upload(upload, digest):
-                raise StorageError(f"the blob {digest} of {name} is not what it was; nothing was migrated")
+                raise StorageError(f"the blob {digest} of {name} does not match its digest; nothing was migrated")
         except BaseException:
             with suppress(UploadGone):
                 self._new.cancel_upload(upload)
@@ -149,19 +149,19 @@ class _Copy:
 def _moved(
     packages: Packages, accounts: Accounts, old: Site, package: Package, copied: Mapping[Digest, Collection[Tag]]
 ) -> Package:
-    """The package as it goes on: with its repository's visibility, and a version for each manifest."""
+    """Return the package after the migration: with its repository's visibility, and one version for each manifest."""
     known = {version.name: version for version in packages.versions(old, package)}
     moved = replace(package, type=CONTAINER, roles={}, versions={})
     inherit(moved, accounts)
     for digest, tags in copied.items():
-        if not known.keys() >= set(tags):  # by a deletion through the registry that was under way already
-            raise StorageError(f"{package.name} has changed while it was copied; nothing was migrated")
+        if not known.keys() >= set(tags):  # a deletion through the registry was under way
+            raise StorageError(f"{package.name} was changed while it was copied; nothing was migrated")
         moved.versions[digest] = _merged(digest, [known[tag] for tag in tags])
     return moved
 
 
 def _merged(digest: Digest, versions: Collection[Version]) -> Version:
-    """One version for what was one for each tag."""
+    """Merge the versions of several tags into one version of their manifest."""
     return Version(
         id=min(version.id for version in versions),
         name=digest,

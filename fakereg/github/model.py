@@ -1,4 +1,4 @@
-"""A package of GitHub, its versions, and what differs between the two types of packages that are images."""
+"""A package of GitHub, its versions, and the differences between the two types of packages that are images."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Version:
 class Package:
     """An image as a package. `type` is `docker` or `container`, `name` the image's name in its registry.
 
-    Visibility and roles count for a container package; one of the Docker registry has those of its repository.
-    `repository` is the one that a container package is linked to. `from_docker` says that it was pushed to the Docker
-    registry, and so is found as a package of that, too, after a migration.
+    Visibility and roles apply to a container package; one of the Docker registry has those of its repository.
+    `repository` is the one that a container package is linked to. `from_docker` is true if it was pushed to the Docker
+    registry, so that after a migration it is found as a package of that registry, too.
     """
 
     id: int
@@ -48,7 +48,7 @@ class Package:
 
     @property
     def kind(self) -> PackageType:
-        """What is particular to its type."""
+        """The rules of its type."""
         return TYPES[self.type]
 
     @property
@@ -58,7 +58,7 @@ class Package:
 
     @property
     def path(self) -> str:
-        """The name without the owner, which tells it from all other packages of that owner and type."""
+        """The name without the owner, unique among the packages of that owner and type."""
         return self.name.partition("/")[2]
 
     @property
@@ -73,10 +73,10 @@ class Package:
 
 
 class PackageType:
-    """Images that are no packages; the subclasses are the types that GitHub has."""
+    """The rules of a type of packages. This one is for images that are not packages; GitHub's types are subclasses."""
 
     registry = ""
-    """The name of the registry, for people."""
+    """The name of the registry, for pages."""
 
     linked = False
     """Whether a push may link the package to a repository."""
@@ -88,10 +88,10 @@ class PackageType:
     """Whether a package can have the visibility `internal`."""
 
     scopes: frozenset[str] = frozenset()
-    """Scopes that the API wants of a classic token beside those of packages."""
+    """Scopes that the API requires of a classic token beside those of packages."""
 
     def has_versions(self, storage: Repositories, name: Name) -> bool:
-        """Return whether a repository has versions; each request asks this, so it lists nothing."""
+        """Return whether a repository has versions, without listing them: each request needs this."""
         return False
 
     def versions(self, storage: Repositories, name: Name) -> Sequence[Tag] | Sequence[Digest]:
@@ -99,11 +99,11 @@ class PackageType:
         return []
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
-        """Return the versions that a push of a manifest makes or changes."""
+        """Return the versions that a push of a manifest creates or changes."""
         return []
 
     def pulled(self, reference: Tag | Digest, digest: Digest) -> str:
-        """Return the version that a pull of a manifest counts for."""
+        """Return the version that counts a pull of a manifest as a download."""
         return digest
 
     def reference(self, version: str) -> Tag | Digest:
@@ -115,11 +115,11 @@ class PackageType:
         return []
 
     def metadata(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> dict[str, Any]:
-        """Return the tags of a version as the API has them."""
+        """Return the tags of a version in the form of the API."""
         return {"tags": self.tags(version, tags)}
 
     def is_named(self, package: Package, name: str) -> bool:
-        """Return whether a name that is not the whole `path` of a package means it, too."""
+        """Return whether a short form of the `path` names a package, too."""
         return False
 
     def holds(self, package: Package) -> bool:
@@ -139,11 +139,11 @@ class PackageType:
         return f"{account}/packages/container/package/{quote(package.path, safe='')}"
 
     def visibility(self, package: Package, accounts: Accounts) -> Visibility:
-        """Return who may see a package without a role."""
+        """Return the visibility of a package."""
         return package.visibility
 
     def begin(self, package: Package, accounts: Accounts) -> None:
-        """Give a package that becomes known what the accounts say of it beforehand."""
+        """Apply the settings that the accounts have for a package that becomes known."""
 
 
 class _Docker(PackageType):
@@ -170,7 +170,7 @@ class _Docker(PackageType):
         return [version]
 
     def metadata(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> dict[str, Any]:
-        return {"tag": [version], "tags": [version]}  # the published schema is at odds with itself
+        return {"tag": [version], "tags": [version]}  # the published schema contradicts itself
 
     def is_named(self, package: Package, name: str) -> bool:
         return package.name.rpartition("/")[2] == name
@@ -215,8 +215,9 @@ class _Container(PackageType):
         return list(tags.get(Digest(version), ()))
 
     def begin(self, package: Package, accounts: Accounts) -> None:
-        if said := accounts.packages.get(package.name):
-            package.visibility, package.roles, package.repository = said.visibility, dict(said.roles), said.repository
+        if given := accounts.packages.get(package.name):
+            package.visibility, package.roles = given.visibility, dict(given.roles)
+            package.repository = given.repository
 
 
 NO_PACKAGES = PackageType()

@@ -1,4 +1,4 @@
-"""How many parts the name of an image has in GitHub's registries (GP-3.32, GP-6.4)."""
+"""Check the number of parts in image names of GitHub's registries (GP-3.32, GP-6.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fakereg.spec.names import Name
 
 
 def check(name: Name, form: str) -> None:
-    """Raise NAME_UNKNOWN or NAME_INVALID if `name` does not have the form; a form that is not GitHub's takes any."""
+    """Raise NAME_UNKNOWN or NAME_INVALID if `name` does not have the form; a form that is not GitHub's allows any."""
     if form in FORMS:
         FORMS[form](name)
 
@@ -22,7 +22,9 @@ def _owner_repository_image(name: Name) -> None:
 
 def _namespace_image(name: Name) -> None:
     if "/" not in name:
-        raise RegistryError(Code.NAME_INVALID, "a repository name is NAMESPACE/IMAGE_NAME", details=[{"name": name}])
+        raise RegistryError(
+            Code.NAME_INVALID, "a repository name must be NAMESPACE/IMAGE_NAME", details=[{"name": name}]
+        )
 
 
 FORMS: Mapping[str, Callable[[Name], None]] = {

@@ -1,9 +1,8 @@
-"""Packages: what GitHub knows of an image beside its content.
+"""Packages: GitHub's metadata of images, beside their content.
 
-The storage says which images and versions there are. What it has without a push, from a folder that was filled
-before, becomes a package as soon as somebody looks. Of the Docker registry a version is a tag, of the Container
-registry a manifest. All this is in memory: at the next start ids and counts begin anew, and of visibility and roles
-there is what `Accounts.add_package` says.
+The storage decides which images and versions exist. An image that it already has at the start becomes a package at
+the first look-up. A version is a tag in the Docker registry and a manifest in the Container registry. All metadata is
+in memory: after a restart ids and counts begin anew, and visibility and roles are those of `Accounts.add_package`.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ _MOVING_SECONDS = "10"
 class Packages:
     """All packages, by type and name.
 
-    Whoever changes content and packages together holds `lock`, while no body is read or sent. Owners in `moving` are
-    being migrated, those in `migrated` have their images in the Container registry.
+    Hold `lock` to change content and packages together, and do not read or send a body meanwhile. Owners in `moving`
+    are being migrated, those in `migrated` have their images in the Container registry.
     """
 
     def __init__(self, *, clock: Clock, accounts: Accounts, migrated: Collection[str] = ()) -> None:
@@ -41,26 +40,26 @@ class Packages:
         self._packages: dict[tuple[str, Name], Package] = {}
 
     def find(self, site: Site, name: Name) -> Package | None:
-        """The package that a repository of `site` is, if it has any version."""
+        """Return the package of a repository of `site`; None if it has no version."""
         if not has_versions(site, name):
             return None
         with self.lock:
             return self._package(site.dialect.package_type, name)
 
     def of_owner(self, site: Site, owner: str) -> list[Package]:
-        """All packages of an account, by name."""
+        """Return all packages of an account, by name."""
         names = (name for name in site.storage.repositories() if name.startswith(f"{owner}/"))
         return [package for name in names if (package := self.find(site, name))]
 
     def versions(self, site: Site, package: Package) -> list[Version]:
-        """Its versions, the newest first."""
+        """Return the versions of a package, the newest first."""
         with self.lock:
             names = version_names(site, package.name)
             package.versions = {name: self._version(package, name) for name in names}
             return sorted(package.versions.values(), key=lambda version: -version.id)
 
     def published(self, site: Site, name: Name, versions: Iterable[str], *, anew: bool) -> Package:
-        """Note a push of `versions`; `anew` says that there was no such package before. The caller holds the lock."""
+        """Note a push of `versions`; `anew` is true if the package did not exist before. The caller holds `lock`."""
         key = site.dialect.package_type, name
         if anew:
             self._packages.pop(key, None)
@@ -85,9 +84,9 @@ class Packages:
         roles: Mapping[str, str] | None = None,
         repository: str | None = None,
     ) -> None:
-        """Set what an owner sets on GitHub's pages: who may see a container package, roles by login, the link.
+        """Set the settings that an owner has on GitHub's pages: visibility, roles by login, the linked repository.
 
-        An empty text for `repository` unlinks it. Raise ValueError.
+        An empty text for `repository` unlinks it. Raise ValueError for an unknown visibility or role.
         """
         granted = package.roles if roles is None else {user: Role.parse(role) for user, role in roles.items()}
         seen = package.visibility if visibility is None else Visibility.parse(visibility)
@@ -96,17 +95,17 @@ class Packages:
             package.repository = package.repository if repository is None else repository
 
     def adopt(self, package: Package) -> None:
-        """Let a package be known that was restored or migrated."""
+        """Add a package that was restored or migrated."""
         with self.lock:
             self._packages[package.type, package.name] = package
 
     def forget(self, package: Package) -> None:
-        """Know nothing of it any more."""
+        """Remove a package."""
         with self.lock:
             self._packages.pop((package.type, package.name), None)
 
     def check_settled(self, name: Name) -> None:
-        """Raise 503 for a push while the packages of the owner are migrated, so that none gets lost."""
+        """Raise 503 for a push while the packages of the owner are being migrated, so that no push is lost."""
         owner = name.partition("/")[0]
         if owner in self.moving:
             message = f"the packages of {owner} are being migrated"
@@ -135,22 +134,22 @@ class Packages:
 
 
 def type_of(site: Site) -> PackageType:
-    """Return the type of packages that the images of a registry are."""
+    """Return the package type of the images of a registry."""
     return TYPES[site.dialect.package_type]
 
 
 def version_names(site: Site, name: Name) -> Sequence[Tag] | Sequence[Digest]:
-    """Return the names of the versions that the storage has of a repository; none if its images are no packages."""
+    """Return the names of the versions that the storage has in a repository; none if images are not packages there."""
     return type_of(site).versions(site.storage, name)
 
 
 def has_versions(site: Site, name: Name) -> bool:
-    """Return whether there are any; each request asks this, so it lists nothing."""
+    """Return whether there are versions, without listing them: each request needs this."""
     return type_of(site).has_versions(site.storage, name)
 
 
 def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
-    """The tags of each manifest of a repository that has any."""
+    """Return the tags of each tagged manifest of a repository."""
     tags: dict[Digest, list[Tag]] = {}
     for tag, digest in site.storage.targets(name).items():
         tags.setdefault(digest, []).append(tag)
@@ -158,7 +157,7 @@ def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
 
 
 def inherit(package: Package, accounts: Accounts) -> None:
-    """Give a container package that was the Docker registry's its repository, and the visibility of that."""
+    """Link a container package from the Docker registry to its repository, and copy the visibility of that."""
     repository = accounts.repositories.get(package.name.rpartition("/")[0])
     if repository:
         package.repository, package.visibility = repository.name, repository.visibility

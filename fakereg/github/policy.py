@@ -1,4 +1,4 @@
-"""GitHub's registries beside the specification: rights, publication, links, downloads, deleted and moved packages."""
+"""GitHub's registries beyond the specification: rights, publication, links, downloads, deleted and moved packages."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class GitHubPolicy(Policy):
         return self.github.home(site, name)
 
     def rights(self, call: Call, name: Name) -> Rights:
-        """Return what the scopes of the caller's token and the caller's role allow.
+        """Return the actions that both the scopes of the caller's token and the caller's role allow.
 
-        A package that is in another registry after a migration has the rights that it has there.
+        A package that was migrated to another registry has the rights of that registry.
         """
         accounts, package = self.github.accounts, self._package(call, name)
         dialect = call.home.dialect if package and call.home is not call.site else call.dialect
         return rights.rights(call.caller.identity, name, dialect=dialect, accounts=accounts, package=package)
 
     def denial_text(self, call: Call, action: str, name: Name) -> str:
-        """Return the dialect's message; a GITHUB_TOKEN without `packages: write` has one of its own (GP-3.30).
+        """Return the dialect's message; a GITHUB_TOKEN without `packages: write` gets another one (GP-3.30).
 
-        It reveals whether there is a package only to a workflow of the linked repository and to callers who may pull.
+        It reveals whether the package exists only to a workflow of the linked repository and to callers who may pull.
         """
         dialect, token, package = call.dialect, call.caller.identity.token, self._package(call, name)
         unable = token and token.kind == Kind.ACTIONS and token.packages < Role.WRITE
@@ -61,11 +61,11 @@ class GitHubPolicy(Policy):
         return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
 
     def check_name(self, call: Call, name: Name) -> None:
-        """Raise NAME_UNKNOWN or NAME_INVALID for a name without the parts that the registry wants."""
+        """Raise NAME_UNKNOWN or NAME_INVALID for a name without the parts that the registry requires."""
         names.check(name, call.dialect.name_form)
 
     def check_write(self, call: Call, name: Name) -> None:
-        """Raise 503 while the packages of the owner are migrated."""
+        """Raise 503 while the packages of the owner are being migrated."""
         self.github.packages.check_settled(name)
 
     def publishing(
@@ -93,7 +93,7 @@ class GitHubPolicy(Policy):
         return routes.find_control(self.github, segments)
 
     def refusal(self, path: str, problem: RegistryError) -> Response | None:
-        """Return an error as GitHub's API or a page has it."""
+        """Return an error in the form of GitHub's API or a page."""
         return routes.refusal(path, problem)
 
     @contextmanager
@@ -113,15 +113,17 @@ class GitHubPolicy(Policy):
     def _publishing(self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[None]:
         """Hold the lock of the packages while the manifest is stored; afterwards the package has the new version.
 
-        Raise 503 if the repository is moving to another registry, or has moved since the request began; and the denial
-        of a caller who may not push any more, because another caller published a package of that name meanwhile.
+        Raise 503 if the repository is moving to another registry, or has moved since the request began. Raise the
+        denial if the caller may not push any more, because another caller published a package of that name meanwhile.
         """
         packages, type = self.github.packages, type_of(call.home)
         source = _source(self.github, call, name, manifest) if type.linked else ""
         with packages.lock:
             packages.check_settled(name)
             if self.home(call.site, name) is not call.home:
-                raise RegistryError(Code.DENIED, "the image has moved", status=503, headers={"Retry-After": "1"})
+                raise RegistryError(
+                    Code.DENIED, "the image was migrated: try again", status=503, headers={"Retry-After": "1"}
+                )
             authorization.authorize(call, PUSH, name)
             anew = packages.find(call.home, name) is None
             yield
@@ -130,14 +132,14 @@ class GitHubPolicy(Policy):
 
 
 class Policies:
-    """The policies of the dialects that are GitHub's in some respect."""
+    """The policies of all dialects that have a feature of GitHub's registries."""
 
     def __init__(self, github: GitHub) -> None:
         self._strict = GitHubPolicy(github, open=False)
         self._open = GitHubPolicy(github, open=True)
 
     def of(self, dialect: Dialect) -> GitHubPolicy | None:
-        """Return the policy of a dialect, None for one that has nothing of GitHub's."""
+        """Return the policy of a dialect, None for one without features of GitHub's."""
         if dialect.rights != rights.OPEN:
             return self._strict
         ours = TYPES[dialect.package_type] is not NO_PACKAGES or dialect.name_form in names.FORMS
@@ -149,7 +151,7 @@ def _describe(github: GitHub, call: Call, package: Package, source: str, *, anew
     identity, by_docker = call.caller.identity, type_of(call.site).migrates
     if anew and identity.user in github.accounts.users:
         package.roles[identity.user] = Role.ADMIN
-    if anew and by_docker and package.kind.linked:  # to docker.HOSTNAME, after a migration
+    if anew and by_docker and package.kind.linked:  # a push to docker.HOSTNAME after a migration
         inherit(package, github.accounts)
     package.repository = package.repository or source
     package.from_docker = package.from_docker or by_docker
@@ -170,7 +172,7 @@ def _may_write(github: GitHub, identity: Identity, repository: str) -> bool:
 
 
 def _named(github: GitHub, call: Call, url: str) -> str:
-    """Return OWNER/REPOSITORY of a URL of this instance, whatever its port, else the empty text."""
+    """Return OWNER/REPOSITORY of a URL of this instance, with any port; the empty text for other URLs."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

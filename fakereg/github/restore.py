@@ -1,4 +1,4 @@
-"""Deleting and restoring packages and versions: the content in the storage and what is known of it, together."""
+"""Delete and restore packages and versions: the content in the storage together with the metadata."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fakereg.spec.names import Digest, Name, Tag
 
 
 class NameTaken(Exception):
-    """What is to be restored has a name that is in use again."""
+    """The name of the package or version to restore is in use again."""
 
 
 def delete_package(packages: Packages, site: Site, package: Package, *, now: float) -> None:
@@ -31,7 +31,7 @@ def delete_package(packages: Packages, site: Site, package: Package, *, now: flo
 
 
 def delete_version(packages: Packages, site: Site, package: Package, version: Version, *, now: float) -> None:
-    """Delete one version. With its last one a package is gone, too ("Deleting and restoring a package")."""
+    """Delete one version; with the last one, delete the package ("Deleting and restoring a package")."""
     with packages.lock:
         if [*version_names(site, package.name)] == [version.name]:
             delete_package(packages, site, package, now=now)
@@ -68,7 +68,7 @@ def restore_version(packages: Packages, site: Site, deleted: Deleted) -> None:
 
 
 def _check_current(packages: Packages, site: Site, package: Package) -> None:
-    """Raise 503 while the package moves, 404 if it has gone since it was found: the name may be somebody else's now."""
+    """Raise 503 while the package is being migrated, 404 if it was deleted or replaced since it was found."""
     packages.check_settled(package.name)
     if packages.find(site, package.name) is not package:
         raise RegistryError(Code.NAME_UNKNOWN, "Package not found.")
@@ -79,7 +79,7 @@ def _until(site: Site, now: float) -> float:
 
 
 def _content(site: Site, name: Name, digests: Iterable[Digest]) -> Iterator[Kept]:
-    """Manifests and their tags, up to the first one with which they are too large to be kept."""
+    """Yield manifests and their tags, up to and with the first one that makes them too large to be kept."""
     tags, size = tags_by_digest(site, name), 0
     for digest in digests:
         if size <= BYTES_LIMIT and (manifest := site.storage.manifest(name, digest)):
@@ -88,7 +88,7 @@ def _content(site: Site, name: Name, digests: Iterable[Digest]) -> Iterator[Kept
 
 
 def _remove(site: Site, name: Name, reference: Tag | Digest) -> Iterator[Kept]:
-    """Delete a manifest; or a tag, and with the last one its manifest, to which nothing else leads."""
+    """Delete a manifest; or a tag, and its manifest if no other tag points to it."""
     if isinstance(reference, Digest):
         yield from _content(site, name, [reference])
         site.storage.delete_manifest(name, reference)
@@ -107,7 +107,7 @@ def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
 
 
 def _parsed(deleted: Deleted) -> list[tuple[Manifest, Collection[Tag]]]:
-    """What was deleted; parsed before others have to wait, since it may be much."""
+    """Parse the deleted manifests; do this before taking the lock, since they may be large."""
     return [(manifests.parse(*kept.manifest), kept.tags) for kept in deleted.content]
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: the scopes of a token and the role of its user, put together as the dialect says.
+"""Rights: the actions that the scopes of a token and the role of its user allow, by the rules of the dialect.
 
 `open` is for plain registries, `repository` for GitHub's Docker registry, where a package has the permissions of its
 repository (GHD-13), `package` for the Container registry, where it has its own (GHC-05).
@@ -23,7 +23,7 @@ _ACTIONS = {Role.NONE: NOTHING, Role.READ: {PULL}, Role.WRITE: {PULL, PUSH}, Rol
 def rights(
     identity: Identity, name: Name, *, dialect: Dialect, accounts: Accounts, package: Package | None = None
 ) -> Rights:
-    """What `identity` may do with the repository `name`, which is the `package`, if there is one already."""
+    """Return the actions that `identity` may do with the repository `name`, which has this `package`, if any."""
     roles = role_rights(identity, name, dialect=dialect, accounts=accounts, package=package)
     return token_rights(identity, write_includes_read=dialect.write_includes_read) & roles
 
@@ -31,15 +31,15 @@ def rights(
 def role_rights(
     identity: Identity, name: Name, *, dialect: Dialect, accounts: Accounts, package: Package | None = None
 ) -> Rights:
-    """What `identity` may do there by its role, whatever the scopes of its token say."""
+    """Return the actions that the role of `identity` allows there, whatever the scopes of its token are."""
     return frozenset(RULES[dialect.rights](identity, name, dialect, accounts, package))
 
 
 def package_role(identity: Identity, package: Package, accounts: Accounts) -> Role:
-    """The role on a package of the Container registry, whatever the scopes of a token say.
+    """Return the role on a package of the Container registry, whatever the scopes of the token are.
 
-    From the repository that it is connected to it has the roles, not the visibility. They are all that a GITHUB_TOKEN
-    has (GHC-14).
+    The package inherits the roles of the linked repository, not its visibility. A GITHUB_TOKEN has no other roles
+    (GHC-14).
     """
     visible = accounts.visible_role(identity, package.visibility)
     inherited = accounts.granted_role(identity, package.repository)
@@ -49,7 +49,7 @@ def package_role(identity: Identity, package: Package, accounts: Accounts) -> Ro
 
 
 def may_create(identity: Identity, owner: str, accounts: Accounts) -> bool:
-    """Whether the identity may publish a new package in a namespace."""
+    """Return whether the identity may publish a new package in a namespace."""
     token = identity.token
     if token and token.kind == Kind.ACTIONS:
         return token.packages >= Role.WRITE and token.repository.partition("/")[0] == owner
@@ -79,4 +79,4 @@ RULES: Mapping[str, Callable[[Identity, Name, Dialect, Accounts, Package | None]
     "repository": _repository,
     "package": _package,
 }
-"""How a role follows from accounts and packages, by the dialect's setting `rights`."""
+"""The rule that derives rights from accounts and packages, by the dialect's setting `rights`."""

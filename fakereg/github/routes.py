@@ -1,4 +1,4 @@
-"""Paths of the packages API, of the pages and of the control API of packages, to handlers."""
+"""Route the paths of the packages API, of the pages and of the control API of packages to handlers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def find(github: GitHub, segments: Sequence[str]) -> Found | None:
 
 
 def find_control(github: GitHub, segments: Sequence[str]) -> Found | None:
-    """Return the handlers of a path below `/_fakereg/`, and their arguments; None for one of others."""
+    """Return the handlers of a path below `/_fakereg/`, and their arguments; None for another path."""
     match segments:
         case ["", "_fakereg", "packages", "container", *name]:
             return _bound(github, (CONTROL_PACKAGE, tuple(name)))
@@ -48,14 +48,14 @@ def find_control(github: GitHub, segments: Sequence[str]) -> Found | None:
 
 
 def refusal(path: str, problem: RegistryError) -> Response | None:
-    """Return an error in the form that the API or the pages have; None for another path."""
+    """Return an error in the form of the API or the pages; None for another path."""
     if path.startswith("/api/v3/"):
         return Response(json.dumps(error_body(problem)), problem.status, content_type=problem.content_type)
     return html.refusal(problem) if path.split("/")[3:4] == ["packages"] else None
 
 
 def _bound(github: GitHub, found: Found | None) -> Found | None:
-    """Give handlers the call that knows the packages."""
+    """Let the handlers be called with a PackageCall."""
     if not found:
         return None
     handlers, arguments = found
@@ -84,7 +84,7 @@ def _find(segments: Sequence[str]) -> Found | None:
 
 
 def _in_api(rest: Sequence[str], kind: str, login: str) -> tuple[Handlers, tuple[str, ...]] | None:
-    """A name has slashes, which clients write as %2F or, less carefully, as they are."""
+    """Route a path below an account; slashes in a package name may be sent as %2F or as they are."""
     match rest:
         case ["packages"]:
             return PACKAGES, (kind, login)

@@ -1,4 +1,4 @@
-"""GitHub's side of a server: the packages of all its registries, and what owners do with them beside the registry."""
+"""GitHub's part of a server: the packages of all its registries, their settings, and the migration."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class GitHub:
         return migration.migrate(self.packages, self.accounts, old, new, organizations)
 
     def conflicts(self, owner: str) -> list[Package]:
-        """Return the packages of an account that keep it from being migrated: their names are taken."""
+        """Return the packages that prevent the migration of an account, because their names are taken."""
         old, new = self.site(DOCKER), self.site(CONTAINER)
         return migration.conflicts(self.packages, old, new, owner) if old and new else []
 
@@ -57,7 +57,7 @@ class GitHub:
         roles: Mapping[str, str] | None = None,
         repository: str | None = None,
     ) -> Package:
-        """Set what owners set on GitHub's pages: the visibility of a container package, roles by login, its repository.
+        """Set the settings that owners have on GitHub's pages: visibility, roles by login and repository of a package.
 
         An empty text for `repository` unlinks it. Return the package; raise ValueError for an unknown user, repository,
         role or visibility, KeyError if there is no such package.
@@ -82,5 +82,5 @@ class PackageCall(Call):
 
     @classmethod
     def of(cls, call: Call, github: GitHub) -> PackageCall:
-        """Return the call as handlers of packages get it."""
+        """Make the call of a handler of packages from a call."""
         return cls(**{each.name: getattr(call, each.name) for each in fields(Call)}, github=github)

@@ -1,4 +1,4 @@
-"""Answers that handlers give: JSON, or nothing but a status and headers."""
+"""Answers of handlers: JSON, or a status and headers without a body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 
 def json_response(document: Any, *, content_type: str = "application/json", **headers: str) -> Response:
-    """An answer 200 with a JSON body; `headers` with `_` for `-`."""
+    """Return an answer 200 with a JSON body; `headers` are named with `_` for `-`."""
     response = Response(json.dumps(document), 200, content_type=content_type)
     response.headers.extend({name.replace("_", "-"): value for name, value in headers.items()})
     return response

@@ -1,4 +1,4 @@
-"""Challenges, Basic and Bearer: who a request comes from, and whether it may do what it asks for.
+"""Authentication and authorization, Basic and Bearer: identify callers, check their rights, write challenges.
 
 RFC 7617 and RFC 6750; "Distribution Registry v2 authentication via central service" for the fields of a challenge.
 """
@@ -21,14 +21,14 @@ from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 
 LOGIN, CATALOG = "login", "catalog"
-"""What endpoints without a repository want, beside the actions of permissions.py."""
+"""The actions of endpoints without a repository, beside those of `fakereg.auth.caller`."""
 
 _WANTED = {PULL: frozenset({PULL}), PUSH: frozenset({PULL, PUSH}), DELETE: frozenset({DELETE})}
 _ALL_REPOSITORIES = Access("registry", "catalog", frozenset("*"))
 
 
 def identify(call: Call) -> Caller:
-    """Who sends the request. Credentials that do not count are a `problem` of the caller, who then is nobody."""
+    """Identify the caller. Invalid credentials give an anonymous `Caller` whose `problem` is the error to raise."""
     header = call.request.headers.get("Authorization", "")
     if call.dialect.auth == "none" or not header:
         return NOBODY
@@ -42,13 +42,13 @@ def identify(call: Call) -> Caller:
 
 
 def basic_identity(call: Call) -> Identity | None:
-    """Whom the Basic credentials of a request prove; None if they do not count or are missing."""
+    """Return the identity that the Basic credentials of a request prove; None if they are invalid or missing."""
     credentials = basic_credentials(call.request)
     return prove(call, *credentials, check_user=call.dialect.check_user) if credentials else None
 
 
 def basic_credentials(request: Request) -> tuple[str, str] | None:
-    """User and secret of Basic credentials; None if there are none, or they cannot be read."""
+    """Return user and secret of Basic credentials; None if they are missing or malformed."""
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     plain = _decoded(encoded.strip()) if scheme.lower() == "basic" else None
     if plain is None:
@@ -58,15 +58,15 @@ def basic_credentials(request: Request) -> tuple[str, str] | None:
 
 
 def prove(call: Call, user: str, secret: str, *, check_user: bool) -> Identity | None:
-    """Whom a secret proves, if it is of a kind that counts here."""
+    """Return the identity that a secret proves, if the dialect accepts its kind; else None."""
     kinds = call.dialect.credentials
     return call.instance.accounts.authenticate(user, secret, kinds=kinds, check_user=check_user)
 
 
 def authorize(call: Call, action: str, name: Name | None) -> None:
-    """Pass a caller who may do `action` with the repository `name`; raise 401, or the dialect's denial.
+    """Raise 401, or the dialect's denial, unless the caller may do `action` with the repository `name`.
 
-    Who lacks a right gets the same answer whether or not there is such a repository.
+    The answer to a caller without the right does not reveal whether the repository exists.
     """
     if call.dialect.auth == "none":
         return
@@ -75,15 +75,15 @@ def authorize(call: Call, action: str, name: Name | None) -> None:
     elif action == CATALOG:
         _require_catalog(call)
     elif name is None:
-        raise ValueError(f"an endpoint for {action} has no repository to ask about")
+        raise ValueError(f"an endpoint for {action} needs a repository")
     else:
         _require(call, action, name)
 
 
 def require_credentials(call: Call, *, ping: bool) -> None:
-    """With Basic, who has no credentials that count learns nothing, not even whether a name could be; raise 401.
+    """With Basic authentication, raise 401 before the path is parsed unless the credentials are valid.
 
-    A `ping` is left to `authorize`.
+    So errors reveal nothing about names. `authorize` checks a `ping` instead.
     """
     caller, dialect = call.caller, call.dialect
     if ping or dialect.auth != "basic" or (caller.silent and _everybody_pulls(call)):
@@ -95,7 +95,7 @@ def require_credentials(call: Call, *, ping: bool) -> None:
 
 
 def unauthorized(call: Call, message: str, *, scope: str = "", error: str = "", reason: str = "") -> RegistryError:
-    """A 401 with the dialect's challenge; `error` and `reason` as RFC 6750, section 3 has them."""
+    """Return a 401 with the dialect's challenge; `error` and `reason` are those of RFC 6750, section 3."""
     dialect = call.dialect
     if dialect.auth == "basic":
         challenge = f'Basic realm="{quoted(dialect.realm)}"'
@@ -107,22 +107,22 @@ def unauthorized(call: Call, message: str, *, scope: str = "", error: str = "", 
 
 
 def service(call: Call) -> str:
-    """The audience of the tokens of a registry."""
+    """Return the audience of the tokens of a registry."""
     return call.dialect.service or asked_host(call.request)
 
 
 def may_list_repositories(call: Call) -> bool:
-    """Whether the caller may ask for the catalog; it shows those that may be pulled."""
+    """Return whether the caller may read the catalog, which lists the repositories that the caller may pull."""
     return bool(call.caller.identity.user) or call.caller.external or _everybody_pulls(call)
 
 
 def quoted(text: str) -> str:
-    """A text for between the quotation marks of a challenge (RFC 9110, section 5.6.4)."""
+    """Escape a text for a quoted string in a challenge (RFC 9110, section 5.6.4)."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _bearer(call: Call, text: str) -> Caller:
-    if not text:  # no token is not a junk token (GP-3.26)
+    if not text:  # an empty token is not accepted as a junk token (GP-3.26)
         return Caller(problem=unauthorized(call, "authentication token not provided"))
     try:
         grant = call.site.tokens.verify(text, service=service(call))
@@ -133,12 +133,12 @@ def _bearer(call: Call, text: str) -> Caller:
         return Caller(Identity(grant.subject), grant.access, external=True)
     identity = call.instance.accounts.identity(grant.subject)
     if not identity:
-        return Caller(problem=_invalid(call, "the credentials behind the token do not count any more"), junk=True)
+        return Caller(problem=_invalid(call, "the credentials behind the token are not valid any more"), junk=True)
     return Caller(identity, grant.access)
 
 
 def _credentials(call: Call, text: str) -> Identity | None:
-    """Whom the base64 of `SECRET` or `USER:SECRET` proves (GitHub's Container registry, GP-3.26)."""
+    """Return the identity that base64 of `SECRET` or `USER:SECRET` proves (GitHub's Container registry, GP-3.26)."""
     plain = _decoded(text) if call.dialect.bearer_credentials else None
     if plain is None:
         return None
@@ -149,10 +149,10 @@ def _credentials(call: Call, text: str) -> Identity | None:
 
 
 def _decoded(text: str) -> str | None:
-    """The text that is written in base64, if it is any."""
+    """Decode base64 to a text; return None if it is not base64 of UTF-8."""
     try:
         return base64.b64decode(text, validate=True).decode()
-    except ValueError:  # of which those of base64 and of UTF-8 are kinds
+    except ValueError:  # the errors of base64 and UTF-8 are subclasses
         return None
 
 
@@ -167,7 +167,7 @@ def _basic_refusal(call: Call) -> RegistryError:
 
 
 def _require_login(call: Call) -> None:
-    """Some registries do not look whether the credentials count (GHD-29)."""
+    """Raise 401 without credentials; some registries accept invalid ones here (GHD-29)."""
     caller, dialect = call.caller, call.dialect
     if caller.silent and not (dialect.auth == "basic" and _everybody_pulls(call)):
         raise unauthorized(call, dialect.authentication_text, scope=dialect.ping_scope)
@@ -189,7 +189,7 @@ def _require_catalog(call: Call) -> None:
 def _require(call: Call, action: str, name: Name) -> None:
     caller, dialect = call.caller, call.dialect
     scope = _scope(call, action, name)
-    if caller.silent and dialect.auth == "bearer":  # for public content too: an anonymous token is needed
+    if caller.silent and dialect.auth == "bearer":  # public content needs an anonymous token, too
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     if caller.problem and not (dialect.junk_tokens and caller.junk):
         raise _with_scope(caller.problem, scope)
@@ -198,7 +198,7 @@ def _require(call: Call, action: str, name: Name) -> None:
     if caller.problem:
         raise _with_scope(caller.problem, scope)
     if not caller.identity.user and not caller.external:
-        # A client that came with an anonymous token is told that a new one is no use: docker would try for a minute.
+        # With insufficient_scope the client does not request another anonymous token: docker would retry for a minute.
         raise unauthorized(call, dialect.authentication_text, scope=scope, error="insufficient_scope")
     text = call.policy.denial_text(call, action, name)
     if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
@@ -209,7 +209,7 @@ def _require(call: Call, action: str, name: Name) -> None:
 
 
 def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
-    """The problem with a token; its challenge says what the next one needs."""
+    """Add the scope that the request needs to the challenge of a problem with a token."""
     challenge = problem.headers.get("WWW-Authenticate", "")
     if not challenge.startswith("Bearer "):
         return problem
@@ -218,7 +218,7 @@ def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
 
 
 def _scope(call: Call, action: str, name: Name) -> str:
-    """What a token needs for the request; a mount has to pull from its source, too."""
+    """Return the scope that a request needs; a mount needs pull on its source, too."""
     wanted = [Access("repository", name, _WANTED[action])]
     source = call.request.args.get("from") if "mount" in call.request.args else None
     with suppress(RegistryError):

@@ -1,6 +1,6 @@
-"""What a handler gets: the request as a `Call`, and the `Policy` of the registry that was asked.
+"""The arguments of handlers: the request as a `Call`, with the `Policy` of the registry.
 
-The two know each other, so they share a module.
+The two refer to each other, so they share a module.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.repositories import Repositories
 
 Handler = Callable[..., Response]
-"""A handler takes a Call and the parts of the path, and returns the answer or raises RegistryError."""
+"""A handler takes a Call and the arguments from the path; it returns the answer or raises RegistryError."""
 
 Found = tuple[Mapping[str, Handler], tuple[str, ...]]
-"""The handlers of a path, by method, and what they get beside the Call."""
+"""The handlers of a path, by method, and their arguments beside the Call."""
 
 
 class Policy:
-    """What a vendor's registry does beside the specification. This one, of a registry without a vendor, does nothing.
+    """The behaviour of a vendor's registry beyond the specification. This one, for no vendor, adds nothing.
 
-    The registry asks it at fixed points of a request. `fakereg.app` knows which policy a dialect has.
+    The registry calls its methods at fixed points of a request. `fakereg.app` chooses the policy of a dialect.
     """
 
     open = True
-    """Whether everybody who authenticates may do everything."""
+    """Whether every authenticated caller may do everything."""
 
     def home(self, site: Site, name: Name) -> Site:
         """Return the registry that holds the content of a repository of `site`."""
@@ -54,10 +54,10 @@ class Policy:
         return call.dialect.denial_text
 
     def check_name(self, call: Call, name: Name) -> None:
-        """Raise RegistryError for a repository name that the vendor does not take."""
+        """Raise RegistryError for a repository name that the vendor refuses."""
 
     def check_write(self, call: Call, name: Name) -> None:
-        """Raise RegistryError if a repository takes no push or deletion now, before the body is read."""
+        """Raise RegistryError if a repository refuses pushes and deletions now, before the body is read."""
 
     def publishing(
         self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
@@ -69,23 +69,23 @@ class Policy:
         """Note a GET of a manifest."""
 
     def shows_blobs(self, call: Call, name: Name) -> bool:
-        """Return whether the blobs that the storage has of a repository may be read."""
+        """Return whether clients may read the blobs that the storage has in a repository."""
         return True
 
     def find(self, segments: Sequence[str]) -> Found | None:
-        """Return the handlers of a path outside `/v2/`, given as its decoded segments; None for a path of others."""
+        """Return the handlers of a path outside `/v2/`, given as decoded segments; None for any other path."""
         return None
 
     def find_control(self, segments: Sequence[str]) -> Found | None:
-        """Return the handlers of a path below `/_fakereg/`, which check the control secret; None for one of others."""
+        """Return the handlers of a path below `/_fakereg/`, which check the control secret; None for any other."""
         return None
 
     def refusal(self, path: str, problem: RegistryError) -> Response | None:
-        """Return an error on one of the vendor's own paths in the vendor's form; None for a path of others."""
+        """Return an error on one of the vendor's own paths in the vendor's form; None for any other path."""
         return None
 
     def resetting(self) -> AbstractContextManager[None]:
-        """Return the context in which all content is forgotten; entering it raises ValueError if that must wait."""
+        """Return the context in which all content is removed; entering it raises ValueError if that must wait."""
         return nullcontext()
 
 
@@ -94,10 +94,10 @@ DEFAULT_POLICY = Policy()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request and what it works on.
+    """One request, its caller, and the registry that it is for.
 
-    `site` is the registry that was asked, `dialect` its settings during this request and `policy` its policy; `home` is
-    the registry that holds the content. `notes` are texts for the journal, which handlers add to.
+    `site` is the registry at the host of the request, `dialect` its settings during this request and `policy` its
+    policy; `home` is the registry that holds the content. Handlers append texts for the journal to `notes`.
     """
 
     request: Request = field(repr=False)  # its URL may hold secrets
@@ -111,7 +111,7 @@ class Call:
 
     @property
     def storage(self) -> Repositories:
-        """Where the content is."""
+        """The repositories that hold the content."""
         return self.home.storage
 
     @property
@@ -121,7 +121,7 @@ class Call:
         return "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
 
     def rights(self, name: Name) -> Rights:
-        """What the caller may do with a repository."""
+        """Return the actions that the caller may do with a repository."""
         if self.dialect.auth == "none":
             return EVERYTHING
         limit = self.caller.limit("repository", name)
@@ -132,27 +132,27 @@ class Call:
         return self.policy.rights(self, name)
 
     def chunks(self) -> Iterator[bytes]:
-        """The request body in pieces of at most READ_BYTES."""
+        """Yield the request body in pieces of at most READ_BYTES."""
         return iter(lambda: self.request.stream.read(READ_BYTES), b"")
 
-    def body(self, most: int, what: str, *, code: Code = Code.SIZE_INVALID, status: int = 413) -> bytes:
-        """The whole request body, which is `what`; raise as soon as it is known to have more than `most` bytes."""
+    def body(self, most: int, kind: str, *, code: Code = Code.SIZE_INVALID, status: int = 413) -> bytes:
+        """Return the whole request body, which is `kind`; raise as soon as it is known to exceed `most` bytes."""
         length, content = self.request.content_length or 0, bytearray()
         while length <= most and (data := self.request.stream.read(READ_BYTES)):
             content += data
             length = len(content)
         if length > most:
-            raise RegistryError(code, f"{what} has at most {most} bytes here", status=status)
+            raise RegistryError(code, f"{kind} must have at most {most} bytes", status=status)
         return bytes(content)
 
     def location(self, path: str) -> str:
-        """`path` as the dialect writes it into a Location header."""
+        """Return `path` in the form of the dialect's Location headers, which may be absolute."""
         if not self.dialect.absolute_locations:
             return path
         return f"{origin(self.request)}{path}"
 
     def source(self, name: Name) -> tuple[Name, dict[str, str]]:
-        """The repository that a pull reads, and the headers that say so (section "Registry Proxying").
+        """Return the repository that a pull reads, and the headers that name it (section "Registry Proxying").
 
         With `?ns=HOST` that is HOST/NAME, if there is such a repository.
         """
@@ -165,9 +165,9 @@ class Call:
 
 
 def path_segments(request: Request) -> list[str]:
-    """The path between its slashes, each part decoded, so that a %2F does not divide.
+    """Return the path split at its slashes, each part decoded afterwards, so that %2F does not split it.
 
-    PEP 3333 knows the decoded path only. Most servers tell the one that was sent, too; without it %2F does divide.
+    PEP 3333 has the decoded path only. Most servers pass the original path, too; without it %2F does split the path.
     """
     sent = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
     raw = sent.partition("?")[0].encode("latin-1", "replace")

@@ -86,7 +86,7 @@ class Sites:
             self.close()
             raise
         self.anywhere = Face(self.all[0])
-        """What the control API is at: every host."""
+        """The face of every host for the control API."""
         everything = Face(self.all[0], registry=not tokens_only, tokens=True, web=not tokens_only)
         self.everything = None if self.hostname else everything
         self._faces = {self.hostname: Face(self.all[0], web=True)}
@@ -121,7 +121,7 @@ class Sites:
         return found
 
     def find(self, request: Request) -> Face:
-        """Return what the host of a request serves; raise 421 (or 404) for an unknown host."""
+        """Return the face of the host of a request; raise 421 (or 404) for an unknown host."""
         if self.everything:
             return self.everything
         face = self._face(asked_host(request))

@@ -1,4 +1,4 @@
-"""What one server has and can do, whatever a client asks: registries, accounts, packages, journal."""
+"""The state of one server beside its requests: registries, accounts, settings, journal, rate limits."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from fakereg.storage.repositories import Repositories
 
 
 class Instance:
-    """One registry, or several behind one socket as an instance of GitHub Enterprise Server has them.
+    """One registry, or several behind one socket, like those of an instance of GitHub Enterprise Server.
 
-    `url` and `host` say where the server is, if there is one.
-    Raise ValueError for options that cannot be obeyed, StorageError for a storage that cannot be opened.
+    `url` and `host` are the address of the server, if there is one.
+    Raise ValueError for options that do not fit together, StorageError for a storage that cannot be opened.
     """
 
     def __init__(self, options: Options) -> None:
@@ -51,24 +51,24 @@ class Instance:
 
     @property
     def dialect(self) -> Dialect:
-        """How the registry behaves, or the first of several."""
+        """The dialect of the registry, or of the first of several."""
         return self.sites.all[0].dialect
 
     @property
     def storage(self) -> Repositories:
-        """Where the content of the registry is, or of the first of several."""
+        """The content of the registry, or of the first of several."""
         return self.sites.all[0].storage
 
     def configure(self, *, registry: str = "", **settings: object) -> None:
         """Change settings of the dialect at run time, each given as its value or as text.
 
         `registry` names one of several registries by its dialect; without it the first is changed. Raise ValueError
-        for settings and values that do not exist.
+        for unknown settings and invalid values.
         """
         self.change(registry, settings)
 
     def change(self, registry: str, settings: Mapping[str, object]) -> None:
-        """Change settings as `configure` does. Tokens become invalid if a setting changes that they are made from."""
+        """Change settings as `configure` does. A change of a setting of tokens makes all issued tokens invalid."""
         site = self.sites.named(registry) if registry else self.sites.all[0]
         with self._lock:
             changed = fields.configure(site.dialect, settings)
@@ -84,14 +84,14 @@ class Instance:
         self.rates.clear()
 
     def close(self) -> None:
-        """Let go of the storages."""
+        """Close the storages."""
         self.sites.close()
 
 
 def _repositories(
     storage: Repositories | Storage | str, namespace: str, *, clock: Clock, new_id: Callable[[], str] | None
 ) -> Repositories:
-    """Open what a registry keeps its content in."""
+    """Open the storage of a registry."""
     if isinstance(storage, Repositories):
         return storage
     opened = open_storage(storage, namespace=namespace) if isinstance(storage, str) else storage

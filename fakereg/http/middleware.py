@@ -1,4 +1,4 @@
-"""WSGI applications of the caller's around the registry, and what they answer."""
+"""Run the WSGI middleware of the user around the registry, and take its answers."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def wrap(application: WSGIApplication, middleware: Sequence[Middleware]) -> WSGI
 
 
 def ask(application: WSGIApplication, environ: WSGIEnvironment) -> Response:
-    """Return the answer of a WSGI application, which has begun; its body is read when it is sent.
+    """Call a WSGI application and return its answer, once it has begun; the body is read when it is sent.
 
-    Raise what the application raises before it begins to answer, RuntimeError if it ends without an answer.
+    Let exceptions pass that the application raises before it begins; raise RuntimeError if it ends without an answer.
     """
     begun: list[tuple[str, list[tuple[str, str]]]] = []
     early: list[bytes] = []
@@ -52,9 +52,9 @@ def ask(application: WSGIApplication, environ: WSGIEnvironment) -> Response:
 
 
 class _WholeReads(io.RawIOBase):
-    """A request body that reads like a file, as PEP 3333 wants it: all that is asked for, and less only at the end.
+    """A request body that reads like a file, as PEP 3333 requires: a read returns fewer bytes only at the end.
 
-    The registry itself wants to have each part of a body as soon as it has come.
+    The registry itself reads the unwrapped body, to have each part as soon as it has arrived.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -79,7 +79,7 @@ class _WholeReads(io.RawIOBase):
 
 
 def _unwrapping(application: WSGIApplication) -> WSGIApplication:
-    """Give the application a body as it was, if the middleware has left it there."""
+    """Unwrap the body for the application, unless the middleware has replaced it."""
 
     def unwrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if isinstance(environ["wsgi.input"], _WholeReads):
@@ -90,7 +90,7 @@ def _unwrapping(application: WSGIApplication) -> WSGIApplication:
 
 
 def _begin(body: Iterable[bytes], early: list[bytes]) -> Iterable[bytes]:
-    """Let a body come to its first part, before which the application has to begin; `early` are parts before it."""
+    """Read the first part of a body, before which the application must begin; `early` are parts that it has written."""
     close = getattr(body, "close", None)
     try:
         parts = iter(body)

@@ -1,4 +1,4 @@
-"""How many requests a client may make."""
+"""A limit on the requests of each client address."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from fakereg.clock import Clock
 from fakereg.spec.errors import Code, RegistryError
 
 ADDRESS_LIMIT = 10_000
-"""Client addresses that are remembered; the one longest without a request is forgotten for a new one."""
+"""Most client addresses that are remembered; a new one replaces the one longest without a request."""
 
 _WINDOW = 60.0
 
 _TOLERANCE = 1e-6
-"""Part of a request by which rounding may be off."""
+"""Allowed rounding error, in requests."""
 
 
 class RateLimit:
-    """Requests per minute and client address: that many at once, and again as many spread over each minute.
+    """A limit of requests per minute and client address: that many at once, and as many again spread over each minute.
 
-    For each address it keeps the time of the last request and how many were in use then; one comes free every
-    60 / `allowed` seconds. Safe to use from several threads.
+    For each address it keeps the time of the last request and the number of requests in use then; one becomes free
+    every 60 / `allowed` seconds. Safe to use from several threads.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -31,9 +31,9 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def check(self, address: str, allowed: int) -> None:
-        """Count one request; raise TOOMANYREQUESTS with Retry-After if it is one too many, which costs nothing.
+        """Count one request; raise TOOMANYREQUESTS with Retry-After if it is over the limit.
 
-        0 allows any number.
+        A refused request does not count. With `allowed` 0 there is no limit.
         """
         if not allowed:
             return
@@ -58,7 +58,7 @@ class RateLimit:
 
 
 def _duration(seconds: float) -> str:
-    """A duration as GitHub's Container registry writes it (GP-3.44): 880.092µs, 1.5ms, 2s."""
+    """Return a duration in the form of GitHub's Container registry (GP-3.44): 880.092µs, 1.5ms, 2s."""
     units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")]
     size, unit = next((pair for pair in units if seconds >= pair[0]), units[-1])
     return f"{seconds / size:.3f}".rstrip("0").rstrip(".") + unit

@@ -1,4 +1,4 @@
-"""Bodies of answers that the server can send from file to socket by itself."""
+"""Bodies of answers that the server can copy from file to socket directly."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 READ_BYTES = 256 * 1024
-"""How much of a body is in memory at a time."""
+"""Most bytes of a body that are in memory at a time."""
 
 
 class FileRange:
-    """A body: `count` bytes of `file` from `offset` on. A server may send it from file to socket by itself."""
+    """A body: `count` bytes of `file` from `offset` on. The server may copy it to the socket directly."""
 
     def __init__(self, file: BinaryIO, *, offset: int, count: int) -> None:
         self.file = file
@@ -18,7 +18,7 @@ class FileRange:
         self.count = count
 
     def __iter__(self) -> Iterator[bytes]:
-        """The bytes in pieces of at most READ_BYTES."""
+        """Yield the bytes in pieces of at most READ_BYTES."""
         self.file.seek(self.offset)
         left = self.count
         while left and (data := self.file.read(min(left, READ_BYTES))):

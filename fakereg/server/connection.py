@@ -1,4 +1,4 @@
-"""One client connection: requests from h11 to the WSGI application and answers back, one after the other."""
+"""One client connection: pass requests from h11 to the WSGI application, and its answers back, one by one."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 HEADER_LIMIT = 64 * 1024
-"""Most bytes of a request line with its headers; more are answered with 431."""
+"""Most bytes of a request line with its headers; a longer request gets 431."""
 
 _LINGER = 5.0
-"""Seconds for which a refused body is still read, so that the client sees the answer and not a reset."""
+"""Seconds to keep reading after a refusal, so that the client gets the answer and not a reset."""
 
 _log = logging.getLogger("fakereg.server")
 
 
 class Connection:
-    """Serves `client` in a thread of its own until either side has enough; then calls `done`."""
+    """Serves `client` in a thread of its own until either side closes the connection; then calls `done`."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits for the start of a request."""
+        """Whether the connection waits for the start of a request."""
         return self._idle
 
     def start(self) -> None:
@@ -66,17 +66,17 @@ class Connection:
         self._thread.start()
 
     def join(self, timeout: float) -> None:
-        """Wait until it has ended, at most `timeout` seconds."""
+        """Wait until the connection has ended, at most `timeout` seconds."""
         self._thread.join(timeout)
 
     def close_when_idle(self) -> None:
-        """End after the request under way, if there is one."""
+        """Close the connection after the request under way, or now if there is none."""
         self._closing = True
         if self._idle:
             self._shut_down()
 
     def cut(self) -> None:
-        """End at once."""
+        """Close the connection at once."""
         self._shut_down()
 
     def _shut_down(self) -> None:
@@ -92,7 +92,7 @@ class Connection:
                 self._socket = self._tls.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
                 self._socket.do_handshake()
             self._serve()
-        except (OSError, h11.LocalProtocolError):  # a time-out, a failed handshake, an answer cut: nobody is left
+        except (OSError, h11.LocalProtocolError):  # a time-out, a failed handshake, a cut answer: no client
             pass
         finally:
             self._socket.close()
@@ -142,7 +142,7 @@ class Connection:
         }
 
     def _refuse(self, http: h11.Connection, problem: h11.RemoteProtocolError, *, head: bool) -> None:
-        """Answer what is not HTTP, if an answer is still possible."""
+        """Answer a request that is not valid HTTP, if an answer is still possible."""
         if http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             status = problem.error_status_hint
             body = b'{"errors": [{"code": "UNSUPPORTED", "message": "the request is not valid HTTP/1.1"}]}'
@@ -158,9 +158,9 @@ class Connection:
         self._linger()
 
     def _linger(self) -> None:
-        """Close our side, and read on for a while: data that arrives at a closed socket would reset the answer away."""
+        """Close this side and read on for a while: data for a closed socket causes a reset, which loses the answer."""
         with contextlib.suppress(OSError):
-            if not isinstance(self._socket, ssl.SSLSocket):  # under TLS that would end both directions
+            if not isinstance(self._socket, ssl.SSLSocket):  # under TLS this would close both directions
                 self._socket.shutdown(socket.SHUT_WR)
             deadline = time.monotonic() + _LINGER
             self._socket.settimeout(1)
@@ -189,7 +189,7 @@ class Exchange:
         self._environ = {**environ(), **_environ(request), "wsgi.input": self._body}
 
     def run(self) -> None:
-        """Call the application and send what it answers."""
+        """Call the application and send its answer."""
         try:
             body = self._application(self._environ, self._start_response)
         except (ConnectionError, TimeoutError) as problem:
@@ -205,7 +205,7 @@ class Exchange:
                 body.close()
 
     def following(self) -> h11.Connection | None:
-        """The connection as the next request needs it; None if it cannot be kept."""
+        """Return the connection for the next request; None if it cannot be kept."""
         if self._http.our_state is not h11.DONE:
             return None
         if self._body.past_h11:
@@ -239,7 +239,7 @@ class Exchange:
             self._send_parts(head, body)
 
     def _send_parts(self, pending: bytes, body: Iterable[bytes]) -> None:
-        """Send the parts; the head goes with the first of them, the end with the last."""
+        """Send the parts, the head together with the first and the end together with the last."""
         for part in itertools.chain(self._written, body):
             encoded = self._http.send(h11.Data(data=part)) or b""
             if pending and len(encoded) < READ_BYTES:
@@ -253,22 +253,22 @@ class Exchange:
             self._socket.sendall(pending)
 
     def _send_file(self, body: FileRange) -> None:
-        """Let the kernel copy from file to socket; h11 only counts."""
+        """Let the kernel copy from file to socket; h11 only counts the bytes."""
         try:
             body.file.fileno()
         except io.UnsupportedOperation:
             self._send_parts(b"", body)
             return
-        counted = _Placeholder(body.count)  # h11's manual wants no more than a length here, its types want bytes
+        counted = _Placeholder(body.count)  # by h11's manual a length is enough, by its types not
         self._http.send_with_data_passthrough(h11.Data(data=counted))  # type: ignore[arg-type]
         if body.count and self._socket.sendfile(body.file, body.offset, body.count) < body.count:
-            _log.error("a file has become shorter than the answer says; the connection is cut")
+            _log.error("a file has become shorter than Content-Length; closing the connection")
             raise ConnectionError
         self._http.send(h11.EndOfMessage())
 
 
 class _Placeholder:
-    """Stands for `size` bytes that h11 does not get to see."""
+    """A placeholder for `size` bytes that do not pass through h11."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -278,7 +278,7 @@ class _Placeholder:
 
 
 def _http(received: bytes = b"") -> h11.Connection:
-    """A connection to h11 before its first request, of which `received` has come already."""
+    """Return a new h11 connection; `received` is the start of its first request, already read."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
     if received:
         connection.receive_data(received)
@@ -286,7 +286,7 @@ def _http(received: bytes = b"") -> h11.Connection:
 
 
 def _check(request: h11.Request) -> None:
-    """Refuse what h11 lets pass: other versions, more headers than the limit, and two ways to frame one body."""
+    """Raise for requests that h11 accepts: other versions, headers over the limit, two ways to frame one body."""
     if not request.http_version.startswith(b"1."):
         raise h11.RemoteProtocolError("unknown version", error_status_hint=505)
     if sum(len(name) + len(value) for name, value in request.headers) > HEADER_LIMIT:
@@ -300,7 +300,7 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
     host = None
     if not target.startswith("/"):  # absolute form, or `*`
         authority, _, path = target.partition("://")[2].partition("/")
-        host = authority.rpartition("@")[2]  # a user and a password have no place there
+        host = authority.rpartition("@")[2]  # without user and password
         target = "/" + path
     path, _, query = target.partition("?")
     environ: WSGIEnvironment = {
@@ -319,11 +319,11 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
     }
     for raw_name, raw_value in request.headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
-        if "_" in name:  # would pass for the same name with a hyphen
+        if "_" in name:  # could be mistaken for the name with a hyphen
             continue
         key = name.upper().replace("-", "_")
         key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else "HTTP_" + key
         environ[key] = f"{environ[key]}, {value}" if key in environ else value
-    if host:  # RFC 9112 section 3.2.2: it counts more than the header
+    if host:  # it takes precedence over the header (RFC 9112, section 3.2.2)
         environ["HTTP_HOST"] = host
     return environ

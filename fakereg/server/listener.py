@@ -1,7 +1,7 @@
-"""The embedded server: sockets and threads around h11, which speaks HTTP/1.1.
+"""The embedded server: sockets and threads around h11, which parses and writes HTTP/1.1.
 
-One thread accepts, one serves each connection. A body is read as the application asks for it, so `100 Continue` goes
-out once and only if it is wanted, and an early refusal is sent while the client still writes.
+One thread accepts connections, and one thread serves each connection. A body is read when the application reads it. So
+`100 Continue` is sent once and only if the body is needed, and an early refusal while the client is still sending.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ CONNECTION_LIMIT = 512
 _BACKLOG = 512
 
 _TURN_SECONDS = 0.1
-"""How long the acceptor waits before it looks again whether there is room."""
+"""Seconds that the acceptor waits before it checks again for a free slot."""
 
 _CUT_SECONDS = 0.5
-"""How long a connection that was cut gets to notice."""
+"""Seconds to wait for the thread of a connection that was cut."""
 
 _log = logging.getLogger("fakereg.server")
 
 
 def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
-    """A server context from PEM files, or None without them; raise ValueError or OSError."""
+    """Return a server context from PEM files, None without them; raise ValueError, or OSError for unreadable files."""
     if cert is None and key is None:
         return None
     if cert is None:
-        raise ValueError("tls_key is given without tls_cert")
+        raise ValueError("with tls_key, give tls_cert, too: the certificate of the key")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     for path in filter(None, (cert, key)):
-        open(path, "rb").close()  # load_cert_chain does not say which file is missing
+        open(path, "rb").close()  # the error of load_cert_chain does not name the missing file
     try:
-        context.load_cert_chain(cert, key, password=lambda: "")  # else it would ask on the terminal
+        context.load_cert_chain(cert, key, password=lambda: "")  # without this it would prompt on the terminal
     except (ssl.SSLError, ValueError) as problem:
-        reason = "it wants a pass phrase" if isinstance(problem, ValueError) else problem.reason
-        raise ValueError(f"{cert} and {key or cert} are no certificate with its key: {reason}") from problem
+        reason = "the key needs a pass phrase" if isinstance(problem, ValueError) else problem.reason
+        raise ValueError(f"{cert} and {key or cert} must be a certificate and its key: {reason}") from problem
     return context
 
 
@@ -65,7 +65,7 @@ def _listen(host: str, port: int) -> socket.socket:
 class Server:
     """Serves a WSGI application from `start` to `stop`; as a context manager it does both.
 
-    `idle_timeout` is how long, in seconds, a client may keep a connection without a request or a body waiting.
+    `idle_timeout` is the time in seconds that the server waits for a client to send a request or more of a body.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class Server:
         self._acceptor = threading.Thread(target=self._accept, name=f"fakereg {self.host}", daemon=True)
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Begin to accept connections."""
         self._acceptor.start()
 
     def stop(self, *, grace: float = 0.0) -> None:
-        """Accept no more, give requests under way `grace` seconds to end, then cut what is left."""
+        """Stop accepting connections, wait up to `grace` seconds for requests under way, then cut all connections."""
         deadline = time.monotonic() + grace
         self._stopping = True
         self._waker.close()
@@ -109,7 +109,7 @@ class Server:
             connection.join(max(deadline - time.monotonic(), 0))
         for connection in left:
             connection.cut()
-        for connection in left:  # so that nobody works on a storage that is closed
+        for connection in left:  # so that no thread uses a closed storage
             connection.join(_CUT_SECONDS)
 
     def __enter__(self) -> Server:
@@ -135,11 +135,11 @@ class Server:
             if self._stopping:
                 return
             idle = next((connection for connection in list(self._connections) if connection.is_idle), None)
-            if idle:  # it makes room for a client that has something to say
+            if idle:  # close it to make room for a client that sends a request
                 idle.close_when_idle()
         try:
             client, address = self._listener.accept()
-        except OSError as problem:  # the client is gone again, or the process is out of file descriptors
+        except OSError as problem:  # the client has gone, or there is no free file descriptor
             self._slots.release()
             if problem.errno in {errno.EMFILE, errno.ENFILE}:
                 _log.error("cannot accept a connection: %s", problem.strerror)
@@ -151,7 +151,7 @@ class Server:
         self._connections.add(connection)
         try:
             connection.start()
-        except RuntimeError as problem:  # the process has no thread to give; the acceptor must go on
+        except RuntimeError as problem:  # the process cannot start a thread; the acceptor must go on
             _log.error("cannot serve a connection: %s", problem)
             client.close()
             self._forget(connection)

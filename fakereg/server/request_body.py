@@ -14,17 +14,17 @@ import h11
 from fakereg.server.body import READ_BYTES
 
 _REST_LIMIT = 256 * 1024
-"""Unread body bytes that are read away to keep a connection; with more of them it is closed."""
+"""Most bytes of an unread body that are discarded to keep a connection; with more, it is closed."""
 
 _REST_SECONDS = 0.5
-"""How long they are waited for."""
+"""Seconds to wait for them."""
 
 
 class RequestBody(io.RawIOBase):
     """The body of a request as a stream that is read from the socket on demand (`wsgi.input`).
 
-    h11 decodes chunks; a body of known length is read past it, which saves three copies of each byte.
-    Raise ConnectionError if the client goes away early or sends no proper chunks, TimeoutError if it stalls.
+    h11 decodes chunks; a body of known length bypasses it, which saves three copies of each byte.
+    Raise ConnectionError if the client closes early or sends malformed chunks, TimeoutError if it stalls.
     """
 
     def __init__(self, client: socket.socket, http: h11.Connection, request: h11.Request) -> None:
@@ -39,7 +39,7 @@ class RequestBody(io.RawIOBase):
         self._rest = b""
         self.past_h11 = self._expected > 0
         self.beyond = b""
-        """What came after a body that was read past h11: the start of the next request."""
+        """The bytes after a body that bypassed h11: the start of the next request."""
         if self.past_h11:
             data, _ = http.trailing_data
             self._take(data[: self._expected])
@@ -48,11 +48,11 @@ class RequestBody(io.RawIOBase):
             self._take_event(http.next_event())
 
     def readable(self) -> bool:
-        """True: this is a readable stream."""
+        """Return True: this is a readable stream."""
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes, at least one unless the body has ended; all of it if `size` is negative."""
+        """Return at most `size` bytes, at least one unless the body has ended; the whole rest if `size` is negative."""
         if size < 0:
             return self.readall()
         self._fill()
@@ -66,7 +66,7 @@ class RequestBody(io.RawIOBase):
         return len(data)
 
     def finish(self) -> bool:
-        """Read the rest away if it is short; False if more would follow and the connection cannot be kept."""
+        """Discard the rest if it is short; return False if there is more and the connection cannot be kept."""
         left, deadline, patience = _REST_LIMIT, time.monotonic() + _REST_SECONDS, self._socket.gettimeout()
         with contextlib.suppress(OSError):
             while left > 0 and not (self._ended or self._failed or self._http.they_are_waiting_for_100_continue):

@@ -10,7 +10,7 @@ from typing import Any
 class Code(enum.StrEnum):
     """The 14 codes of the specification, and one that GitHub's Container registry adds (GP-3.37).
 
-    The value is what goes over the wire.
+    The value is the code in the body of an answer.
     """
 
     BLOB_UNKNOWN = "BLOB_UNKNOWN"
@@ -44,11 +44,11 @@ _STATUS = {
 
 
 class RegistryError(Exception):
-    """A request that the registry refuses; `app.py` alone turns it into an answer.
+    """A request that the registry refuses; only `app.py` turns it into an answer.
 
-    `status` is the HTTP status (by default the usual one of the code, else 400), `details` gives one entry of
-    the body's error list each (one entry without detail if there are none), `headers` go out with the answer. The
-    body is JSON whatever its `content_type` says, unless it is `plain`: then it is the message as text.
+    `status` is the HTTP status, by default the usual one of the code, else 400. Each of `details` makes one entry of
+    the body's error list; without any there is one entry without detail. `headers` are added to the answer. The body
+    is JSON, even with another `content_type`; if it is `plain`, the body is the message as text.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RegistryError(Exception):
         self.plain = plain
 
     def body(self) -> dict[str, list[dict[str, Any]]]:
-        """The JSON object of the specification: `{"errors": [{"code", "message", "detail"?}, ...]}`."""
+        """Return the JSON object of the specification: `{"errors": [{"code", "message", "detail"?}, ...]}`."""
         entry = {"code": self.code.value, "message": self.message}
         if not self.details:
             return {"errors": [entry]}

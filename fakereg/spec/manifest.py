@@ -1,6 +1,6 @@
-"""Manifest bytes and media type to a `Manifest`: its descriptors, subject and artifact type.
+"""Parse the bytes and media type of a manifest: its descriptors, subject and artifact type.
 
-The bytes are kept exactly as they came; parsing only looks.
+Parsing does not change the bytes, which are stored exactly as they were pushed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """A reference to content: media type, digest, size in bytes, and the URLs that a foreign layer names."""
+    """A reference to content: media type, digest, size in bytes, and the URLs of a foreign layer."""
 
     media_type: str
     digest: Digest
@@ -39,7 +39,7 @@ class Descriptor:
 
     @property
     def foreign(self) -> bool:
-        """Whether the content is a foreign (non-distributable) layer, which lives outside the registry."""
+        """Whether the content is a foreign (non-distributable) layer, which is stored outside the registry."""
         return bool(self.urls) or ".foreign." in self.media_type or ".nondistributable." in self.media_type
 
 
@@ -62,11 +62,11 @@ class Manifest:
 
     @property
     def blob_bytes(self) -> int:
-        """Bytes of config and layers together, as their descriptors say."""
+        """Total size in bytes of config and layers, from their descriptors."""
         return sum(blob.size for blob in self.blobs)
 
     def referrer(self) -> dict[str, Any]:
-        """The descriptor that stands for this manifest in a referrers list ("Listing Referrers")."""
+        """Return the descriptor of this manifest for a referrers list ("Listing Referrers")."""
         entry: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content)}
         if self.artifact_type:
             entry["artifactType"] = self.artifact_type
@@ -79,7 +79,7 @@ def parse(content: bytes, media_type: str | None, digest: Digest) -> Manifest:
     """Parse `content`, pushed with the Content-Type `media_type` (without parameters); raise MANIFEST_INVALID."""
     document = _load(content)
     media_type = _media_type(document, media_type)
-    kind = media_type.lower()  # case does not count (RFC 9110, section 8.3.1)
+    kind = media_type.lower()  # media types are case-insensitive (RFC 9110, section 8.3.1)
     if kind.startswith(_SCHEMA_1) or (kind in IMAGES | INDEXES and document.get("schemaVersion") != 2):
         _refuse("Only schema version 2 is supported")
     if kind in IMAGES:
@@ -101,18 +101,18 @@ def _load(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as problem:
-        raise RegistryError(Code.MANIFEST_INVALID, "manifest is not valid JSON") from problem
+        raise RegistryError(Code.MANIFEST_INVALID, "manifest must be valid JSON") from problem
     if not isinstance(document, dict):
-        _refuse("manifest is not a JSON object")
+        _refuse("manifest must be a JSON object")
     return document
 
 
 def _media_type(document: Mapping[str, Any], header: str | None) -> str:
     field = document.get("mediaType")
     if field is not None and not isinstance(field, str):
-        _refuse("mediaType is not a string")
+        _refuse("mediaType must be a string")
     if header and field and header.lower() != field.lower():
-        _refuse(f"Content-Type {header} differs from the manifest's mediaType")
+        _refuse(f"Content-Type must be the manifest's mediaType, got {header}")
     media_type = header or field or (OCI_INDEX if "manifests" in document else OCI_IMAGE)
     if not _MEDIA_TYPE.fullmatch(media_type):
         _refuse("the media type of the manifest is malformed")
@@ -147,21 +147,21 @@ def _subject(document: Mapping[str, Any]) -> Descriptor | None:
 def _descriptors(document: Mapping[str, Any], field: str) -> Iterator[Descriptor]:
     entries = document.get(field)
     if not isinstance(entries, list):
-        _refuse(f"{field} is not a list")
+        _refuse(f"{field} must be a list")
     for number, entry in enumerate(entries):
         yield _descriptor(entry, f"{field}[{number}]")
 
 
 def _descriptor(entry: Any, where: str) -> Descriptor:
     if not isinstance(entry, dict):
-        _refuse(f"{where} is not a descriptor")
+        _refuse(f"{where} must be a descriptor")
     media_type, digest, size, urls = (entry.get(key) for key in ("mediaType", "digest", "size", "urls"))
     if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
-        _refuse(f"{where}.mediaType is not a media type")
+        _refuse(f"{where}.mediaType must be a media type")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_LIMIT:
-        _refuse(f"{where}.size is not a size in bytes")
+        _refuse(f"{where}.size must be a size in bytes")
     if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
-        _refuse(f"{where}.urls is not a list of strings")
+        _refuse(f"{where}.urls must be a list of strings")
     return Descriptor(media_type, _digest(digest, where), size, tuple(urls or ()))
 
 
@@ -175,12 +175,12 @@ def _digest(value: Any, where: str) -> Digest:
 def _string(document: Mapping[str, Any], field: str) -> str | None:
     value = document.get(field)
     if value is not None and not isinstance(value, str):
-        _refuse(f"{field} is not a string")
+        _refuse(f"{field} must be a string")
     return value or None
 
 
 def _annotations(document: Mapping[str, Any]) -> Mapping[str, str] | None:
     value = document.get("annotations")
     if value is not None and not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
-        _refuse("annotations is not a map of strings")
+        _refuse("annotations must be a map of strings")
     return value

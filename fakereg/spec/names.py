@@ -1,6 +1,6 @@
-"""Repository names, tags and digests: parsed once at the edge, plain frozen values inside.
+"""Repository names, tags and digests: parsed once when a request arrives, immutable values afterwards.
 
-Each is a `str` of its own type, so that inner code cannot be handed a raw string by mistake.
+Each is a `str` of its own type, so that type checkers find code that passes a raw string by mistake.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from fakereg.spec.errors import Code, RegistryError
 
 NAME_LENGTH_LIMIT = 255
-"""Longest repository name in characters, as the implementers' note of "Pulling manifests" has it."""
+"""Most characters of a repository name (the implementers' note of "Pulling manifests")."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
@@ -36,7 +36,9 @@ class Name(str):
     def parse(cls, text: str, *, host: bool = False) -> Name:
         """Check the grammar and the length; raise NAME_INVALID. With `host` the first part may be a host name."""
         if len(text) > NAME_LENGTH_LIMIT:
-            raise RegistryError(Code.NAME_INVALID, f"repository name is longer than {NAME_LENGTH_LIMIT} characters")
+            raise RegistryError(
+                Code.NAME_INVALID, f"a repository name must have at most {NAME_LENGTH_LIMIT} characters"
+            )
         if not _NAME.fullmatch(text) and not (host and _NAME_AT_HOST.fullmatch(text)):
             raise RegistryError(Code.NAME_INVALID, "invalid repository name", details=[{"name": text}])
         return cls(text)
@@ -49,14 +51,14 @@ class Tag(str):
 
     @classmethod
     def parse(cls, text: str) -> Tag:
-        """Check the grammar; raise MANIFEST_INVALID (the specification lists no code of its own for tags)."""
+        """Check the grammar; raise MANIFEST_INVALID (the specification has no error code for tags)."""
         if not _TAG.fullmatch(text):
             raise RegistryError(Code.MANIFEST_INVALID, "invalid tag", details=[{"tag": text[:256]}])
         return cls(text)
 
 
 class Digest(str):
-    """A digest `algorithm:encoded` as the image specification's descriptor has it."""
+    """A digest `algorithm:encoded` ("Digests" of the image specification)."""
 
     __slots__ = ()
 
@@ -74,12 +76,12 @@ class Digest(str):
             raise RegistryError(Code.DIGEST_INVALID, f"digest algorithm {algorithm} is not supported")
         digits = _HEX_DIGITS.get(algorithm)
         if digits and (len(encoded) != digits or not _HEX.fullmatch(encoded)):
-            raise RegistryError(Code.DIGEST_INVALID, f"a {algorithm} digest has {digits} lower-case hex digits")
+            raise RegistryError(Code.DIGEST_INVALID, f"a {algorithm} digest must have {digits} lower-case hex digits")
         return cls(text)
 
     @classmethod
     def of(cls, content: bytes, *, algorithm: str = "sha256") -> Digest:
-        """The digest of `content`."""
+        """Return the digest of `content`."""
         return cls(f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}")
 
     @property
@@ -89,20 +91,20 @@ class Digest(str):
 
     @property
     def encoded(self) -> str:
-        """The part behind the colon."""
+        """The part after the colon."""
         return self.partition(":")[2]
 
 
 def is_digest(text: str) -> bool:
-    """Whether a text has the grammar of a digest, of whatever algorithm and length."""
+    """Return whether a text has the grammar of a digest, of any algorithm and length."""
     return bool(_DIGEST.fullmatch(text))
 
 
 def is_reference(text: str) -> bool:
-    """Whether a text has the grammar of a tag or of a digest."""
+    """Return whether a text has the grammar of a tag or of a digest."""
     return bool(_TAG.fullmatch(text)) or is_digest(text)
 
 
 def parse_reference(text: str, *, algorithms: Collection[str]) -> Tag | Digest:
-    """A `<tag-or-digest>`: what holds a colon must be a digest, all else a tag."""
+    """Parse a `<tag-or-digest>`: a text with a colon must be a digest, any other a tag."""
     return Digest.parse(text, algorithms=algorithms) if ":" in text else Tag.parse(text)

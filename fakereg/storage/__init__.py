@@ -1,6 +1,4 @@
-"""Storages by name: `memory`, `directory:PATH`, `sqlite:PATH`, and what other packages offer as `fakereg.storage` entry
-points.
-"""
+"""Storages by name: `memory`, `directory:PATH`, `sqlite:PATH`, and entry points `fakereg.storage` of other packages."""
 
 from __future__ import annotations
 
@@ -17,11 +15,11 @@ _WITH_PATH = frozenset({"directory", "sqlite"})
 
 
 def open_storage(text: str, *, namespace: str = "") -> Storage:
-    """Open the storage `NAME[:ARGUMENT]`; raise ValueError with what exists, or StorageError.
+    """Open the storage `NAME[:ARGUMENT]`; raise ValueError that lists the names, or StorageError.
 
-    The entry point NAME is called with the argument, if there is one: all of it, which is the storage's own to read.
+    The entry point NAME is called with the argument, if there is one, unchanged: the storage itself reads it.
     Several registries that share a text each have a `namespace`, which is passed on as a keyword if it is not empty;
-    what is kept in one does not show in another.
+    the content of one is not visible in another.
     """
     name, separator, argument = text.partition(":")
     if name in _WITH_PATH and not argument:

@@ -1,14 +1,14 @@
 """The protocol that a storage implements: content, an index per repository, spools, life.
 
-A storage knows nothing of what a registry allows. `fakereg.storage.repositories` is written once on top of it and
-gives request handlers what they need. `fakereg.storage.contract` tests any storage against what is written here,
+A storage does not know the rules of a registry. `fakereg.storage.repositories` is written once on top of it and
+implements these rules for request handlers. `fakereg.storage.contract` tests any storage against this documentation,
 and `docs/write-a-storage.md` shows a complete one.
 
 These rules hold for every method:
 
 - Calls come from many threads at once. Each call is atomic: another caller sees all of it or nothing.
-- A call that raises has changed nothing. `OSError` and `StorageError` say that the storage failed, and the client is
-  told to come back later; any other exception that is not named here is a bug.
+- A call that raises has changed nothing. `OSError` and `StorageError` mean that the storage failed, and the client
+  gets 503 with Retry-After; any other exception that is not named here is a bug.
 - When a call has returned, its effect outlasts the death of the process, if the storage is one that outlasts it.
 - Texts (names, tags, media types) are kept as they are: nothing is folded, trimmed or normalised.
 """
@@ -24,7 +24,7 @@ from fakereg.spec.names import Digest, Name, Tag
 
 
 class StorageError(Exception):
-    """The storage cannot be opened or used; the message says why and what to do."""
+    """The storage cannot be opened or used; the message has the reason and the remedy."""
 
 
 class MissingContent(Exception):
@@ -36,15 +36,15 @@ class MissingContent(Exception):
 
 
 class UploadBusy(Exception):
-    """Somebody else holds the spool: another request is writing to the upload session."""
+    """Another caller holds the spool: another request is writing to the upload session."""
 
 
 class UploadGone(Exception):
-    """The spool is not there any more: the upload session was finished, cancelled, cleared or has expired."""
+    """The spool does not exist any more: the upload session was finished, cancelled, cleared or has expired."""
 
 
 class Entry(NamedTuple):
-    """What the index says of a manifest. Its bytes are content of the repository."""
+    """The entry of a manifest in the index. The bytes of the manifest are content of the repository."""
 
     media_type: str
     size: int
@@ -72,7 +72,7 @@ class Delta:
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[str | None]]) -> Delta:
-        """Make one delta of rows; of several with the same key the last one counts."""
+        """Make one delta of rows; of several with the same key the last one wins."""
         found: dict[str | None, dict[str, str | None]] = {"manifest": {}, "tag": {}, "blob": {}}
         for kind, key, value in rows:
             found[kind][str(key)] = value
@@ -97,7 +97,7 @@ class Changes(NamedTuple):
 
 
 class SpoolInfo(NamedTuple):
-    """A spool as anybody may see it: its text, the time when it was last touched, its size in bytes."""
+    """The state of a spool, held or not: its text, the time when it was last touched, its size in bytes."""
 
     text: str
     touched: float
@@ -114,7 +114,7 @@ class Spool(Protocol):
         """The number of bytes so far."""
 
     def append(self, data: bytes) -> None:
-        """Add bytes at the end. This is the one call that may do its work by half: where it raises OSError, some of
+        """Add bytes at the end. This is the one call that may do half of its work: if it raises OSError, a part of
         `data` may be there, and the caller truncates.
         """
 
@@ -128,7 +128,7 @@ class Spool(Protocol):
         """Return a stream over the bytes so far; the caller closes it."""
 
     def close(self) -> None:
-        """Let others hold the spool. It may have ended meanwhile, which is no error."""
+        """Let others hold the spool. It may have ended meanwhile; that is not an error."""
 
 
 Source = bytes | Spool | Name
@@ -136,7 +136,7 @@ Source = bytes | Spool | Name
 
 
 class Storage(Protocol):
-    """What keeps the content of a registry. See the rules at the top of this module."""
+    """Keeps the content of a registry. See the rules at the top of this module."""
 
     # The index.
 
@@ -144,12 +144,12 @@ class Storage(Protocol):
         """Return the names of all repositories, in any order. One comes with its first delta and stays."""
 
     def read(self, name: Name, since: int = 0) -> Changes | None:
-        """Return what has changed after version `since`; None if that is the current version.
+        """Return the changes after version `since`; None if that is the current version.
 
         The version of a repository is a positive number that grows with each delta, and 0 while there is no such
         repository. No number comes twice for a name while the storage is open anywhere, not even after `clear`. A
         storage that does not know the changes since a version may always return `since` 0 and everything. For a
-        repository that is not there any more that is `Changes(0, 0, Delta())`.
+        repository that does not exist any more that is `Changes(0, 0, Delta())`.
         """
 
     def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
@@ -157,9 +157,9 @@ class Storage(Protocol):
         `version` is not the current one.
 
         `contents` has the source of each content to be put, which may be there already, and None for each to be
-        removed; a spool that is a source ends with this. Content is named by repository and digest: what one
-        repository removes others keep. Raise UploadGone for a spool that has ended, MissingContent for a repository
-        that does not have the content.
+        removed; a spool that is a source ends with this. Content belongs to a repository: when one removes a digest,
+        others keep theirs. Raise UploadGone for a spool that has ended, MissingContent for a repository that does not
+        have the content.
         """
 
     # Content.
@@ -180,13 +180,13 @@ class Storage(Protocol):
         """Return the ids of all spools, in any order."""
 
     def spool(self, id: str) -> SpoolInfo | None:
-        """Return what is known of a spool, held or not; None if there is none with this id."""
+        """Return the state of a spool, held or not; None if there is none with this id."""
 
     def touch_spool(self, id: str, touched: float) -> None:
         """Set the time when a spool was last touched, held or not; do nothing if there is none with this id."""
 
     def hold_spool(self, id: str) -> Spool:
-        """Hold a spool. Raise UploadBusy if anybody holds it, UploadGone if there is none with this id."""
+        """Hold a spool. Raise UploadBusy if it is held already, UploadGone if there is none with this id."""
 
     def drop_spool(self, id: str) -> None:
         """End a spool and its bytes, held or not; do nothing if there is none with this id."""
@@ -197,4 +197,4 @@ class Storage(Protocol):
         """Remove everything: repositories, content, spools. Streams that are open can be read to their end."""
 
     def close(self) -> None:
-        """Let go of files, locks and connections; nothing is called afterwards."""
+        """Close files, locks and connections; no method is called afterwards."""

@@ -15,8 +15,8 @@ from fakereg.storage.base import StorageError
 class Database:
     """Transactions on the database at `path`, each on a connection of its own while it lasts; `tables` makes it.
 
-    With WAL nobody waits for somebody who reads. Nothing waits for the disk: what was committed outlasts the process,
-    even if it is killed, but not a power cut. Raise StorageError for whatever SQLite raises.
+    With WAL, readers block no other connection. A commit does not wait for the disk: it outlasts the process, even if
+    that is killed, but not a power cut. Raise StorageError for every error of SQLite.
     """
 
     def __init__(self, path: Path, tables: str) -> None:
@@ -43,7 +43,7 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Begin a transaction that no other one writes beside."""
+        """Begin a transaction during which no other one writes."""
         with self._writer, self.reading("BEGIN IMMEDIATE") as db:
             yield db
 

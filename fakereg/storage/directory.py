@@ -5,14 +5,14 @@
         changes.jsonl                        changes of manifests and tags that index.json does not have yet
         blobs/sha256/...                     manifests and blobs
         pushed/sha256/...                    an empty file for each blob that the registry serves as a blob
-    FOLDER/uploads/ID  FOLDER/uploads/ID.json   the bytes of an upload session, and what it is for
+    FOLDER/uploads/ID  FOLDER/uploads/ID.json   the bytes of an upload session, and its description
     FOLDER/lock                              held by the process that has the folder open
     FOLDER/NAMESPACE/...                     the same for one of several registries
 
 `index.json` of small repositories is up to date; `fakereg.storage.layout` says when that of others is. A change is one
 `rename`, one `unlink` or one line, after everything that it needs is in place. The process may be killed at any
-moment: what was acknowledged is there at the next start, what was not is gone. (Nothing waits for the disk, so a
-power cut is another matter.) Content that several repositories have is one file with several hard links.
+moment: at the next start, acknowledged changes are there and all others are gone. (Nothing waits for the disk, so this
+does not hold for a power cut.) Content that several repositories have is one file with several hard links.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class DirectoryStorage:
-    """Opens `folder`, or the folder `namespace` in it, makes it if need be, and takes over what is there.
+    """Opens `folder`, or the folder `namespace` in it, creates it if necessary, and imports its content.
 
     A layout that another tool put into `FOLDER/repositories` (with `+` for `/` in the name) is served as well.
     Raise StorageError if the folder cannot be used or another process has it.
@@ -131,7 +131,7 @@ class DirectoryStorage:
 
     @contextlib.contextmanager
     def _placed(self, repository: Layout, contents: Mapping[Digest, Source | None]) -> Iterator[None]:
-        """Put content in place before the block; remove what was to be removed after it, and what it did not accept."""
+        """Put content in place before the block; after it, remove content that the index does not have."""
         paths = {digest: blob_path(repository.path, digest) for digest in contents}
         try:
             for digest, source in contents.items():
@@ -161,7 +161,7 @@ class DirectoryStorage:
                 self.drop_spool(source.id)
 
     def _fold_soon(self, repository: Layout) -> None:
-        """Bring its `index.json` up to date when others have come with it, perhaps."""
+        """Update `index.json` after FRESH_SECONDS, together with further changes until then."""
         with self._lock:
             self._stale.add(repository)
             if not self._timer:
@@ -210,7 +210,7 @@ class DirectoryStorage:
         return list(self._spools)
 
     def spool(self, id: str) -> SpoolInfo | None:
-        """Return what is known of a spool."""
+        """Return the state of a spool."""
         found = self._spools.get(id)
         with contextlib.suppress(FileNotFoundError):
             return SpoolInfo(*found, (self._incoming / id).stat().st_size) if found else None
@@ -254,7 +254,7 @@ class DirectoryStorage:
         with self._lock:
             for name, repository in list(self._repositories.items()):
                 with repository.lock:
-                    repository.end(self._layouts / PARTIAL)  # all of a repository goes at once
+                    repository.end(self._layouts / PARTIAL)  # removes the whole repository in one step
                     del self._repositories[name]
                 remove(self._layouts / PARTIAL)
 
@@ -274,5 +274,5 @@ def _locked(path: Path) -> BinaryIO:
     file = path.open("ab")
     if not lock(file):
         file.close()
-        raise StorageError(f"{path.parent} is in use by another process; give this one a folder of its own")
+        raise StorageError(f"{path.parent} is in use by another process; give this one another folder")
     return file

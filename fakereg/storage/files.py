@@ -12,7 +12,7 @@ from typing import BinaryIO
 from fakereg.storage.base import UploadBusy, UploadGone
 
 PARTIAL = ".partial"
-"""Ending of files that are not complete yet; whatever has it is removed at the next start."""
+"""Suffix of files that are not complete yet; the next start removes them."""
 
 
 def write(path: Path, data: bytes) -> None:
@@ -27,9 +27,9 @@ def write(path: Path, data: bytes) -> None:
 
 
 def link(source: Path, target: Path) -> bool:
-    """Let `target` be the same file as `source`, or a copy where the file system has no more links to give.
+    """Make `target` a hard link to `source`, or a copy if the file system cannot make another link.
 
-    A `target` that is there already stays. Tell whether there is a `source`.
+    An existing `target` is kept. Tell whether `source` exists.
     """
     try:
         os.link(source, target)
@@ -45,7 +45,7 @@ def link(source: Path, target: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it."""
+    """Remove a file, or a folder with its content."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""The index of one repository: its state, as storages may keep it, and what makes questions about it cheap."""
+"""The index of one repository: its state, in a form that storages may keep, and lookup tables for fast queries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 @dataclass(slots=True)
 class State:
-    """All that the index of a repository says; the sum of its deltas."""
+    """The whole index of a repository: the sum of its deltas."""
 
     manifests: dict[Digest, Entry] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Change:
 class Index:
     """A repository's state at `version`, its tags sorted and by target, its referrers by subject.
 
-    Whoever reads or changes it holds `lock`. A change costs what the delta costs, whatever the repository has.
+    Hold `lock` to read or change it. The cost of a change depends on the delta, not on the size of the repository.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Index:
 
     @property
     def tags(self) -> Mapping[Tag, Digest]:
-        """What each tag points to."""
+        """The digest that each tag points to."""
         return self.state.tags
 
     @property
@@ -83,7 +83,7 @@ class Index:
         return self.state.blobs
 
     def catch_up(self, changes: Changes) -> None:
-        """Take over what the storage says has changed."""
+        """Apply the changes that the storage returns."""
         if changes.since != self.version:
             self._clear()
         self.change(changes.version, changes.delta)
@@ -120,17 +120,17 @@ class Index:
             _remove(self.sorted_tags, tag)
 
     def referrers(self, subject: Digest) -> list[Digest]:
-        """Return the manifests with this subject, sorted; it is not to be changed."""
+        """Return the manifests with this subject, sorted; the caller must not change the list."""
         return self._referrers.get(subject, [])
 
     def replaced(self, digest: Digest, tags: Collection[Tag]) -> Digest | None:
-        """Return what a push of this digest would replace, as `Guard` has it."""
+        """Return the digest that a push of this digest would replace: the argument of `Guard`."""
         if tags:
             return self.tags.get(next(iter(tags)))
         return digest if digest in self.manifests else None
 
     def check_complete(self, manifest: Manifest) -> None:
-        """Raise MissingContent if a blob or manifest that this one names is not there."""
+        """Raise MissingContent if a blob or manifest that this one names is missing."""
         missing = [blob.digest for blob in manifest.blobs if not blob.foreign and blob.digest not in self.blobs]
         missing += [child.digest for child in manifest.manifests if child.digest not in self.manifests]
         if missing:
@@ -139,25 +139,25 @@ class Index:
     # Changes, to be applied by the storage.
 
     def without_manifests(self, digests: Iterable[Digest]) -> Change | None:
-        """Plan to delete those manifests that are there, and the tags on them."""
+        """Plan to delete those of the manifests that exist, and the tags on them."""
         gone = [digest for digest in digests if digest in self.manifests]
         tags = dict.fromkeys(tag for digest in gone for tag in self._tags_of.get(digest, ()))
         contents = {digest: None for digest in gone if digest not in self.blobs}
         return Change(Delta(manifests=dict.fromkeys(gone), tags=tags), contents) if gone else None
 
     def without_tag(self, tag: Tag) -> Change | None:
-        """Plan to delete a tag, if it is there."""
+        """Plan to delete a tag, if it exists."""
         return Change(Delta(tags={tag: None})) if tag in self.tags else None
 
     def without_blob(self, digest: Digest) -> Change | None:
-        """Plan to delete a blob, if it is there."""
+        """Plan to delete a blob, if it exists."""
         if digest not in self.blobs:
             return None
         return Change(Delta(blobs={digest: None}), {} if digest in self.manifests else {digest: None})
 
 
 def entry_of(manifest: Manifest) -> Entry:
-    """Return what an index says of a manifest."""
+    """Return the entry of a manifest in an index."""
     subject = manifest.subject.digest if manifest.subject else None
     return Entry(manifest.media_type, len(manifest.content), subject, manifest.artifact_type)
 

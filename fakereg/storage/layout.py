@@ -1,14 +1,14 @@
-"""One repository as an OCI image layout on disk: how it is opened, changed in one step, and what other tools see.
+"""One repository as an OCI image layout on disk: open it, change it in one step, and keep it readable for other tools.
 
 A change of manifests and tags is a line that is added to `changes.jsonl` beside `index.json`, so a push costs the same
 in a repository of any size. The lines are folded into `index.json` when the storage is closed, when it is opened, and
 
-- as long as `index.json` has at most SMALL_BYTES: at once, unless that was done FRESH_SECONDS ago or later, and then
-  after FRESH_SECONDS. So other tools see a change on its own at once, and the last of many 0.1 seconds later.
-- beyond that: when the lines amount to as many bytes as `index.json` has. Until then other tools see manifests and tags
-  as they were at the last fold. Some of that may have been deleted since; nothing else is missing.
+- if `index.json` has at most SMALL_BYTES: at once, or after FRESH_SECONDS if the last fold is not older than that. So
+  other tools see a single change at once, and the last of many 0.1 seconds later.
+- otherwise: when the lines have as many bytes as `index.json`. Until then other tools see manifests and tags as they
+  were at the last fold. Some of these may have been deleted since; all others are complete.
 
-A change of one blob is an empty file that appears or goes below `pushed`.
+A change of one blob is an empty file that is created or removed below `pushed`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ SMALL_BYTES = 64 << 10
 """Size of `index.json` up to which it is kept up to date; some 250 manifests."""
 
 FRESH_SECONDS = 0.1
-"""How often it is written at most."""
+"""Shortest time between two writes of a small `index.json`."""
 
 _TAG_ANNOTATION = "org.opencontainers.image.ref.name"
 
 _TAKEN_UP = "org.fakereg.taken-up"
-"""Annotation of an entry of the index that was imported already: what its manifest names is not imported again.
+"""Annotation of an entry of the index that was imported: content that its manifest names is not imported again.
 
 Without it the file of a manifest that is being pushed or deleted would be imported if another manifest names it.
 """
@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 class Layout:
-    """A repository that is open; whoever reads or changes it holds `lock`."""
+    """An open repository; hold `lock` to read or change it."""
 
     def __init__(self, path: Path, state: State, version: int) -> None:
         self.path = path
@@ -60,10 +60,10 @@ class Layout:
         self._log_size = 0
         self._next_fold = 0.0
         self._unmarked: dict[Digest, int | None] = {}
-        """Changes of blobs that the log has, and `pushed` perhaps not yet."""
+        """Changes of blobs that are in the log, but perhaps not in `pushed` yet."""
 
     def change(self, version: int, delta: Delta) -> None:
-        """Make a change last, in one step, and give the layout a new version; its content is in place already."""
+        """Write a change in one step and set the new version; the content must be in place already."""
         one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags
         if one_blob and not self._unmarked:
             mark(self.path, delta.blobs)
@@ -94,12 +94,12 @@ class Layout:
         self._unmarked.update(delta.blobs)
 
     def end(self, path: Path) -> None:
-        """Move the layout to `path`, where nobody changes it any more."""
+        """Move the layout to `path`, so that it cannot change any more."""
         self.path.rename(path)
         self.version, self.state, self._log_size = 0, State(), 0
 
     def fold(self) -> None:
-        """Write `index.json` as everything is now, and begin a new log; if that fails, the log goes on."""
+        """Write the current state to `index.json` and begin a new log; if that fails, keep the log."""
         if not self._log_size:
             return
         self._next_fold = time.monotonic() + FRESH_SECONDS
@@ -116,7 +116,7 @@ class Layout:
 
 @contextlib.contextmanager
 def created(layout: Path, state: State) -> Iterator[Path]:
-    """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it is given."""
+    """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it gets."""
     partial = layout.with_name(PARTIAL)
     remove(partial)
     for part in ("blobs", "pushed"):
@@ -134,17 +134,17 @@ def created(layout: Path, state: State) -> Iterator[Path]:
 
 
 def blob_path(layout: Path, digest: Digest) -> Path:
-    """Return where the content named `digest` lies, manifests included."""
+    """Return the path of the content named `digest`, which may be a manifest."""
     return layout / "blobs" / digest.algorithm / digest.encoded
 
 
 def pushed_path(layout: Path, digest: Digest) -> Path:
-    """Return the empty file that says that the content is served as a blob."""
+    """Return the path of the empty file that marks content as a blob to serve."""
     return layout / "pushed" / digest.algorithm / digest.encoded
 
 
 def mark(layout: Path, blobs: Mapping[Digest, int | None]) -> None:
-    """Let the files below `pushed` say which content is served as a blob."""
+    """Create or remove the files below `pushed` that mark content as blobs to serve."""
     for digest, size in blobs.items():
         if size is None:
             pushed_path(layout, digest).unlink(missing_ok=True)
@@ -155,7 +155,7 @@ def mark(layout: Path, blobs: Mapping[Digest, int | None]) -> None:
 def write_index(layout: Path, state: State, *, news: Collection[Digest] = ()) -> int:
     """Write `index.json` in one step and return its size.
 
-    The manifests among `news` may still name content that is to be imported at the next start.
+    The manifests in `news` are marked as not imported: the next start imports the content that they name.
     """
     tagged: defaultdict[Digest, list[Tag]] = defaultdict(list)
     for tag, digest in state.tags.items():
@@ -172,10 +172,10 @@ def write_index(layout: Path, state: State, *, news: Collection[Digest] = ()) ->
 
 
 def take_up(layout: Path) -> State:
-    """Read the repository that `layout` holds, whether this package wrote it or another tool did or added to it.
+    """Read the repository in `layout`, which this package or another tool has written.
 
-    What a killed process left incomplete is removed; what a manifest that another tool put there names is imported.
-    Afterwards `index.json` has everything, and there is no log. Raise ValueError or OSError if this is no layout.
+    Incomplete files of a killed process are removed. Manifests of another tool are imported with all content that they
+    name. Afterwards `index.json` is complete, and there is no log. Raise ValueError or OSError if this is not a layout.
     """
     if not (layout / "oci-layout").is_file():
         raise ValueError("there is no file oci-layout")
@@ -193,7 +193,7 @@ def take_up(layout: Path) -> State:
 
 
 def _read_log(layout: Path) -> Delta:
-    """Read all changes since the last fold, as one; a last line without its end was never acknowledged."""
+    """Read all changes since the last fold as one delta; an incomplete last line was never acknowledged."""
     try:
         *lines, _ = (layout / "changes.jsonl").read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -202,7 +202,7 @@ def _read_log(layout: Path) -> Delta:
 
 
 def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
-    """Yield the regular files below `blobs` or `pushed` whose path spells a digest."""
+    """Yield the regular files below `blobs` or `pushed` whose path is a digest."""
     for path in folder.glob("*/*"):
         with contextlib.suppress(RegistryError):
             digest = Digest.parse(f"{path.parent.name}:{path.name}", algorithms=ALGORITHMS)
@@ -222,7 +222,7 @@ def _remove_strays(layout: Path, state: State) -> None:
 
 
 def _adopt(layout: Path, state: State, news: Collection[Digest]) -> None:
-    """Write down what was found, the way this package does: the index, the marks of the blobs, no log, no news."""
+    """Write the state in the form of this package: the index, the marks of the blobs, and no log."""
     write_index(layout, state, news=news)
     for algorithm in ALGORITHMS:
         (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
@@ -241,9 +241,9 @@ def _adopt(layout: Path, state: State, news: Collection[Digest]) -> None:
 
 
 def _read_index(layout: Path, changes: Delta) -> tuple[State, set[Digest], set[Digest]]:
-    """Read the manifests and tags of a layout, which of them are news, and the blobs that these name.
+    """Return manifests and tags of a layout, the manifests that were not imported yet, and the blobs that these name.
 
-    The children of an index that is news are among them.
+    The children of an index that was not imported yet are included.
     """
     state, news, named = State(), set[Digest](), set[Digest]()
     pending = [*_descriptors(layout, changes), *_logged(changes)]
@@ -275,9 +275,9 @@ def _logged(changes: Delta) -> Iterator[dict[str, Any]]:
 
 
 def _descriptors(layout: Path, changes: Delta) -> list[dict[str, Any]]:
-    """Return the descriptors in `index.json`, the last one first, but for those of manifests that the log deletes.
+    """Return the descriptors in `index.json`, the last one first, without manifests that the log deletes.
 
-    Raise ValueError if it is not what the image specification says.
+    Raise ValueError if it is not an image index.
     """
     document = json.loads((layout / "index.json").read_bytes())
     entries = document.get("manifests") if isinstance(document, dict) else None
@@ -288,7 +288,7 @@ def _descriptors(layout: Path, changes: Delta) -> list[dict[str, Any]]:
 
 
 def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
-    """Read the manifest that a descriptor names; None, and a line in the log, if it is not there or not whole."""
+    """Read the manifest that a descriptor names; return None and log a warning if it is missing or damaged."""
     try:
         digest = Digest.parse(str(descriptor.get("digest")), algorithms=ALGORITHMS)
         content = blob_path(layout, digest).read_bytes()

@@ -1,4 +1,4 @@
-"""A storage in memory; blobs that are large, or too many, lie in temporary files."""
+"""A storage in memory; large blobs, and all beyond a total size, are in temporary files."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ SPILL_BYTES = 1 << 20
 """Default size in bytes over which one blob is kept in a temporary file."""
 
 MEMORY_BYTES = 256 << 20
-"""Default bytes of content in memory over which everything new is kept in temporary files."""
+"""Default total of bytes in memory, beyond which new content is kept in temporary files."""
 
 
 class Budget:
-    """How many bytes of content a storage may hold in memory, all of it together."""
+    """The bytes of content that a storage may still hold in memory."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Reserve `size` bytes; False if they are not to be had."""
+        """Reserve `size` bytes; return False if there are not enough."""
         with self._lock:
             if size > self._left:
                 return False
@@ -51,7 +51,7 @@ class Budget:
             return True
 
     def give(self, size: int) -> None:
-        """Return `size` bytes."""
+        """Release `size` bytes."""
         with self._lock:
             self._left += size
 
@@ -69,7 +69,7 @@ class Content:
 
 
 class Buffer:
-    """Bytes that arrive: up to `memory_limit` of them in memory as long as the budget has room, else at `path`.
+    """Received bytes: up to `memory_limit` of them in memory as long as the budget has room, else in a file at `path`.
 
     The file is open only between `open` and `close`, so that idle upload sessions cost no file descriptor.
     """
@@ -84,12 +84,12 @@ class Buffer:
         self._handed_over = False
 
     def open(self) -> None:
-        """Make ready for `write` and `truncate`."""
+        """Prepare for `write` and `truncate`."""
         if self._memory is None:
             self._file = self.path.open("ab", buffering=0)
 
     def close(self) -> None:
-        """Let go of the file, if there is one."""
+        """Close the file, if there is one."""
         if self._file:
             self._file.close()
             self._file = None
@@ -105,7 +105,7 @@ class Buffer:
         self.size += len(data)
 
     def truncate(self, size: int) -> None:
-        """Forget all bytes from offset `size` on."""
+        """Drop all bytes from offset `size` on."""
         if self._memory is not None:
             self._budget.give(self.size - size)
             del self._memory[size:]
@@ -118,7 +118,7 @@ class Buffer:
         return self.path.open("rb") if self._memory is None else io.BytesIO(self._memory)
 
     def discard(self) -> None:
-        """Forget the bytes for good, unless `content` has handed them over."""
+        """Drop the bytes for good, unless `content` has handed them over."""
         self.close()
         if self._handed_over:
             return
@@ -171,7 +171,7 @@ class Repository:
 
 
 class MemorySpool:
-    """The `Spool` of `MemoryStorage`; `held` while a caller has it, `ended` when it is not among the spools."""
+    """The `Spool` of `MemoryStorage`; `held` while a caller holds it, `ended` when it was removed from the spools."""
 
     def __init__(self, id: str, text: str, touched: float, buffer: Buffer) -> None:
         self.id = id
@@ -223,7 +223,7 @@ class MemorySpool:
             self.end()
 
     def end(self) -> None:
-        """Discard the bytes, or leave that to whoever holds the spool."""
+        """Discard the bytes, now or when the current holder closes the spool."""
         self.ended = True
         if self.held.acquire(blocking=False):
             self.buffer.discard()
@@ -233,8 +233,8 @@ class MemorySpool:
 class MemoryStorage:
     """Everything is gone when the storage is closed.
 
-    A blob over `spill_bytes`, and all content beyond `memory_bytes` in total, lies in a temporary folder. Each storage
-    is on its own, whatever its `namespace`.
+    A blob over `spill_bytes`, and all content beyond `memory_bytes` in total, lies in a temporary folder. Each instance
+    has content of its own, so `namespace` has no effect.
     """
 
     def __init__(
@@ -327,7 +327,7 @@ class MemoryStorage:
         return list(self._spools)
 
     def spool(self, id: str) -> SpoolInfo | None:
-        """Return what is known of a spool."""
+        """Return the state of a spool."""
         spool = self._spools.get(id)
         return SpoolInfo(spool.text, spool.touched, spool.size) if spool else None
 

@@ -1,7 +1,7 @@
-"""What request handlers ask of a storage, written once on top of the protocol `Storage`.
+"""The storage operations of request handlers, written once on top of the protocol `Storage`.
 
-Each write is one call of `Storage.apply`, atomic: whoever reads sees it whole or not at all. No lock is held while
-bytes are read or sent.
+Each write is one atomic call of `Storage.apply`: readers see all of it or nothing. No lock is held while bytes are read
+or sent.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
 __all__ = ["Guard", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
 
 _ATTEMPTS = 1000
-"""How often a change is tried while other processes change the same repository."""
+"""Most attempts at a change while other processes change the same repository."""
 
 Guard = Callable[[Digest | None], None]
-"""Is called with what a push would replace: the digest that its first tag points to, or its own if it has no tag; None
-if there is no such thing. Raises to prevent the push.
+"""A check that is called with the digest that a push would replace: that of its first tag, or its own if it has no tag;
+None if that does not exist. It raises to prevent the push.
 """
 
 
@@ -42,8 +42,8 @@ class StoredManifest(NamedTuple):
 class Repositories:
     """Repositories with their blobs, manifests, tags and upload sessions, kept by `storage`.
 
-    `None` and `False` mean: there is no such thing. Other processes may work on the same storage: each call first
-    reads what has changed in it. `clock` gives seconds and `new_id` a new unique text for each upload session.
+    `None` and `False` mean that the object does not exist. Other processes may use the same storage: each call first
+    reads their changes. `clock` returns seconds and `new_id` a new unique text for each upload session.
     """
 
     def __init__(self, storage: Storage, *, clock: Clock = time.time, new_id: Callable[[], str] | None = None) -> None:
@@ -51,7 +51,7 @@ class Repositories:
         self._uploads = Uploads(storage, clock, new_id)
         self._indexes: dict[Name, Index] = {}
         self._homes: dict[Digest, Name] = {}
-        """A repository that had the blob when it was last seen: a hint where it need not be stored again."""
+        """A repository that had the blob at the last look: a hint, by which the blob need not be stored again."""
 
     # Repositories and blobs.
 
@@ -75,7 +75,7 @@ class Repositories:
         return found[2] if found else None
 
     def delete_blob(self, name: Name, digest: Digest) -> bool:
-        """Take a blob out of this repository, and of no other."""
+        """Remove a blob from this repository only."""
         return self._change(name, lambda index: index.without_blob(digest))
 
     def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
@@ -90,14 +90,14 @@ class Repositories:
         yield from self.repositories()
 
     def _mount(self, name: Name, digest: Digest, source: Name) -> bool:
-        with ExitStack() as held:  # in one order everywhere, so that no two wait for each other
+        with ExitStack() as held:  # always in the same order, against deadlocks
             found = {each: held.enter_context(self._index(each)) for each in sorted({name, source})}
             size = found[source].blobs.get(digest)
             if size is None:
                 return False
             try:
                 self._add_blob(name, digest, size, source)
-            except MissingContent:  # somebody else removed the file
+            except MissingContent:  # another process removed the file
                 return False
             return True
 
@@ -110,7 +110,7 @@ class Repositories:
         self._change(name, plan)
 
     def _there(self, name: Name, digest: Digest) -> bool:
-        """Tell whether content can be read; somebody else may have removed its file."""
+        """Tell whether content can be read; another process may have removed its file."""
         stream = self.storage.open(name, digest)
         if stream:
             stream.close()
@@ -119,26 +119,26 @@ class Repositories:
     # Upload sessions.
 
     def start_upload(self, name: Name, *, algorithm: str, expiry: float, limit: int, timeout: float = 0) -> Upload:
-        """Open a session for a blob to be named by `algorithm`, gone after `expiry` seconds without a request.
+        """Open a session for a blob with a digest of `algorithm`; it expires after `expiry` seconds without a request.
 
-        It is gone `timeout` seconds from now in any case, also for a request that is writing to it; 0: never.
+        It ends `timeout` seconds from now in any case, even while a request is writing to it; 0 means never.
         Raise TooManyUploads if `limit` sessions are open.
         """
         return self._uploads.start(name, algorithm=algorithm, expiry=expiry, limit=limit, timeout=timeout)
 
     def upload(self, name: Name, id: str) -> Upload | None:
-        """Return an open session of this repository; asking for it counts as a request."""
+        """Return an open session of this repository; this call restarts its expiry."""
         return self._uploads.find(name, id)
 
     def cancel_upload(self, upload: Upload) -> None:
-        """End a session that the caller has claimed, and forget its bytes; raise UploadGone if it has ended."""
+        """End a session that the caller has claimed, and drop its bytes; raise UploadGone if it has ended."""
         if not self._uploads.is_open(upload.id):
             raise UploadGone
         self.storage.drop_spool(upload.id)
 
     def finish_upload(self, upload: Upload, digest: Digest) -> bool:
         """End a session that the caller has claimed: its bytes become a blob of its repository if they match `digest`,
-        else they are forgotten and the answer is False. Raise UploadGone if it has ended.
+        else they are dropped and False is returned. Raise UploadGone if it has ended.
         """
         upload.check()
         matches = upload.matches(digest)
@@ -148,7 +148,7 @@ class Repositories:
         return matches
 
     def _share(self, upload: Upload, digest: Digest) -> bool:
-        """Tell whether the bytes need not be stored once more, since another repository has the blob."""
+        """Mount the blob from another repository that has it, instead of storing it again; tell whether that worked."""
         home = self._homes.get(digest)
         return home not in (None, upload.repository) and self._mount(upload.repository, digest, home)
 
@@ -173,7 +173,7 @@ class Repositories:
     ) -> None:
         """Store the manifest and point the tags at it, all in one step.
 
-        Within that step `guard` is called first; what it raises passes on, and nothing changes.
+        Within that step `guard` is called first; if it raises, nothing changes.
         With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
         layers and the subject excepted), and change nothing.
         """
@@ -188,7 +188,7 @@ class Repositories:
         self._change(name, plan)
 
     def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
-        """Store manifests, whatever they name, and point the tags of each at it, all in one step."""
+        """Store manifests, complete or not, and point the tags of each at it, all in one step."""
         pairs = list(manifests)
         self._change(name, lambda index: self._with_manifests(name, index, pairs))
 
@@ -197,7 +197,7 @@ class Repositories:
         return self._change(name, lambda index: index.without_manifests([digest]))
 
     def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
-        """Delete those manifests that are there, and every tag that points to one of them, all in one step."""
+        """Delete those of the manifests that exist, and every tag that points to one of them, all in one step."""
         self._change(name, lambda index: index.without_manifests(digests))
 
     def delete_tag(self, name: Name, tag: Tag) -> bool:
@@ -210,12 +210,12 @@ class Repositories:
             return list(index.sorted_tags) if index.version else None
 
     def has_tags(self, name: Name) -> bool:
-        """Tell whether a repository has a tag. This and `has_manifests` are asked often: they have to be cheap."""
+        """Tell whether a repository has a tag. This and `has_manifests` are called often and must be fast."""
         with self._index(name) as index:
             return bool(index.tags)
 
     def targets(self, name: Name) -> dict[Tag, Digest]:
-        """Return what each tag of a repository points to, the tags in ASCII order."""
+        """Return the digest of each tag of a repository, the tags in ASCII order."""
         with self._index(name) as index:
             return {tag: index.tags[tag] for tag in index.sorted_tags}
 
@@ -234,8 +234,8 @@ class Repositories:
     ) -> tuple[list[StoredManifest], bool]:
         """Return the manifests of the repository whose subject is `subject`, by digest, and whether more follow.
 
-        They begin behind the digest `last` (the empty text for the first page), have the artifact type if one is
-        given, and are at most `limit` and of at most `size` bytes together, but one at least if there is one.
+        They begin after the digest `last` (the empty text for the first page), have the artifact type if one is
+        given, and are at most `limit` and have at most `size` bytes together, but at least one if there is any.
         """
         with self._index(name) as index:
             digests = index.referrers(subject)
@@ -274,20 +274,20 @@ class Repositories:
     # Life.
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self.storage.clear()
         self._indexes.clear()
         self._homes.clear()
 
     def close(self) -> None:
-        """Let go of files and locks; nothing is called afterwards."""
+        """Close files and locks; no method is called afterwards."""
         self.storage.close()
 
     # The indexes.
 
     @contextmanager
     def _index(self, name: Name) -> Iterator[Index]:
-        """Hold the index of a repository as it is now; it is empty and of version 0 if there is no such repository."""
+        """Hold the current index of a repository; it is empty and of version 0 if there is no such repository."""
         index = self._indexes.get(name) or self._indexes.setdefault(name, Index())
         try:
             with index.lock:
@@ -310,10 +310,10 @@ class Repositories:
                 self._homes.pop(digest, None)
 
     def _change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
-        """Do what `plan` says in one step; it is asked again if another process comes between. False if it says None.
+        """Apply the change that `plan` returns in one step; call it again if another process made a change meanwhile.
 
-        Nothing here relies on the lock: it spares the threads of this process from coming between each other. Raise
-        StorageError if others come between each time.
+        Return False if `plan` returns None. The lock is not needed for correctness: it only avoids conflicts between
+        threads of this process. Raise StorageError after too many conflicts with other processes.
         """
         for _ in range(_ATTEMPTS):
             with self._index(name) as index:
@@ -330,7 +330,7 @@ class Repositories:
     def _open(
         self, name: Name, find: Callable[[Index], tuple[Digest, str] | None]
     ) -> tuple[Digest, str, BinaryIO] | None:
-        """Open the content that `find` finds in the index, as often as it is replaced meanwhile."""
+        """Open the content that `find` finds in the index; try again if it was replaced meanwhile."""
         while True:
             with self._index(name) as index:
                 found, version = find(index), index.version
@@ -339,4 +339,4 @@ class Repositories:
             if stream := self.storage.open(name, found[0]):
                 return (*found, stream)
             if not self.storage.read(name, version):
-                return None  # somebody else removed the file
+                return None  # another process removed the file

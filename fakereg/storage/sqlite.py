@@ -28,11 +28,11 @@ _REPOSITORY = "SELECT id, first, version FROM repository WHERE space = ? AND nam
 _CONTENT = "SELECT file, data FROM content, repository WHERE id = repository AND space = ? AND name = ? AND digest = ?"
 _OLD = "FROM content WHERE repository = ? AND digest = ?"
 _SPOOL = "FROM spool WHERE space = ? AND id = ?"
-_KEPT = 10_000  # versions after which a repository forgets which keys were removed from it
+_KEPT = 10_000  # versions after which a repository drops its rows of removed keys
 
 
 class SqliteStorage:
-    """Opens the database `path` and makes it if need be; a `namespace` has its own repositories and uploads in it."""
+    """Opens the database `path`, or creates it; a `namespace` has its own repositories and uploads in it."""
 
     def __init__(self, path: str | Path, *, namespace: str = "") -> None:
         self._space, self._files = namespace, Path(f"{path}-content")
@@ -40,7 +40,7 @@ class SqliteStorage:
             self._files.mkdir(parents=True, exist_ok=True)
             self._db = Database(Path(path), _TABLES)
             self.close = self._db.close
-            with self._db.writing() as db:  # a file without a row was left by a process that was killed
+            with self._db.writing() as db:  # a killed process leaves files without a row
                 known = set(db.execute("SELECT file FROM content UNION SELECT file FROM spool"))
                 self._unlink({(path.name,) for path in self._files.iterdir()} - known)
         except (OSError, StorageError) as problem:
@@ -68,9 +68,9 @@ class SqliteStorage:
             id, first, current = db.execute(_REPOSITORY, (self._space, name)).fetchone() or (None, 0, 0)
             if current != version:
                 return None
-            new = int(db.execute("PRAGMA user_version").fetchone()[0]) + 1  # one for all, so that none comes twice
+            new = int(db.execute("PRAGMA user_version").fetchone()[0]) + 1  # one counter: no version repeats
             db.execute(f"PRAGMA user_version = {new}")
-            if version == 0 or new - first > _KEPT:  # whoever has an older version reads everything
+            if version == 0 or new - first > _KEPT:  # readers with an older version read everything
                 db.execute("DELETE FROM item WHERE repository = ? AND value IS NULL", (id,))
                 first = new
             row = (id, self._space, name, first, new)

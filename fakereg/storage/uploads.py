@@ -29,7 +29,7 @@ _ASIDE_BYTES = 64 * 1024
 """Pieces of at least this size are hashed in another thread while this one writes them and receives the next."""
 
 _SWEEP_SECONDS = 10.0
-"""How often expired sessions are looked for; where the limit is reached, every second."""
+"""Seconds between searches for expired sessions; at the limit of sessions, one second."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="fakereg hash")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along to a child
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a child process has no threads of its parent
 
 
 class TooManyUploads(Exception):
@@ -47,7 +47,7 @@ class TooManyUploads(Exception):
 
 
 class Terms(NamedTuple):
-    """What a session is for and how long it lasts; the text of its spool."""
+    """The purpose and the lifetime of a session; the text of its spool."""
 
     repository: Name
     algorithm: str
@@ -141,7 +141,7 @@ class Upload:
             self._hash.update(data)
         try:
             self.spool.append(data)
-        except BaseException:  # the disk is full, say: hash, size and spool have to agree again
+        except BaseException:  # such as a full disk: hash, size and spool must agree again
             self._finish_hashing()
             self._hash = None
             self.spool.truncate(size)
@@ -153,14 +153,14 @@ class Upload:
             raise UploadGone
 
     def rollback(self) -> None:
-        """Forget all bytes that came since `claim`."""
+        """Drop all bytes that were appended since `claim`."""
         self._finish_hashing()
         size, self._hash = self._mark
         self._mark = (size, self._hash.copy() if self._hash else None)
         self.spool.truncate(size)
 
     def matches(self, digest: Digest) -> bool:
-        """Tell whether the bytes so far have this digest; they are read again unless their hash is at hand."""
+        """Tell whether the bytes so far have this digest; they are read again unless their hash is known."""
         self._finish_hashing()
         if self._hash and digest.algorithm == self._terms.algorithm:
             return bool(self._hash.hexdigest() == digest.encoded)
@@ -180,7 +180,7 @@ class Uploads:
     """The open sessions of a storage; another process may have the same ones.
 
     A session expires `expiry` seconds after its last request, unless one is writing, and ends at its deadline in any
-    case. How many there may be is exact within one process.
+    case. The limit of open sessions is exact within one process only.
     """
 
     def __init__(self, storage: Storage, clock: Clock, new_id: Callable[[], str] | None) -> None:
@@ -190,7 +190,7 @@ class Uploads:
         self._lock = threading.Lock()
         self._swept = -math.inf
         self._hashes: dict[str, tuple[int, _Hash]] = {}
-        """The running hash of sessions that nobody holds, and of how many bytes it is: those never change again."""
+        """The running hash of sessions that are not held, and its number of bytes; these bytes never change again."""
         for id in storage.spools():
             self._check_description(id)
 
@@ -213,7 +213,7 @@ class Uploads:
         return Upload(self, id, terms, 0)
 
     def find(self, name: Name, id: str) -> Upload | None:
-        """Return an open session of that repository, whose time starts anew."""
+        """Return an open session of that repository, and restart its expiry."""
         info = self.storage.spool(id)
         if not info:
             return None
@@ -224,7 +224,7 @@ class Uploads:
         return Upload(self, id, terms, info.size)
 
     def terms(self, id: str) -> Terms:
-        """Return what a session is for; raise UploadGone if it has ended."""
+        """Return the terms of a session; raise UploadGone if it has ended."""
         info = self.storage.spool(id)
         if not info:
             raise UploadGone
@@ -240,7 +240,7 @@ class Uploads:
         return running if hashed == size else None
 
     def keep_hash(self, id: str, size: int, running: _Hash | None) -> None:
-        """Keep the running hash of a session until its next request, for which the time starts anew."""
+        """Keep the running hash of a session until its next request, and restart its expiry."""
         self.storage.touch_spool(id, self._clock())
         if running:
             self._hashes[id] = (size, running)
@@ -262,7 +262,7 @@ class Uploads:
         for id in open:
             if (info := self.storage.spool(id)) and self._expired(info):
                 self._end(id)
-        for id in self._hashes.keys() - set(open):  # which another process has ended
+        for id in self._hashes.keys() - set(open):  # another process has ended these
             self._hashes.pop(id, None)
 
     def _expired(self, info: SpoolInfo) -> bool:
@@ -270,7 +270,7 @@ class Uploads:
         return self.overdue(terms) or self._clock() - info.touched > terms.expiry
 
     def _end(self, id: str) -> bool:
-        """End a session that has expired; False if a request is writing to it or has come meanwhile."""
+        """End a session that has expired; return False if a request is writing to it or has arrived meanwhile."""
         with contextlib.suppress(UploadBusy, UploadGone), contextlib.closing(self.storage.hold_spool(id)):
             info = self.storage.spool(id)
             if info and not self._expired(info):

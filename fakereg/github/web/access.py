@@ -1,4 +1,4 @@
-"""Who asks for packages, which ones there are, and which of them are shown (GP-2.17 to GP-2.21, GP-5.10)."""
+"""Identify callers of API and pages, and find the packages that they may read (GP-2.17 to GP-2.21, GP-5.10)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 
 TYPE_NAMES = (DOCKER, CONTAINER, "npm", "maven", "rubygems", "nuget")
-"""All that GitHub calls a package type; there are no packages of those beyond images here."""
+"""All package types of GitHub; only those of images have packages here."""
 
 RESTORE = "restore"
 
@@ -38,18 +38,18 @@ class Shelf:
     site: Site
 
     def packages(self, identity: Identity) -> list[Package]:
-        """Those that the identity may read."""
+        """Return the packages that the identity may read."""
         found = self.call.github.packages.of_owner(self.site, self.owner)
         return [package for package in found if self.shows(identity, package)]
 
     def shows(self, identity: Identity, package: Package) -> bool:
-        """Whether a package is one of these, and the identity may read it."""
+        """Return whether a package is on this shelf and the identity may read it."""
         return TYPES[self.type].holds(package) and PULL in self.rights(identity, package)
 
     def named(self, name: str, identity: Identity, packages: Sequence[Package]) -> Package | None:
-        """The first of `packages` with this name that the identity may read.
+        """Return the first of `packages` with this name that the identity may read; None if there is none.
 
-        A docker package has the name IMAGE; REPOSITORY/IMAGE says which one if there are two.
+        The name of a docker package is IMAGE; REPOSITORY/IMAGE tells apart two of the same name.
         """
         shown = [package for package in packages if self.shows(identity, package)]
         exact = [package for package in shown if package.path == name]
@@ -57,25 +57,25 @@ class Shelf:
         return next(iter(exact + loose), None)
 
     def rights(self, identity: Identity, package: Package) -> Rights:
-        """What the role of an identity allows."""
+        """Return the actions that the role of an identity allows."""
         dialect, accounts = self.site.dialect, self.call.github.accounts
         if dialect.auth == "none":
             return EVERYTHING
         return permissions.role_rights(identity, package.name, dialect=dialect, accounts=accounts, package=package)
 
     def visibility(self, package: Package) -> Visibility:
-        """Who sees a package."""
+        """Return the visibility of a package."""
         return package.kind.visibility(package, self.call.github.accounts)
 
 
 def dialect_of(call: PackageCall, type: str) -> Dialect:
-    """How the registry of a type of packages behaves; the one that was asked stands in for types without one."""
+    """Return the dialect of the registry of a package type; for a type without a registry, that of the request."""
     site = call.github.site(type)
     return site.dialect if site else call.dialect
 
 
 def shelf(call: PackageCall, type: str, owner: str) -> Shelf | None:
-    """The packages of an account, if the registry of their type is there and enabled."""
+    """Return the packages of an account; None if the registry of their type is missing or disabled."""
     site = call.github.site(type)
     if not site:
         return None
@@ -84,7 +84,7 @@ def shelf(call: PackageCall, type: str, owner: str) -> Shelf | None:
 
 
 def identify(call: PackageCall, dialect: Dialect) -> Identity:
-    """Whom `token SECRET`, `Bearer SECRET` or Basic prove; nobody without credentials; raise 401 for bad ones."""
+    """Identify the caller by `token SECRET`, `Bearer SECRET` or Basic; anonymous without; raise 401 for bad ones."""
     header = call.request.headers.get("Authorization", "")
     if not header or dialect.auth == "none":
         return ANONYMOUS
@@ -100,7 +100,7 @@ def identify(call: PackageCall, dialect: Dialect) -> Identity:
 
 
 def unauthorized(dialect: Dialect, message: str = "Requires authentication") -> RegistryError:
-    """A 401 that makes a browser ask for name and token."""
+    """Return a 401 that makes a browser ask for name and token."""
     challenge = f'Basic realm="{quoted(dialect.realm)}", charset="UTF-8"'
     return RegistryError(Code.UNAUTHORIZED, message, headers={"WWW-Authenticate": challenge})
 
@@ -108,7 +108,7 @@ def unauthorized(dialect: Dialect, message: str = "Requires authentication") -> 
 def check_scopes(identity: Identity, type: str, dialect: Dialect, action: str) -> None:
     """Raise 403 if a classic token lacks a scope for `action`: PULL, DELETE or RESTORE.
 
-    The Docker registry's packages want the scope `repo`, too.
+    Packages of the Docker registry need the scope `repo`, too.
     """
     wanted, names = _SCOPES[action]
     token = identity.token

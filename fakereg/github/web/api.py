@@ -1,4 +1,4 @@
-"""The packages API below `/api/v3`: list, look, delete, restore (docs/github-registries.md, GP-5.1 to GP-5.15).
+"""The packages API below `/api/v3`: list, show, delete, restore (docs/github-registries.md, GP-5.1 to GP-5.15).
 
 Each path begins with `/orgs/ORG`, `/users/USER` or `/user`, which handlers get as `kind` and `login`.
 """
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from werkzeug.wrappers import Response
 
+from fakereg import values
 from fakereg.auth.accounts import Identity, Kind, Visibility
 from fakereg.auth.caller import DELETE, PULL
 from fakereg.github.deleted import Deleted
@@ -27,7 +28,7 @@ Item = TypeVar("Item")
 
 
 class Found(NamedTuple):
-    """A package that the caller may read, and where it is."""
+    """A package that the caller may read, with the caller and the shelf."""
 
     identity: Identity
     shelf: Shelf
@@ -35,7 +36,7 @@ class Found(NamedTuple):
 
 
 def get_packages(call: PackageCall, kind: str, login: str) -> Response:
-    """The packages of type `?package_type=` that the caller may read, by name, perhaps of one visibility."""
+    """List the packages of type `?package_type=` that the caller may read, by name; `?visibility=` selects some."""
     type = call.request.args.get("package_type", "")
     identity, owner = _enter(call, kind, login, type, PULL)
     wanted = _wanted(call, type)
@@ -47,13 +48,13 @@ def get_packages(call: PackageCall, kind: str, login: str) -> Response:
 
 
 def get_package(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
-    """One package."""
+    """Show one package."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     return json_response(package_document(shelf, package))
 
 
 def delete(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
-    """204: the package is gone with all its versions, and can be restored for a while."""
+    """Delete the package with all its versions and answer 204; it can be restored for a while."""
     found = _find(call, kind, login, type, name, DELETE)
     _check_administrator(found, kind)
     shelf, package = found.shelf, found.package
@@ -63,7 +64,7 @@ def delete(call: PackageCall, kind: str, login: str, type: str, name: str) -> Re
 
 
 def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
-    """204: the package is back as it was; 403 if its name is in use again."""
+    """Restore the package and answer 204; raise 403 if its name is in use again."""
     identity, owner = _enter(call, kind, login, type, RESTORE)
     shelf = access.shelf(call, type, owner)
     gone = call.github.packages.deleted.packages(shelf.site.dialect.package_type, owner) if shelf else []
@@ -76,11 +77,11 @@ def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str)
 
 
 def get_versions(call: PackageCall, kind: str, login: str, type: str, name: str) -> Response:
-    """The versions of a package, the newest first; with `?state=deleted` those that can be restored."""
+    """List the versions of a package, the newest first; with `?state=deleted` those that can be restored."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     state = call.request.args.get("state", "active")
     if state not in ("active", "deleted"):
-        raise RegistryError(Code.UNSUPPORTED, "state is active or deleted", status=422)
+        raise RegistryError(Code.UNSUPPORTED, f"state must be active or deleted, got {values.shown(state)}", status=422)
     if state == "active":
         tags = tags_by_digest(shelf.site, package.name)
         versions = call.github.packages.versions(shelf.site, package)
@@ -90,14 +91,14 @@ def get_versions(call: PackageCall, kind: str, login: str, type: str, name: str)
 
 
 def get_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
-    """One version."""
+    """Show one version."""
     _, shelf, package = _find(call, kind, login, type, name, PULL)
     tags = tags_by_digest(shelf.site, package.name)
     return json_response(version_document(shelf, package, _version(call, shelf, package, id), tags=tags))
 
 
 def delete_one_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
-    """204: the version is gone, and the package with it if it was the last one."""
+    """Delete the version, and with the last one the package, and answer 204."""
     found = _find(call, kind, login, type, name, DELETE)
     _check_administrator(found, kind)
     version = _version(call, found.shelf, found.package, id)
@@ -108,7 +109,7 @@ def delete_one_version(call: PackageCall, kind: str, login: str, type: str, name
 
 
 def post_restore_version(call: PackageCall, kind: str, login: str, type: str, name: str, id: str) -> Response:
-    """204: the version is back, with those of its tags that are free; 403 if its name is in use again."""
+    """Restore the version with those of its tags that are free and answer 204; raise 403 if its name is taken."""
     found = _find(call, kind, login, type, name, RESTORE)
     _check_administrator(found, kind)
     gone = call.github.packages.deleted.versions(found.package)
@@ -120,7 +121,7 @@ def post_restore_version(call: PackageCall, kind: str, login: str, type: str, na
 
 
 def get_conflicts(call: PackageCall, kind: str, login: str) -> Response:
-    """The packages of the Docker registry whose names are taken in the Container registry: no migration with them."""
+    """List the packages of the Docker registry that cannot be migrated: the Container registry has their names."""
     identity, owner = _enter(call, kind, login, DOCKER, PULL)
     shelf = access.shelf(call, DOCKER, owner)
     if not shelf:
@@ -130,14 +131,18 @@ def get_conflicts(call: PackageCall, kind: str, login: str) -> Response:
 
 
 def _enter(call: PackageCall, kind: str, login: str, type: str, action: str) -> tuple[Identity, str]:
-    """Who asks, and the account that is asked about; raise 401, 403 for a missing scope, 404 for no account."""
+    """Return the caller and the account of the path; raise 401, 403 for a missing scope, 404 for an unknown account."""
     dialect = access.dialect_of(call, type)
     identity = access.identify(call, dialect)
     if not identity.user and dialect.auth != "none":
         raise access.unauthorized(dialect)
     if type not in TYPE_NAMES:
         status = 422 if type else 400
-        raise RegistryError(Code.UNSUPPORTED, f"package_type is one of {', '.join(TYPE_NAMES)}", status=status)
+        raise RegistryError(
+            Code.UNSUPPORTED,
+            f"package_type must be one of {', '.join(TYPE_NAMES)}, got {values.shown(type)}",
+            status=status,
+        )
     access.check_scopes(identity, type, dialect, action)
     if action != PULL and dialect.ecosystem == "read-only":
         raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
@@ -157,10 +162,12 @@ def _account(call: PackageCall, identity: Identity, kind: str, login: str) -> st
 
 
 def _wanted(call: PackageCall, type: str) -> str:
-    """The visibility to show. `internal` is for packages with rights of their own; else it is `private` (GP-2.11)."""
+    """Return the visibility to list; `internal` means `private` for packages with a repository's rights (GP-2.11)."""
     text = call.request.args.get("visibility", "")
     if text and text not in list(Visibility):
-        raise RegistryError(Code.UNSUPPORTED, f"visibility is one of {', '.join(Visibility)}", status=422)
+        raise RegistryError(
+            Code.UNSUPPORTED, f"visibility must be one of {', '.join(Visibility)}, got {values.shown(text)}", status=422
+        )
     return Visibility.PRIVATE if text == Visibility.INTERNAL and not TYPES.get(type, NO_PACKAGES).internal else text
 
 
@@ -182,7 +189,7 @@ def _version(call: PackageCall, shelf: Shelf, package: Package, id: str) -> Vers
 
 
 def _check_administrator(found: Found, kind: str) -> None:
-    """Raise 403 for who has no admin role; below `/orgs` users have to be owners of the organization, too."""
+    """Raise 403 unless the caller has the role admin; below `/orgs` users must be owners of the organization, too."""
     identity, shelf, package = found
     organization = shelf.call.github.accounts.organizations.get(package.owner)
     workflow = identity.token is not None and identity.token.kind == Kind.ACTIONS
@@ -193,7 +200,7 @@ def _check_administrator(found: Found, kind: str) -> None:
 
 
 def _check_deletable(found: Found, versions: Sequence[Version]) -> None:
-    """Raise the dialect's refusal for public versions that many rely on (GHD-30, GP-2.23)."""
+    """Raise the dialect's refusal for public versions with many downloads (GHD-30, GP-2.23)."""
     dialect = found.shelf.site.dialect
     most = dialect.undeletable_downloads
     public = found.shelf.visibility(found.package) == Visibility.PUBLIC
@@ -206,7 +213,7 @@ def _restore(restore: Callable[..., None], call: PackageCall, shelf: Shelf, dele
     try:
         restore(call.github.packages, shelf.site, deleted)
     except NameTaken:
-        raise RegistryError(Code.DENIED, "the name is in use again; delete what has it first") from None
+        raise RegistryError(Code.DENIED, "the name is in use again: delete that package or version first") from None
 
 
 def _list(call: PackageCall, items: Sequence[Item], show: Callable[[Item], dict[str, Any]]) -> Response:

@@ -1,4 +1,4 @@
-"""Packages and versions in the shapes of GitHub's API, and where their pages are (GP-5.12 to GP-5.15)."""
+"""Packages and versions as JSON objects of GitHub's API, and the addresses of their pages (GP-5.12 to GP-5.15)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ API = "/api/v3"
 
 
 def package_document(shelf: Shelf, package: Package) -> dict[str, Any]:
-    """A package."""
+    """Return the JSON object of a package."""
     call = shelf.call
     repository = call.github.accounts.repositories.get(package.source)
     document = {
@@ -42,9 +42,9 @@ def package_document(shelf: Shelf, package: Package) -> dict[str, Any]:
 def version_document(
     shelf: Shelf, package: Package, version: Version, *, tags: Mapping[Digest, Sequence[Tag]]
 ) -> dict[str, Any]:
-    """A version. One of the Docker registry has both `tag` and `tags`: the published schema is at odds with itself.
+    """Return the JSON object of a version; `tags` are those of the manifests of the image.
 
-    `tags` are those of the manifests of the image.
+    A version of the Docker registry has both `tag` and `tags`: the published schema contradicts itself (GP-5.14).
     """
     page = web_url(shelf.call) + page_path(shelf.call, package)
     document = {
@@ -63,35 +63,35 @@ def version_document(
 
 
 def deleted_document(shelf: Shelf, deleted: Deleted) -> dict[str, Any]:
-    """A version that was deleted."""
+    """Return the JSON object of a deleted version."""
     tags = {kept.manifest.digest: kept.tags for kept in deleted.content}
     document = version_document(shelf, deleted.package, deleted.versions[0], tags=tags)
     return {**document, "deleted_at": time_text(deleted.at)}
 
 
 def page_path(call: PackageCall, package: Package) -> str:
-    """The path of a package's page."""
+    """Return the path of a package's page."""
     return package.kind.page(package, account_path(call, package.owner))
 
 
 def account_path(call: PackageCall, login: str) -> str:
-    """The path below which the packages of an account are, on pages and in the API."""
+    """Return the path below which the packages of an account are, on pages and in the API."""
     return f"/{'orgs' if login in call.github.accounts.organizations else 'users'}/{login}"
 
 
 def package_url(call: PackageCall, package: Package) -> str:
-    """The address of a package in the API. It has the path: two repositories may have images of one name."""
+    """Return the URL of a package in the API, with its whole path: repositories may have images of the same name."""
     name = quote(package.path, safe="")
     return f"{web_url(call)}{API}{account_path(call, package.owner)}/packages/{package.type}/{name}"
 
 
 def web_url(call: PackageCall) -> str:
-    """Where API and pages are: scheme and host."""
+    """Return scheme and host of API and pages."""
     return f"{scheme(call.request)}://{call.github.sites.host(None, call.request)}"
 
 
 def time_text(seconds: float) -> str:
-    """A time as GitHub writes it."""
+    """Return a time in GitHub's form."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -125,5 +125,5 @@ def _repository(call: PackageCall, repository: Repository) -> dict[str, Any]:
 
 
 def _id(name: str) -> int:
-    """A number for what has none here; it is the same at every start."""
+    """Return an id for an account or repository, the same at every start."""
     return zlib.crc32(name.encode())

@@ -1,4 +1,4 @@
-"""Templates to answers. Texts are escaped, and the policy lets a browser load nothing and run nothing."""
+"""Render templates. Texts are escaped, and the content security policy forbids to load or run anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def page(template: str, *, status: int = 200, **values: Any) -> Response:
-    """A page, which depends on who asks and is not to be kept."""
+    """Return a page; it depends on the caller, so caches must not store it."""
     text = _environment().get_template(template).render(values)
     headers = {
         "Content-Security-Policy": f"default-src 'none'; style-src '{_style_hash()}'; base-uri 'none'; "
@@ -31,14 +31,14 @@ def page(template: str, *, status: int = 200, **values: Any) -> Response:
 
 
 def refusal(problem: RegistryError) -> Response:
-    """The page of an error."""
+    """Return the page of an error."""
     heading = f"{problem.status} {HTTP_STATUS_CODES.get(problem.status, '')}"
     return page("error.html", status=problem.status, heading=heading, message=problem.message, trail=[])
 
 
 @functools.cache
 def _environment() -> Environment:
-    """Made at the first page: jinja2 takes longer to import than a registry for a test takes to start."""
+    """Load the templates at the first page: importing jinja2 takes longer than starting a registry in a test."""
     import jinja2
 
     loader = jinja2.PackageLoader("fakereg.github.web")
@@ -52,13 +52,13 @@ def _environment() -> Environment:
 
 
 def _style_hash() -> str:
-    """The hash that lets in the one style, which is text between its tags (Content Security Policy, section 2.3.1)."""
+    """Return the hash that allows the one inline style (Content Security Policy, section 2.3.1)."""
     style = str(_environment().globals["style"]).encode()
     return f"sha256-{base64.b64encode(hashlib.sha256(style).digest()).decode()}"
 
 
 def human_size(size: int) -> str:
-    """Bytes in the largest unit that leaves at least 1, with one digit behind the point."""
+    """Return a size in the largest unit that gives at least 1, with one decimal."""
     amount, units = float(size), ["bytes", "KiB", "MiB", "GiB", "TiB"]
     while amount >= 1024 and len(units) > 1:
         amount /= 1024

@@ -1,4 +1,4 @@
-"""`page`, `per_page` and the Link header as GitHub's API has them; and the body of its errors."""
+"""`page`, `per_page` and the Link header of GitHub's API, and the body of its errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ Item = TypeVar("Item")
 
 
 def page(call: PackageCall, items: Sequence[Item]) -> tuple[Sequence[Item], dict[str, str]]:
-    """The part of a list that is asked for, and its Link header; raise 400 for what is beyond the first 10,000.
+    """Return the requested page of a list and its Link header; raise 400 beyond the first 10,000 entries.
 
-    Numbers that are none, or below 1, count as not given, and `per_page` is 100 at most.
+    Invalid numbers, and those below 1, are ignored, and `per_page` is at most 100.
     """
     number = _number(call, "page", 1)
     size = min(_number(call, "per_page", _PAGE_SIZE), _PAGE_SIZE_LIMIT)
     if number * size > _REACH:
-        raise RegistryError(Code.UNSUPPORTED, f"page times per_page is at most {_REACH}", status=400)
+        raise RegistryError(
+            Code.UNSUPPORTED, f"page times per_page must be at most {_REACH}, got {number * size}", status=400
+        )
     last = max(-(-len(items) // size), 1)
     pages = {"prev": min(number - 1, last), "next": number + 1, "last": last, "first": 1}
     if number >= last:
@@ -39,7 +41,7 @@ def page(call: PackageCall, items: Sequence[Item]) -> tuple[Sequence[Item], dict
 
 
 def error_body(refusal: RegistryError) -> dict[str, Any]:
-    """What GitHub's API says of an error."""
+    """Return the JSON object of an error in GitHub's API."""
     return {"message": refusal.message, "documentation_url": DOCUMENTATION, "status": str(refusal.status)}
 
 

@@ -1,6 +1,6 @@
-"""Pages for people: the packages of an account or repository, and one package (GHD-22, GHD-23, GHC-09).
+"""HTML pages: the packages of an account or repository, and one package (GHD-22, GHD-23, GHC-09).
 
-Who may pull an image may see its page. A browser asks for name and token when it gets the Basic challenge.
+A caller who may pull an image may see its page. A browser asks for name and token when it gets the Basic challenge.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ Trail = list[tuple[str, str]]
 
 
 class Shown(NamedTuple):
-    """A package that the caller may pull, and where it is."""
+    """A package that the caller may pull, and its shelf."""
 
     shelf: Shelf
     package: Package
 
 
 def get_account(call: PackageCall, kind: str, login: str) -> Response:
-    """The packages of an organization (`orgs`) or a user (`users`)."""
+    """Show the packages of an organization (`orgs`) or a user (`users`)."""
     owner = login.lower()
     found = _visible(call, owner, (CONTAINER, DOCKER)) if _is_account(call, kind, owner) else None
     return _list(call, owner, found, [(owner, f"/{kind}/{owner}/packages")])
 
 
 def get_repository(call: PackageCall, owner: str, repository: str) -> Response:
-    """The packages of a repository: those of the Docker registry, and those that are linked to it."""
+    """Show the packages of a repository: those of the Docker registry, and those that are linked to it."""
     owner, name = owner.lower(), f"{owner}/{repository}".lower()
     found = [shown for shown in _visible(call, owner, (CONTAINER, DOCKER)) if shown.package.source == name]
     trail = [(owner, f"{account_path(call, owner)}/packages"), (repository.lower(), f"/{name}/packages")]
@@ -55,14 +55,14 @@ def get_repository(call: PackageCall, owner: str, repository: str) -> Response:
 
 
 def get_by_id(call: PackageCall, owner: str, repository: str, id: str) -> Response:
-    """A package of the Docker registry, also after it has moved."""
+    """Show a package of the Docker registry, also after its migration."""
     name = f"{owner}/{repository}".lower()
     found = _visible(call, owner.lower(), (DOCKER,))
     return _one(call, DOCKER, [one for one in found if (one.package.source, str(one.package.id)) == (name, id)])
 
 
 def get_container(call: PackageCall, kind: str, login: str, name: str) -> Response:
-    """A package of the Container registry."""
+    """Show a package of the Container registry."""
     owner = login.lower()
     found = _visible(call, owner, (CONTAINER,)) if _is_account(call, kind, owner) else []
     return _one(call, CONTAINER, [one for one in found if one.package.path == name])
@@ -74,7 +74,7 @@ def _is_account(call: PackageCall, kind: str, login: str) -> bool:
 
 
 def _reads(call: PackageCall, repository: str) -> bool:
-    """Whether there is such a repository for the caller: who may not read it does not learn that it exists."""
+    """Return whether the repository exists and the caller may read it."""
     dialect, accounts = access.dialect_of(call, DOCKER), call.github.accounts
     identity = access.identify(call, dialect)
     open_to_all = dialect.auth == "none" and repository in accounts.repositories
@@ -82,7 +82,7 @@ def _reads(call: PackageCall, repository: str) -> bool:
 
 
 def _visible(call: PackageCall, owner: str, types: Collection[str]) -> list[Shown]:
-    """What of an account's packages the caller may pull, by name; one that has moved is found once."""
+    """Return the packages of an account that the caller may pull, by name; a migrated one is listed once."""
     found: dict[int, Shown] = {}
     for type in types:
         dialect = access.dialect_of(call, type)
@@ -134,21 +134,21 @@ def _one(call: PackageCall, type: str, found: Sequence[Shown]) -> Response:
 
 
 def _refuse(call: PackageCall, type: str, *, known: bool) -> None:
-    """Ask who has no credentials for some; tell others that there is nothing. Pass those whose list is empty."""
+    """Raise 401 for a caller without credentials, 404 for others unless the list is `known` and only empty."""
     if _is_anonymous(call):
         raise access.unauthorized(access.dialect_of(call, type))
     if not known:
-        raise RegistryError(Code.NAME_UNKNOWN, "There is no such page, or you may not see it.")
+        raise RegistryError(Code.NAME_UNKNOWN, "This page does not exist, or you may not see it.")
 
 
 def _is_anonymous(call: PackageCall) -> bool:
-    """Whether credentials could change what is shown."""
+    """Return whether the caller sent no credentials, and credentials could change the page."""
     asking = any(site.dialect.auth != "none" for site in call.github.sites.all)
     return asking and not call.request.headers.get("Authorization")
 
 
 def _page(call: PackageCall, items: Sequence[Item]) -> tuple[Sequence[Item], Trail]:
-    """The part of a list at `?page=`, and links to its neighbours."""
+    """Return the part of a list at `?page=`, and links to the pages before and after it."""
     text = call.request.args.get("page", "")
     number = int(text[:_DIGITS]) if text.isascii() and text.isdigit() else 1
     start = max(number - 1, 0) * PAGE_SIZE

@@ -1,4 +1,4 @@
-"""What a page shows of packages and versions, ready to be written."""
+"""The values that pages show of packages and versions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PackageView:
 class VersionView:
     """A version; `command` pulls it, and is empty where the registry is not served.
 
-    If it is not `listed` its manifest is too large for what is in it to be shown.
+    It is not `listed` if its manifest is too large for the page to show its content.
     """
 
     id: int
@@ -57,7 +57,7 @@ class VersionView:
 
 
 def package_view(shelf: Shelf, package: Package) -> PackageView:
-    """A package as a list and its page show it."""
+    """Return the values of a package for a list and its page."""
     call = shelf.call
     versions = call.github.packages.versions(shelf.site, package)
     repository = call.github.accounts.repositories.get(package.source)
@@ -77,14 +77,14 @@ def package_view(shelf: Shelf, package: Package) -> PackageView:
 
 
 def version_views(shelf: Shelf, package: Package, versions: Sequence[Version]) -> list[VersionView]:
-    """Versions as the page shows them, without those that were deleted a moment ago."""
+    """Return the values of versions for a page, without versions deleted meanwhile."""
     tags = tags_by_digest(shelf.site, package.name)
     views = [_view(shelf, package, version, tags) for version in versions]
     return [view for view in views if view]
 
 
 def is_link(url: str) -> bool:
-    """Whether a URL of somebody else may become a link."""
+    """Return whether a URL from a label may become a link."""
     try:
         return urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
     except ValueError:

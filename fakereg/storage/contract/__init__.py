@@ -1,4 +1,4 @@
-"""The contract of a storage, as tests that any storage can be put to: by itself and below `Repositories`.
+"""The contract of a storage, as tests for any storage: of its protocol, and of `Repositories` on top of it.
 
 In a test module of the project that has the storage:
 
@@ -8,7 +8,7 @@ In a test module of the project that has the storage:
     def make_storage(tmp_path):
         return lambda: MyStorage(tmp_path)
 
-What the storage promises beyond that is put to the test where these fixtures say so:
+These fixtures switch on the tests of further promises:
 
     @pytest.fixture
     def durable():
@@ -16,7 +16,7 @@ What the storage promises beyond that is put to the test where these fixtures sa
 
     @pytest.fixture
     def shared():
-        return True  # two calls of `make_storage` open the same storage twice, for two processes, say
+        return True  # two calls of `make_storage` open the same storage twice, like two processes
 """
 
 from __future__ import annotations
@@ -39,25 +39,25 @@ from fakereg.storage.repositories import Repositories
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The clock of the upload sessions."""
+    """Return the clock of the upload sessions."""
     return ManualClock()
 
 
 @pytest.fixture
 def durable() -> bool:
-    """Whether the storage outlasts the process; to be overridden."""
+    """Return whether the storage outlasts the process; override it if so."""
     return False
 
 
 @pytest.fixture
 def shared() -> bool:
-    """Whether several processes may have the storage open; to be overridden."""
+    """Return whether several processes may have the storage open; override it if so."""
     return False
 
 
 @pytest.fixture
 def storage(make_storage: MakeStorage) -> Iterator[Storage]:
-    """The storage under test, empty."""
+    """Yield the storage under test, empty."""
     made = make_storage()
     yield made
     made.close()
@@ -65,5 +65,5 @@ def storage(make_storage: MakeStorage) -> Iterator[Storage]:
 
 @pytest.fixture
 def repositories(storage: Storage, clock: ManualClock) -> Repositories:
-    """The layer above the storage under test."""
+    """Return the layer above the storage under test."""
     return Repositories(storage, clock=clock)

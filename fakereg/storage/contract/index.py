@@ -1,4 +1,4 @@
-"""The part of the contract that is about the protocol itself: versions, deltas and content."""
+"""The part of the contract for the protocol itself: versions, deltas and content."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PLAIN = Entry("application/vnd.example+json", len(OTHER))
 def apply(
     storage: Storage, name: Name, version: int, delta: Delta, contents: dict[Digest, Source | None] | None = None
 ) -> int:
-    """Apply a delta that has to be accepted; its version."""
+    """Apply a delta that must be accepted, and return its version."""
     new = storage.apply(name, version, delta, contents or {})
     assert new is not None
     return new
 
 
 def first(storage: Storage, name: Name = A) -> int:
-    """A repository with a manifest, two tags and a blob; its version."""
+    """Make a repository with a manifest, two tags and a blob; return its version."""
     delta = Delta({ONE: ENTRY}, {V1: ONE, LATEST: ONE}, {Digest.of(BLOB): len(BLOB)})
     return apply(storage, name, 0, delta, {ONE: MANIFEST, Digest.of(BLOB): BLOB})
 
@@ -85,7 +85,7 @@ def test_the_version_grows_with_every_delta(storage: Storage) -> None:
 
 
 def test_the_changes_since_each_version_lead_to_the_same(storage: Storage) -> None:
-    """Whatever a storage gives for an older version, it leads to what there is now."""
+    """The changes that a storage returns since any version lead to the current state."""
     version, known = 0, {0: State()}
     deltas = [
         Delta({ONE: ENTRY}, {V1: ONE, V2: ONE}, {Digest.of(BLOB): len(BLOB)}),
@@ -127,7 +127,7 @@ def test_texts_are_kept_as_they_are(storage: Storage) -> None:
 
 
 def test_what_is_given_back_may_be_changed_by_nobody(storage: Storage) -> None:
-    """A later delta does not show in what was read before."""
+    """A later delta does not alter changes that were read before."""
     version = first(storage)
     changes = storage.read(A)
     apply(storage, A, version, Delta(tags={V2: ONE}))

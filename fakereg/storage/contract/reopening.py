@@ -1,4 +1,4 @@
-"""The part of the contract for storages that outlast their process, and for those that several have open."""
+"""The part of the contract for storages that outlast their process, and for those that several processes have open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from fakereg.storage.repositories import Repositories
 
 @pytest.fixture
 def reopened(make_storage: MakeStorage, durable: bool) -> Iterator[list[Storage]]:
-    """The storage that is open, to be replaced by `reopen`; it is closed at the end."""
+    """Yield a list with the open storage, which `reopen` replaces; close it at the end."""
     if not durable:
         pytest.skip("the storage does not outlast its process")
     yield (open := [make_storage()])
@@ -120,7 +120,7 @@ def test_clear_lasts(reopened: list[Storage], make_storage: MakeStorage) -> None
 
 @pytest.fixture
 def both(storage: Storage, make_storage: MakeStorage, shared: bool, clock: ManualClock) -> Iterator[list[Repositories]]:
-    """The same storage, opened twice."""
+    """Yield the same storage, opened twice."""
     if not shared:
         pytest.skip("the storage is of one process at a time")
     other = make_storage()

@@ -1,4 +1,4 @@
-"""The steps that the contract of a storage is made of."""
+"""Steps for the tests of the contract."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ EXPIRY = 60.0
 def start(
     repositories: Repositories, name: Name, *, algorithm: str = "sha256", limit: int = 100, timeout: float = 0
 ) -> Upload:
-    """A new upload session."""
+    """Start an upload session."""
     return repositories.start_upload(name, algorithm=algorithm, expiry=EXPIRY, limit=limit, timeout=timeout)
 
 
 def push(repositories: Repositories, name: Name, content: bytes, *, algorithm: str = "sha256") -> Digest:
-    """Push a blob; its digest."""
+    """Push a blob and return its digest."""
     digest = Digest.of(content, algorithm=algorithm)
     with claimed(start(repositories, name, algorithm=algorithm)) as upload:
         upload.append(content)
@@ -40,7 +40,7 @@ def push(repositories: Repositories, name: Name, content: bytes, *, algorithm: s
 
 @contextmanager
 def claimed(upload: Upload) -> Iterator[Upload]:
-    """An upload session, held for writing."""
+    """Claim an upload session for the block."""
     upload.claim()
     try:
         yield upload
@@ -49,7 +49,7 @@ def claimed(upload: Upload) -> Iterator[Upload]:
 
 
 def read(repositories: Repositories, name: Name, digest: Digest) -> bytes | None:
-    """A blob's bytes."""
+    """Return the bytes of a blob."""
     stream = repositories.open_blob(name, digest)
     if stream is None:
         return None
@@ -58,7 +58,7 @@ def read(repositories: Repositories, name: Name, digest: Digest) -> bytes | None
 
 
 def image(config: Digest, *layers: Digest, subject: Digest | None = None, note: str = "") -> Manifest:
-    """An image manifest over blobs."""
+    """Return an image manifest over blobs."""
     document = {
         "schemaVersion": 2,
         "mediaType": OCI_IMAGE,
@@ -72,7 +72,7 @@ def image(config: Digest, *layers: Digest, subject: Digest | None = None, note: 
 
 
 def index(*children: Digest) -> Manifest:
-    """An index over manifests."""
+    """Return an index over manifests."""
     entries = [_descriptor(OCI_IMAGE, child) for child in children]
     return _parse({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}, OCI_INDEX)
 
@@ -87,12 +87,12 @@ def _parse(document: dict[str, object], media_type: str) -> Manifest:
 
 
 def stored(manifest: Manifest) -> StoredManifest:
-    """What is given back for a manifest."""
+    """Return the stored form of a manifest."""
     return StoredManifest(manifest.content, manifest.media_type, manifest.digest)
 
 
 def referrers(repositories: Repositories, name: Name, subject: Digest, **page: Any) -> list[StoredManifest]:
-    """The referrers, all of them in one page unless said otherwise."""
+    """Return the referrers, by default all of them in one page."""
     found, _ = repositories.referrers(
         name, subject, **{"artifact_type": None, "last": "", "limit": 99, "size": 10**9, **page}
     )
@@ -116,13 +116,13 @@ def pushed_image(repositories: Repositories, name: Name, *tags: str, note: str =
 
 
 def state_of(storage: Storage, name: Name) -> State:
-    """What the index of a repository says."""
+    """Return the state of the index of a repository."""
     changes = storage.read(name)
     return State().changed(changes.delta) if changes else State()
 
 
 def contents_of(storage: Storage, name: Name, *digests: Digest) -> list[bytes | None]:
-    """The bytes of content."""
+    """Return the bytes of content."""
     found: list[bytes | None] = []
     for digest in digests:
         stream = storage.open(name, digest)
@@ -132,7 +132,7 @@ def contents_of(storage: Storage, name: Name, *digests: Digest) -> list[bytes | 
 
 
 def filled_spool(storage: Storage, id: str, data: bytes) -> Spool:
-    """A spool with bytes, held."""
+    """Make a spool with bytes and hold it."""
     storage.create_spool(id, "text", 1.0)
     spool = storage.hold_spool(id)
     spool.append(data)
@@ -140,6 +140,6 @@ def filled_spool(storage: Storage, id: str, data: bytes) -> Spool:
 
 
 def bytes_of(spool: Spool) -> bytes:
-    """All bytes of a spool."""
+    """Return all bytes of a spool."""
     with spool.open() as stream:
         return stream.read()

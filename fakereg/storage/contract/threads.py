@@ -1,4 +1,4 @@
-"""The part of the contract that needs several threads. What it looks for happens in every run, not now and then."""
+"""The part of the contract that needs several threads. A storage that breaks it fails in every run, not by chance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _switching_often() -> Iterator[None]:
 
 
 def together(work: Callable[[int], Result]) -> list[Result]:
-    """What `work` gives for each number, all of them begun at once."""
+    """Call `work` for each number, all at the same time, and return the results."""
     barrier = Barrier(THREADS)
 
     def begin(number: int) -> Result:
@@ -43,7 +43,7 @@ def together(work: Callable[[int], Result]) -> list[Result]:
 
 
 def test_of_many_deltas_for_one_version_one_is_accepted(storage: Storage) -> None:
-    """However often they meet, each version has one successor, and nothing that was accepted is lost."""
+    """Each version has one successor, and no accepted change is lost, however often threads collide."""
 
     def work(number: int) -> list[int]:
         accepted = []
@@ -97,7 +97,7 @@ def test_a_reader_sees_all_of_a_delta_or_nothing(storage: Storage) -> None:
 
 
 def test_of_many_who_want_a_spool_one_holds_it(storage: Storage) -> None:
-    """What one holder appends lies in one piece."""
+    """The bytes that one holder appends are contiguous."""
     piece, pieces = 1000, 5
     filled_spool(storage, "one", b"").close()
 

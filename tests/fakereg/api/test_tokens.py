@@ -250,12 +250,12 @@ def test_every_required_field_is_required(client: RegistryClient, missing: str, 
     changed = {key: value for key, value in fields.items() if key != missing} if left_out else {**fields, missing: ""}
     response = client.post("/token", data=changed)
     assert response.status_code == 400
-    assert response.get_json()["errors"][0]["message"] == f"the form has no {missing}"
+    assert response.get_json()["errors"][0]["message"] == f"the form must have a {missing}"
 
 
 def test_a_refresh_needs_its_token(client: RegistryClient) -> None:
     response = form(client, grant_type="refresh_token")
-    assert response.get_json()["errors"][0]["message"] == "the form has no refresh_token"
+    assert response.get_json()["errors"][0]["message"] == "the form must have a refresh_token"
 
 
 @pytest.mark.parametrize("kind", ["authorization_code", "x" * 10_000, "é", "client_credentials"])

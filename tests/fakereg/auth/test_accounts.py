@@ -49,33 +49,39 @@ def test_a_login_has_up_to_39_characters(accounts: Accounts, login: str) -> None
 )
 def test_other_logins_are_refused(accounts: Accounts, login: str) -> None:
     for add in (accounts.add_user, accounts.add_organization):
-        with pytest.raises(ValueError, match="is not a login"):
+        with pytest.raises(ValueError, match="a login must be"):
             add(login)
 
 
 @pytest.mark.parametrize(
     ("add", "message"),
     [
-        (lambda it: it.add_user("octo-org"), "is an organization"),
-        (lambda it: it.add_organization("mona"), "is a user"),
+        (lambda it: it.add_user("octo-org"), "must not have the login of an organization"),
+        (lambda it: it.add_organization("mona"), "must not have the login of a user"),
         (lambda it: it.add_organization("new", owners=["nobody"]), "no user nobody"),
         (lambda it: it.add_organization("new", members=["nobody"]), "no user nobody"),
-        (lambda it: it.add_organization("new", base_role="owner"), "known are none, read, write, admin"),
+        (
+            lambda it: it.add_organization("new", base_role="owner"),
+            "role must be one of none, read, write, admin, got 'owner'",
+        ),
         (lambda it: it.add_repository("nobody/app"), "no user or organization nobody"),
-        (lambda it: it.add_repository("mona"), "is not OWNER/REPOSITORY"),
-        (lambda it: it.add_repository("mona/app/x"), "is not OWNER/REPOSITORY"),
-        (lambda it: it.add_repository("mona/a", visibility="secret"), "known are public, private, internal"),
+        (lambda it: it.add_repository("mona"), "must be OWNER/REPOSITORY"),
+        (lambda it: it.add_repository("mona/app/x"), "must be OWNER/REPOSITORY"),
+        (
+            lambda it: it.add_repository("mona/a", visibility="secret"),
+            "visibility must be one of public, private, internal",
+        ),
         (lambda it: it.add_repository("mona/a", roles={"nobody": "read"}), "no user nobody"),
-        (lambda it: it.add_repository("mona/a", roles={"hubot": "owner"}), "known are none"),
+        (lambda it: it.add_repository("mona/a", roles={"hubot": "owner"}), "role must be one of none"),
         (lambda it: it.add_classic_token("nobody"), "no user nobody"),
-        (lambda it: it.add_classic_token("mona", ["packages"]), "known are read:packages"),
+        (lambda it: it.add_classic_token("mona", ["packages"]), "scope must be one of read:packages"),
         (lambda it: it.add_fine_grained_token("octo-org"), "no user octo-org"),
         (lambda it: it.add_actions_token("mona/nothing"), "no repository mona/nothing"),
-        (lambda it: it.add_actions_token("mona/app", packages="admin"), "known are none, read, write"),
-        (lambda it: it.add_classic_token("mona", secret="ghs_x"), "begins with ghp_"),
-        (lambda it: it.add_classic_token("mona", secret=""), "begins with ghp_"),
+        (lambda it: it.add_actions_token("mona/app", packages="admin"), "packages must be one of none, read, write"),
+        (lambda it: it.add_classic_token("mona", secret="ghs_x"), "must begin with ghp_"),
+        (lambda it: it.add_classic_token("mona", secret=""), "must begin with ghp_"),
         (lambda it: it.add_classic_token("mona", secret="ghp_é"), "printable ASCII"),
-        (lambda it: it.add_classic_token("mona", secret="ghp_" + "x" * 252), "begins with"),
+        (lambda it: it.add_classic_token("mona", secret="ghp_" + "x" * 252), "at most 255 characters"),
         (lambda it: it.add_classic_token("mona", expires=math.nan), "finite"),
         (lambda it: it.add_classic_token("mona", expires=math.inf), "finite"),
     ],

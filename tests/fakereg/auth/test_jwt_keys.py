@@ -67,7 +67,7 @@ def test_a_key_that_cannot_sign_is_refused(algorithm: str, tmp_path: Path) -> No
         ]
     ):
         path = keys.write(tmp_path, f"{number}.pem", content)
-        with pytest.raises(ValueError, match=rf"{number}\.pem holds no private key for {algorithm}$"):
+        with pytest.raises(ValueError, match=rf"{number}\.pem must hold a private key for {algorithm}$"):
             Tokens(clock=ManualClock(), format=algorithm, key=path)
 
 
@@ -78,9 +78,9 @@ def test_a_certificate_belongs_to_its_key(tmp_path: Path) -> None:
         for whose in ("ours", "theirs")
     )
     for its_key, cert, why in (
-        (None, own, "needs its key"),
-        (key, other, "certificate of another key"),
-        (key, key, "holds no certificate"),
+        (None, own, "with token_cert, give token_key"),
+        (key, other, "must begin with the certificate of the key"),
+        (key, key, "must hold a certificate"),
     ):
         with pytest.raises(ValueError, match=why):
             Tokens(clock=ManualClock(), format="ES256", key=its_key, cert=cert)

@@ -89,7 +89,7 @@ def test_an_empty_scope_asks_for_nothing(scope: str) -> None:
     ],
 )
 def test_an_entry_outside_the_grammar_is_named(entry: str) -> None:
-    with pytest.raises(ValueError, match="invalid scope") as refusal:
+    with pytest.raises(ValueError, match="must be TYPE:NAME:ACTIONS") as refusal:
         parse(f"repository:fine:pull {entry}")
     assert repr(entry) in str(refusal.value)
 
@@ -115,7 +115,7 @@ def test_there_are_limits() -> None:
 
 
 def test_an_error_quotes_no_more_than_it_needs() -> None:
-    with pytest.raises(ValueError, match="invalid scope") as refusal:
+    with pytest.raises(ValueError, match="must be TYPE:NAME:ACTIONS") as refusal:
         parse("!" * LENGTH_LIMIT)
     assert len(str(refusal.value)) < 300
 

@@ -230,7 +230,7 @@ def test_other_formats_are_unknown(format: str) -> None:
 
 def test_opaque_tokens_have_no_key() -> None:
     assert standing_still("opaque").certificate is None
-    with pytest.raises(ValueError, match="choose the format ES256 or RS256"):
+    with pytest.raises(ValueError, match="token_format must be ES256 or RS256"):
         Tokens(clock=ManualClock(), key="key.pem")
 
 

@@ -73,7 +73,7 @@ def test_quiet_logs_no_request() -> None:
         (["--storage", "directory"], "directory:PATH"),
         (["--storage", "directory:/dev/null/x"], "cannot use /dev/null/x as a storage"),
         (["--tls-cert", "/nowhere.pem"], "No such file"),
-        (["--tls-key", "/nowhere.pem"], "without tls_cert"),
+        (["--tls-key", "/nowhere.pem"], "with tls_key, give tls_cert"),
         (["--port", "70000"], "--port must be between 0 and 65535, got '70000'"),
         (["--unknown-host-status", "200"], "--unknown-host-status must be 404 or 421"),
         (["--host", "192.0.2.1", "--port", "0"], "annot assign"),
@@ -258,4 +258,4 @@ def test_a_key_with_a_pass_phrase_is_refused_without_asking(tmp_path: Path, caps
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "cert.pem"))
     files = ["--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem")]
     assert cli.main(["serve", "--port", "0", *files]) == 2
-    assert "no certificate with its key" in capsys.readouterr().err
+    assert "must be a certificate and its key" in capsys.readouterr().err

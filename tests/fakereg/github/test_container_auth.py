@@ -240,7 +240,7 @@ def test_a_token_ends_with_what_it_was_made_for(container: RegistryClient, clock
     clock.advance(60)
     assert [container.get(path, headers=each).status_code for each in headers] == [401, 401]
     response = container.get(path, headers=headers[0])
-    assert challenge(response)[1]["error_description"] == "the credentials behind the token do not count any more"
+    assert challenge(response)[1]["error_description"] == "the credentials behind the token are not valid any more"
 
 
 def test_a_token_gives_no_more_than_its_user_has_now(container: RegistryClient) -> None:

@@ -61,11 +61,11 @@ def test_roles_and_the_link_are_set(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"visibility": "secret"}, "visibility 'secret' is unknown"),
-        ({"visibility": None}, "visibility is not a text"),
+        ({"visibility": "secret"}, "visibility must be one of public, private, internal, got 'secret'"),
+        ({"visibility": None}, "visibility must be a text, got None"),
         ({"roles": {"nobody": "read"}}, "there is no user nobody"),
-        ({"roles": {"hubot": 1}}, "roles is not an object of texts"),
-        ({"roles": {"hubot": "god"}}, "role 'god' is unknown"),
+        ({"roles": {"hubot": 1}}, "roles must be an object of texts"),
+        ({"roles": {"hubot": "god"}}, "role must be one of none, read, write, admin, got 'god'"),
         ({"repository": "octocat/none"}, "there is no repository"),
         ({"owner": "me"}, "'owner' is unknown"),
     ],

@@ -207,5 +207,5 @@ def test_every_endpoint_of_the_registry_asks_what_its_caller_may_do() -> None:
 def test_an_endpoint_that_names_no_repository_is_no_way_in(make_client: MakeClient, action: str) -> None:
     registry = make_client("oci,auth=basic").registry
     site = registry.sites.all[0]
-    with pytest.raises(ValueError, match="has no repository"):
+    with pytest.raises(ValueError, match="needs a repository"):
         authorization.authorize(Call(Request({}), site, site.dialect, site, registry), action, None)
