@@ -1,4 +1,4 @@
-"""HTTP itself, where the specification is silent (RFC 9110): methods, HEAD, conditions, URLs, unknown lengths."""
+"""HTTP where the specification does not define it (RFC 9110): methods, HEAD, conditions, URLs, unknown lengths."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])
 
 
 def path_of(image: Manifest, kind: str) -> str:
-    """The path, behind the repository, of an image tagged v1 or of its last layer."""
+    """Return the path after the repository, of an image tagged v1 or of its last layer."""
     return "manifests/v1" if kind == "manifest" else f"blobs/{image.blobs[-1].digest}"
 
 
 def encoded(text: str) -> str:
-    """The text with all letters and digits written as %XX, which is the same in a URL (RFC 3986 section 6.2.2.2)."""
+    """Encode all letters and digits as %XX, which is the same URL (RFC 3986 section 6.2.2.2)."""
     return "".join(f"%{ord(letter):02X}" if letter.isalnum() else letter for letter in text)
 
 
@@ -132,7 +132,7 @@ def test_if_match(client: Client, check: Checks, given: Steps, content: Content,
 
 
 def entity_tag(client: Client, url: str) -> str:
-    """The ETag of what is there. Unsupported where there is none."""
+    """Return the ETag of the content; unsupported if there is none."""
     tag = ask(client, url).header("ETag")
     if tag is None:
         unsupported("the registry sends no ETag")

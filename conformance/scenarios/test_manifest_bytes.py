@@ -1,4 +1,4 @@
-"""What the bytes of a manifest may be: written in any way, odd, of another type, very many (end-7a)."""
+"""The bytes of a manifest: any valid JSON form, odd documents, other media types, large documents (end-7a)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def put(client: Client, repository: str, reference: str, image: Manifest) -> Exc
 
 
 def writings(image: Manifest) -> dict[str, bytes]:
-    """Different bytes that are the same manifest, all of them JSON beyond doubt."""
+    """Return different bytes of the same manifest, all of them valid JSON."""
     document = json.loads(image.data)
     texts = {
         "indented": json.dumps(document, indent="\t") + "\n",
@@ -40,7 +40,7 @@ def writings(image: Manifest) -> dict[str, bytes]:
 
 
 def oddities(image: Manifest) -> dict[str, bytes]:
-    """Bytes that a registry may take for a manifest, or refuse."""
+    """Return bytes that a registry may accept as a manifest, or refuse."""
     data = image.data
 
     def field(value: bytes) -> bytes:
@@ -89,7 +89,7 @@ def test_odd_bytes(client: Client, check: Checks, given: Steps, content: Content
 
 @requirement("OCI-R014", "OCI-R054")
 def test_other_media_type(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """A registry may refuse a Content-Type that the manifest itself does not have, or take it and keep the bytes."""
+    """A registry must refuse a Content-Type that contradicts the manifest, or accept it and keep the bytes."""
     image = content.image()
     given.parts(repository, image)
     answer = client.put_manifest(repository, "v1", image.data, media_type=INDEX)

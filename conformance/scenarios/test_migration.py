@@ -1,4 +1,4 @@
-"""Moving images from GitHub's Docker registry to its Container registry, and the names that stand in the way."""
+"""Migrating images from GitHub's Docker registry to its Container registry, and conflicts of their names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeVariant = Callable[..., Variant]
 
 @prepare
 def instance(variant: MakeVariant) -> Variant:
-    """An instance with both registries, whose images can be moved."""
+    """Return an instance with both registries, whose images can be migrated."""
     made = variant()
     if not (made.hosts.docker and made.hosts.containers):
         unsupported("the fake has one of the two registries only")
@@ -27,7 +27,7 @@ def instance(variant: MakeVariant) -> Variant:
 
 
 def containers(instance: Variant) -> Client:
-    """A client of the instance's Container registry."""
+    """Return a client of the instance's Container registry."""
     return instance.clients(at=instance.hosts.containers)
 
 
@@ -104,7 +104,7 @@ def test_conflicts(
 
 
 def has_conflicts(check: Checks, api: Packages, those: list[str], others: list[str]) -> None:
-    """Some packages are in the list of conflicts, and others are not."""
+    """Check that some packages are in the list of conflicts, and others are not."""
     answer = api.list_conflicts()
     check.status("GHD-31", answer, 200)
     found = [package.get("name") for package in entries(answer)]

@@ -1,4 +1,4 @@
-"""Pulling manifests and blobs, and asking whether they exist (end-1, end-2, end-3)."""
+"""Pulling manifests and blobs, and checking whether they exist (end-1, end-2, end-3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.targets.base import Target
 
 
 def named(first: Exchange, last: Exchange) -> Exchange:
-    """Of an answer and the one that its redirects led to, whichever names a digest; storages behind know none."""
+    """Return the answer with a digest header: the first, or the one after redirects to a storage without."""
     return last if last.header("Docker-Content-Digest") else first
 
 

@@ -1,4 +1,4 @@
-"""A registry that takes no pushes, or none from us: pulling images that are said to be there already."""
+"""A registry that accepts no pushes from the suite: pulling the configured existing images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from conformance.targets.base import Target
 
 @prepare
 def images(client: Client, target: Target) -> list[GivenImage]:
-    """The images that are there. Unsupported where none are said to be."""
+    """Return the configured images; unsupported if there are none."""
     if not target.description.references:
         unsupported("no images are said to be there already (references)")
     return [given_image(client, reference) for reference in target.description.references]
 
 
 def has_digest(exchange: Exchange, digest: str) -> bool:
-    """Whether the body is what the digest stands for."""
+    """Check that the body matches the digest."""
     return digest_of(exchange.body, digest.partition(":")[0]) == digest
 
 

@@ -1,4 +1,4 @@
-"""What a token opens at the registry, and what it does not ("Token Scope and Access", "Verifying the token")."""
+"""The access that a token gives, and the access that it denies ("Token Scope and Access", "Verifying the token")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of an upload session: its status, several at once, its end (end-4a, end-13, end-14)."""
+"""Upload sessions: their status, several at once, their end (end-4a, end-13, end-14)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_same_blob_twice_at_once(
 
 
 def cut_short(data: bytes) -> Iterator[bytes]:
-    """A body that breaks the connection after so many bytes."""
+    """Yield a body that breaks the connection after so many bytes."""
     yield data
     raise ConnectionAbortedError("the client breaks the connection")
 
@@ -117,7 +117,7 @@ def test_closed_session_is_gone(client: Client, check: Checks, given: Steps, con
 
 
 def check_gone(client: Client, check: Checks, place: str, blob: Blob, length: int) -> None:
-    """No session is at a place any more: it has no status, and nothing that is sent there is taken."""
+    """Check that a location has no session any more: no status, and no accepted bytes."""
     check.status("OCI-R102", client.upload_status(place), 404)
     chunk = client.patch(place, blob.data[length:], content_range=f"{length}-{2 * length - 1}")
     check.refused("OCI-R102", chunk)
@@ -147,7 +147,7 @@ def test_session_of_another_repository(
 
 
 def check_refused(client: Client, check: Checks, place: str, blob: Blob) -> None:
-    """Whatever is asked of a place where no session is gets refused."""
+    """Check that every request to a location without a session is refused."""
     content_range = f"0-{len(blob.data) - 1}"
     answers = [
         ("GET", client.upload_status(place)),

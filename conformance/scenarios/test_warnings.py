@@ -1,4 +1,4 @@
-"""Warnings: their form and their size, in an ordinary conversation (RFC 7234 section 5.5)."""
+"""Warnings: their form and their size, in ordinary requests (RFC 7234 section 5.5)."""
 
 from __future__ import annotations
 
