@@ -130,9 +130,9 @@ def test_every_endpoint_of_a_claimed_category(
 ) -> None:
     described = target.description
     if category not in described.claims:
-        unsupported(f"nobody claimed {category} for the target")
+        unsupported(f"the target does not claim {category}")
     if category == "referrers" and case.version == "1.0":
-        unsupported("the specification had no referrers API then")
+        unsupported("this version of the specification has no referrers API")
     if category != "push" and not (category == "pull" and described.references):
         scene.need("push")  # where nothing can be pushed, nothing else can be found out
     claim = Claim(client, content, place, case.version, described.references)

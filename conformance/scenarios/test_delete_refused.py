@@ -14,7 +14,7 @@ from conformance.scene.requirement import requirement
 def check_refusal(check: Checks, row: str, answer: Exchange) -> None:
     """Check that a deletion was answered 400 or 405; unsupported if the registry does delete."""
     if answer.status == 202:
-        unsupported("the registry does delete, so that it has nothing to refuse")
+        unsupported("the registry deletes, so it has nothing to refuse")
     check.status(row, answer, 400, 405)
 
 

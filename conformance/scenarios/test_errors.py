@@ -104,7 +104,7 @@ def test_code_says_what_is_missing(
     answer = client.follow(client.request("GET", url, headers=[("Accept", ACCEPT)]))
     code = first_error(answer).get("code")
     if answer.status != 404 or code is None:
-        unsupported("what is missing is not answered with 404 and a code")
+        unsupported("missing content is not answered with 404 and an error code")
     expected = f"the code {' or '.join(sorted(codes))}"
     check.that("OCI-R106", code in codes, expected=expected, got=code, exchange=answer, grade="SHOULD")
 

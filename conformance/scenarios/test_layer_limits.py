@@ -34,9 +34,9 @@ def limit(target: Target, settings: Settings) -> int:
     """Return the size of the largest layer, in bytes; unsupported if it is not configured, or too large to test."""
     found = target.description.limits.get("blob")
     if not found:
-        unsupported("the target states no limit of layers")
+        unsupported("no limit of layers is configured for the target")
     if found > LARGEST_WITHOUT_ASKING and not settings.full_size:
-        unsupported(f"layers have up to {found} bytes: --conformance-full-size tries that")
+        unsupported(f"the limit of {found} bytes is tested only with --conformance-full-size")
     return found
 
 

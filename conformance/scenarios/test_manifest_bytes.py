@@ -69,7 +69,7 @@ def test_exact_bytes(client: Client, check: Checks, given: Steps, content: Conte
             cases.append((f"{what}, by {reference[:6]}", answer, answer.status == 200 and answer.body == data))
         if answer.status != 200:
             cases.append((f"{what}, pushed", answer, False))
-    check.each("OCI-R054", cases, expected="the very bytes that were pushed, with status 200")
+    check.each("OCI-R054", cases, expected="exactly the bytes that were pushed, with status 200")
 
 
 @requirement("OCI-R054")
@@ -84,7 +84,7 @@ def test_odd_bytes(client: Client, check: Checks, given: Steps, content: Content
             answer = client.follow(client.get_manifest(repository, f"v{number}"))
             ok = answer.status == 200 and answer.body == data
         cases.append((what, answer, ok))
-    check.each("OCI-R054", cases, expected="a refusal, or the very bytes that were pushed with status 200")
+    check.each("OCI-R054", cases, expected="a refusal, or exactly the bytes that were pushed with status 200")
 
 
 @requirement("OCI-R014", "OCI-R054")
@@ -127,7 +127,7 @@ def test_size_limit(
 ) -> None:
     image, stated = content.image(), target.description.limits.get("manifest")
     if stated and stated > LARGEST_TRIED:
-        unsupported(f"the stated limit of {stated} bytes is too large to be tried")
+        unsupported(f"the stated limit of {stated} bytes is too large to be tested")
     given.parts(repository, image)
     for size in (stated + 1,) if stated else SIZES_TRIED:
         answer = put(client, repository, "v1", image.with_data(image.data.ljust(size)))

@@ -22,7 +22,7 @@ def instance(variant: MakeVariant) -> Variant:
     """Return an instance with both registries, whose images can be migrated."""
     made = variant()
     if not (made.hosts.docker and made.hosts.containers):
-        unsupported("the fake has one of the two registries only")
+        unsupported("the fake has only one of the two registries")
     return made
 
 
@@ -37,7 +37,7 @@ def test_migration(check: Checks, content: Content, instance: Variant) -> None:
     instance.given.manifest(repository, image, "1.0")
     clashes = instance.migrate()
     before = instance.client.get_manifest(repository, "1.0")
-    check.that("GHD-31", clashes == (), expected="a migration without clashes", got=clashes, exchange=before)
+    check.that("GHD-31", clashes == (), expected="a migration without conflicts", got=clashes, exchange=before)
     check.body("GHD-31", before, image.data)
     for reference in ("1.0", image.digest):
         check.body("GHD-31", containers(instance).get_manifest(repository, reference), image.data)
@@ -83,7 +83,7 @@ def test_migration_with_a_clash(check: Checks, content: Content, instance: Varia
     check.body("GHD-31", instance.client.get_manifest(clashing, "1.0"), image.data)
     packages_of(instance.clients, clashing, CONTAINER).delete_package(name_of(clashing, CONTAINER))
     clashes, moved = instance.migrate(), containers(instance).get_manifest(clashing, "1.0")
-    check.that("GHD-31", clashes == (), expected="a migration without clashes", got=clashes, exchange=moved)
+    check.that("GHD-31", clashes == (), expected="a migration without conflicts", got=clashes, exchange=moved)
     check.body("GHD-31", moved, image.data)
 
 
@@ -92,7 +92,7 @@ def test_conflicts(
     clients: Clients, check: Checks, given: Steps, content: Content, hosts: Hosts, place: Places
 ) -> None:
     if not (hosts.docker and hosts.containers):
-        unsupported("the target has one of the two registries only")
+        unsupported("the target has only one of the two registries")
     clashing, other = place(), place()
     for repository in (clashing, other):
         given.manifest(repository, content.docker_image(), "1.0")

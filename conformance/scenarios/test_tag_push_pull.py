@@ -86,7 +86,7 @@ def test_names_are_in_lower_case(
     given.manifest(repository, image, "1.0")
     parts = repository.split("/")
     if part >= len(parts):
-        unsupported(f"the name {repository} has {len(parts)} parts only")
+        unsupported(f"the name {repository} has only {len(parts)} parts")
     parts[part] = parts[part].capitalize() if parts[part][0].isalpha() else f"A{parts[part]}"
     name = "/".join(parts)
     trials.refused(client.start_upload(name))

@@ -84,7 +84,7 @@ def test_resumed_after_a_break(client: Client, check: Checks, given: Steps, cont
     for _ in range(RETRIES):  # the server may not have noticed yet
         status = client.upload_status(location_of(before) or "")
         if status.status == 404 or not check.status("OCI-R044", status, 204):
-            unsupported(f"the status of a session that a break has hit is {status.status}")
+            unsupported(f"the status of the session after a broken connection is {status.status}")
         count = held(status) or 0
         wanted, got = f"at least the {length} bytes of the first chunk", f"{count} bytes"
         check.that("OCI-R046", length <= count <= 2 * length, expected=wanted, got=got, exchange=status)
@@ -156,7 +156,7 @@ def check_refused(client: Client, check: Checks, place: str, blob: Blob) -> None
         ("DELETE", client.cancel_upload(place)),
     ]
     cases = [(method, answer, 400 <= answer.status < 500) for method, answer in answers]
-    check.each("OCI-R102", cases, expected="a status 4xx, for there is no such session")
+    check.each("OCI-R102", cases, expected="a status 4xx, because the session does not exist")
 
 
 @requirement("OCI-R048", needs="push")

@@ -350,7 +350,7 @@ BROKEN_FRONTS: list[tuple[Middleware, str]] = [
     (answering(cut_blobs), r"the answer to GET contradicts itself \(OCI-R018\)"),
     (any_order, "an upload session accepted two chunks that begin at"),
     (forgetful, "an upload session reported an impossible size"),
-    (busy_at_times, "GET was answered with 503"),
+    (busy_at_times, "GET was answered 503"),
 ]
 
 
