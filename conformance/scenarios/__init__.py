@@ -1,1 +1,1 @@
-"""The scenarios: each asserts the requirements that it is bound to, and needs nothing that another one did."""
+"""The scenarios. Each asserts the requirements that it is bound to, and needs no other scenario to run before it."""

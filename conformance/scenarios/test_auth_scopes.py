@@ -1,6 +1,6 @@
 """Auth scopes of GitHub's registries: which identity may pull, push, mount and delete in which place.
 
-By Basic or by tokens, which is up to the registry: clients do what they are asked for.
+The clients use Basic or tokens, as the registry asks.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ class Pushed:
 
 
 def pushed(given: Steps, content: Content, repository: str) -> Pushed:
-    """An image of one blob and a tag that no other scenario uses, for a place may be one repository for all."""
+    """Push an image of one blob to a unique tag, since one repository may serve as the place of all scenarios."""
     found = Pushed(repository, content.word(), content.docker_image(layers=0))
     given.manifest(repository, found.image, found.tag)
     return found
 
 
 def known(clients: Clients, *names: str) -> list[str]:
-    """Those of the identities that the target has; unsupported if it has none of them."""
+    """Return the identities that the target has; unsupported if it has none of them."""
     return [name for name in names if clients.target.description.identity(name)] or unsupported(
         f"none of these identities is configured: {', '.join(names)}"
     )
 
 
 def pulls(trials: Trials, client: Client, there: Pushed) -> None:
-    """The image comes, to somebody with the right."""
+    """Check that an identity with the right pulls the image."""
     trials.pull(client, there.repository, there.tag, there.image)
 
 
 def intrude(trials: Trials, clients: Clients, names: list[str], repository: str, content: Content) -> None:
-    """Nobody of those named pushes anything, and nothing is there afterwards."""
+    """Check that none of the named identities can push, and that nothing is stored afterwards."""
     tag, image, blob = content.word(), content.docker_image(layers=0), content.blob()
     Steps(clients()).parts(repository, image)
     for name in names:
@@ -111,7 +111,7 @@ def test_mount_takes_the_right_to_pull_from_the_source(
 def test_deletion_takes_scopes_and_role(
     clients: Clients, check: Checks, given: Steps, content: Content, place: Places, type: str
 ) -> None:
-    """Through the packages API, for a registry that has it."""
+    """Deletion through the packages API must need the scopes and the role admin."""
     own, public = (pushed(given, content, place(name)) for name in ("default", "public"))
     trials = Trials(check, "GHD-10" if type == "docker" else "GHC-05")
     intruders = [(name, own) for name in known(clients, "nobody", "reader", "write", "role-write")]
@@ -224,7 +224,7 @@ def test_public_images_are_pulled_by_anybody(
 def test_other_images_are_not(
     clients: Clients, check: Checks, given: Steps, content: Content, place: Places, where: str
 ) -> None:
-    """A new image is private until somebody changes that."""
+    """A new image must be private until its visibility is changed."""
     trials, there = Trials(check, "GHC-04"), pushed(given, content, place(where))
     trials.no_pull(clients("nobody"), *there.whole)
     if where == "default":

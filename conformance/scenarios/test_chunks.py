@@ -18,7 +18,7 @@ NO_STREAMS = {400, 411, 416}
 
 
 def check_progress(check: Checks, answer: Exchange, count: int) -> None:
-    """A chunk was taken, and so many bytes are held now."""
+    """Check that a chunk was accepted, and that the session has so many bytes."""
     check.status("OCI-R037", answer, 202)
     check.location("OCI-R038", answer)
     check.header("OCI-R039", answer, "Range", f"0-{count - 1}")
@@ -98,7 +98,7 @@ def test_nothing_between_chunks(client: Client, check: Checks, given: Steps, con
 
 
 def beginning(mistake: str, length: int) -> int:
-    """Where a chunk begins that follows `length` bytes wrongly."""
+    """Return the first byte of a chunk that wrongly follows `length` bytes."""
     return {"gap": length + 1, "overlap": length - 1, "again": 0}[mistake]
 
 
@@ -150,7 +150,7 @@ def test_last_chunk_out_of_order(
 
 @requirement("OCI-R039", "OCI-R041", "OCI-R044", "OCI-R046")
 def test_odd_content_range(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """A registry may refuse such a chunk, take the part that it announces, or all of it; it has to say which."""
+    """A registry must refuse such a chunk, or store the announced part or all of it, and report the number of bytes."""
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(7 * length)

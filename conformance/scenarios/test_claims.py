@@ -1,4 +1,4 @@
-"""What it means to claim a category: every endpoint of it is there (section "Requirements")."""
+"""Claimed categories: every endpoint of a claimed category must exist (section "Requirements")."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Asked = Iterator[tuple[Exchange, tuple[int, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the endpoints are asked with; `version` is that of the specification."""
+    """The content for requests to the endpoints; `version` is that of the specification."""
 
     client: Client
     content: Content
@@ -36,7 +36,7 @@ class Claim:
 
 
 def pull(claim: Claim) -> Asked:
-    """end-1, end-2 and end-3."""
+    """Check end-1, end-2 and end-3."""
     client = claim.client
     yield client.ping(), (200,)
     if claim.references:
@@ -56,7 +56,7 @@ def pull(claim: Claim) -> Asked:
 
 
 def push(claim: Claim) -> Asked:
-    """end-4, end-5, end-6, end-7, end-11; since 1.1 end-13; in dev end-14."""
+    """Check end-4, end-5, end-6, end-7 and end-11; since 1.1 end-13; in dev end-14."""
     client, repository, image = claim.client, claim.place(), claim.content.image()
     first, second = image.blobs
     opened = client.start_upload(repository)
@@ -81,7 +81,7 @@ def push(claim: Claim) -> Asked:
 
 
 def discovery(claim: Claim) -> Asked:
-    """end-8."""
+    """Check end-8."""
     repository = claim.place()
     Steps(claim.client).manifest(repository, claim.content.image(), "v1", "v2")
     yield claim.client.list_tags(repository), (200,)
@@ -89,7 +89,7 @@ def discovery(claim: Claim) -> Asked:
 
 
 def management(claim: Claim) -> Asked:
-    """end-9 and end-10."""
+    """Check end-9 and end-10."""
     repository, image, blob = claim.place(), claim.content.image(), claim.content.blob()
     steps = Steps(claim.client)
     steps.manifest(repository, image, "v1", "v2")
@@ -100,7 +100,7 @@ def management(claim: Claim) -> Asked:
 
 
 def referrers(claim: Claim) -> Asked:
-    """end-12."""
+    """Check end-12."""
     repository, image = claim.place(), claim.content.image()
     Steps(claim.client).manifest(repository, image)
     for artifact_type in (None, "application/vnd.example.thing"):
@@ -130,9 +130,9 @@ def test_every_endpoint_of_a_claimed_category(
 ) -> None:
     described = target.description
     if category not in described.claims:
-        unsupported(f"nobody claimed {category} for the target")
+        unsupported(f"the target does not claim {category}")
     if category == "referrers" and case.version == "1.0":
-        unsupported("the specification had no referrers API then")
+        unsupported("this version of the specification has no referrers API")
     if category != "push" and not (category == "pull" and described.references):
         scene.need("push")  # where nothing can be pushed, nothing else can be found out
     claim = Claim(client, content, place, case.version, described.references)

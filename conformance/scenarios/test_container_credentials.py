@@ -1,4 +1,4 @@
-"""How the Container registry of GitHub Packages asks for credentials, and which ones it takes."""
+"""Credentials of the Container registry of GitHub Packages: how it asks for them, and which ones it accepts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ JUNK = "QQ=="
 
 
 def with_authorization(client: Client, repository: str, value: str) -> Exchange:
-    """List the tags of a repository with an Authorization of one's own."""
+    """List the tags of a repository with this Authorization header."""
     return client.request("GET", f"/v2/{repository}/tags/list", headers=[("Authorization", value)])
 
 
 def asks_for_token(check: Checks, answer: Exchange, scope: str) -> None:
-    """The answer asks for a token with a scope, and says who gives it."""
+    """Check that the answer asks for a token with a scope, and names the token endpoint."""
     check.status("GHC-03", answer, 401)
     challenge = challenge_of(answer, "bearer")
     fields = challenge.fields if challenge else {}

@@ -1,4 +1,4 @@
-"""What is particular to the Container registry of GitHub Packages: its formats, its limits, and what it leaves out."""
+"""Special features of the Container registry of GitHub Packages: its formats, its limits, and its missing endpoints."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MakeVariant = Callable[..., Variant]
 
 
 class Clock:
-    """A clock that a scenario turns; it gives seconds."""
+    """A clock that a scenario sets; it returns seconds."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
@@ -39,7 +39,7 @@ class Clock:
 
 @prepare
 def session(clients: Clients, place: Places, target: Target, variant: MakeVariant) -> tuple[Client, str]:
-    """A client, and an upload session for a blob that is larger than a chunk may be."""
+    """Return a client, and an upload session for a blob that is larger than the largest chunk."""
     if target.description.limits.get("blob", BLOB) >= BLOB:
         client, repository = clients(), place()
     else:
@@ -49,7 +49,7 @@ def session(clients: Clients, place: Places, target: Target, variant: MakeVarian
 
 
 def made(content: Content, format: str) -> Manifest:
-    """An image or a list of two, in Docker's format or OCI's."""
+    """Return an image, or a list of two images, in Docker's format or OCI's."""
     if format in {"docker", "oci"}:
         return content.docker_image() if format == "docker" else content.image()
     if format == "docker list":

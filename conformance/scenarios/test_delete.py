@@ -1,4 +1,4 @@
-"""Deleting tags, manifests and blobs, and refusing to (end-9, end-10)."""
+"""Deleting tags, manifests and blobs (end-9, end-10)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSE = 0.1
 
 
 def once_gone(client: Client, ask: Callable[[str, str], Exchange], repository: str, reference: str) -> Exchange:
-    """Ask until the answer is 404, but no longer than patience lasts; gives the last answer."""
+    """Repeat a request until the answer is 404, at most for some seconds; return the last answer."""
     until = time.monotonic() + PATIENCE
     while (answer := client.follow(ask(repository, reference))).status != 404 and time.monotonic() < until:
         time.sleep(PAUSE)
@@ -30,13 +30,13 @@ def once_gone(client: Client, ask: Callable[[str, str], Exchange], repository: s
 
 
 def check_gone(client: Client, check: Checks, row: str, repository: str, *references: str) -> None:
-    """No manifest is under any of the references any more."""
+    """Check that none of the references has a manifest."""
     for reference in references:
         check.status(row, once_gone(client, client.get_manifest, repository, reference), 404)
 
 
 def check_kept(check: Checks, row: str, answer: Exchange, data: bytes) -> None:
-    """What was not deleted is still there."""
+    """Check that the content that was not deleted still exists."""
     got, wanted = f"status {answer.status}", "status 200 with what was pushed, for it was not deleted"
     check.that(row, answer.status == 200 and answer.body == data, expected=wanted, got=got, exchange=answer)
 
@@ -56,7 +56,7 @@ def test_tag(client: Client, check: Checks, given: Steps, content: Content, repo
 
 @requirement("OCI-R091", needs="tag_deletion")
 def test_only_tag(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """Whether a manifest outlives its last tag is for the registry to say; if it does, it can be tagged again."""
+    """A manifest may be deleted with its last tag; if it is kept, it must be possible to tag it again."""
     image = content.image()
     given.manifest(repository, image, "gone")
     check.status("OCI-R091", client.delete_manifest(repository, "gone"), 202)
@@ -111,7 +111,7 @@ def test_manifest_stays_elsewhere(
 def test_index_and_child(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, deleted: str
 ) -> None:
-    """Each is a manifest of its own; a registry may refuse to delete what an index refers to."""
+    """An index and its child must be deleted independently; a registry may refuse to delete the child of an index."""
     child = content.image()
     index = content.index([child])
     given.manifest(repository, child, "child")

@@ -1,4 +1,4 @@
-"""Registries that do not delete say so, and keep what they have (end-9, end-10)."""
+"""Registries without deletion must refuse it and keep their content (end-9, end-10)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from conformance.scene.requirement import requirement
 
 
 def check_refusal(check: Checks, row: str, answer: Exchange) -> None:
-    """A deletion was answered with 400 or 405; a registry that does delete has nothing to refuse."""
+    """Check that a deletion was answered 400 or 405; unsupported if the registry does delete."""
     if answer.status == 202:
-        unsupported("the registry does delete, so that it has nothing to refuse")
+        unsupported("the registry deletes, so it has nothing to refuse")
     check.status(row, answer, 400, 405)
 
 
 def check_kept(check: Checks, row: str, answer: Exchange, data: bytes) -> None:
-    """What could not be deleted is still there."""
+    """Check that the content that could not be deleted still exists."""
     got, wanted = f"status {answer.status}", "status 200 with what was pushed, for the deletion was refused"
     check.that(row, answer.status == 200 and answer.body == data, expected=wanted, got=got, exchange=answer)
 

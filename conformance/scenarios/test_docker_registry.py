@@ -1,4 +1,4 @@
-"""What is particular to the Docker registry of GitHub Packages: names, references by tag, one format, its switches."""
+"""Special features of the Docker registry of GitHub Packages: names, references by tag, its one format, switches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MakeVariant = Callable[..., Variant]
 
 @prepare
 def image(content: Content) -> Manifest:
-    """An image in the one format that this registry takes."""
+    """Return an image in the only format that this registry accepts."""
     return content.docker_image()
 
 

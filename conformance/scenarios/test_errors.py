@@ -1,4 +1,4 @@
-"""What refusals say: the form and the codes of error bodies at every endpoint, and when to come back."""
+"""Errors: the form and the codes of error bodies at every endpoint, and the time for a retry."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_code_says_what_is_missing(
     answer = client.follow(client.request("GET", url, headers=[("Accept", ACCEPT)]))
     code = first_error(answer).get("code")
     if answer.status != 404 or code is None:
-        unsupported("what is missing is not answered with 404 and a code")
+        unsupported("missing content is not answered with 404 and an error code")
     expected = f"the code {' or '.join(sorted(codes))}"
     check.that("OCI-R106", code in codes, expected=expected, got=code, exchange=answer, grade="SHOULD")
 
@@ -120,7 +120,7 @@ def test_too_many_requests(clients: Clients, check: Checks, target: Target, vari
 
 
 def _first_refused(client: Client, rate: int) -> Exchange:
-    """Ask as often as is allowed within a minute, and then until it is too much; at most twice as often."""
+    """Send requests until one is refused, at most twice as many as are allowed per minute; return the last answer."""
     for _ in range(2 * rate):
         answer = client.ping()
         if answer.status == 429:

@@ -1,4 +1,4 @@
-"""Foreign layers, which live elsewhere and are not pushed: the Docker registry refuses them, the other takes them."""
+"""Foreign layers, which are stored elsewhere: the Docker registry refuses them, the Container registry accepts them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FOREIGN_TYPES = (DOCKER_FOREIGN_LAYER, *OCI_FOREIGN_LAYERS)
 
 
 def image_with(content: Content, layer: Mapping[str, Any]) -> Manifest:
-    """An image of the format that the media type of a layer belongs to, with that layer and one of its own."""
+    """Return an image in the format of a layer's media type, with that layer and one of its own."""
     is_docker = layer["mediaType"] in {DOCKER_FOREIGN_LAYER, DOCKER_LAYER}
     return content.docker_image(foreign=[layer]) if is_docker else content.image(foreign=[layer])
 
@@ -45,7 +45,7 @@ def image_with(content: Content, layer: Mapping[str, Any]) -> Manifest:
 def test_refused(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str, urls: bool
 ) -> None:
-    """Not even when the layer is there, so that nothing else can be wrong with the image."""
+    """The registry must refuse the image even if the layer exists, so that nothing else is wrong with it."""
     trials, own, layer = Trials(check, "GHD-03"), content.docker_image(), content.blob(media_type=media_type)
     foreign = image_with(content, layer.descriptor | ({"urls": [FOREIGN_URL]} if urls else {}))
     given.manifest(repository, own, "1.0")
@@ -62,7 +62,7 @@ def test_refused(
 @requirement("GHD-04")
 @pytest.mark.parametrize("media_type", [DOCKER_FOREIGN_LAYER, DOCKER_LAYER], ids=["foreign", "with urls"])
 def test_not_pulled(variant: Callable[..., Variant], check: Checks, content: Content, media_type: str) -> None:
-    """An image that was there before foreign layers were refused."""
+    """The registry must not serve an image with foreign layers that was pushed before they were refused."""
     world, trials = variant(foreign_layers=True), Trials(check, "GHD-04")
     repository, own = world.place(), content.docker_image()
     foreign = image_with(content, content.foreign_layer(media_type))
@@ -77,7 +77,7 @@ def test_not_pulled(variant: Callable[..., Variant], check: Checks, content: Con
 @requirement("GHC-06")
 @pytest.mark.parametrize("media_type", FOREIGN_TYPES, ids=lambda media_type: media_type.partition("image.")[2])
 def test_taken(client: Client, check: Checks, given: Steps, content: Content, repository: str, media_type: str) -> None:
-    """The layer itself is neither asked for nor fetched."""
+    """The registry must accept the image without the layer, and must not fetch the layer."""
     trials, layer = Trials(check, "GHC-06"), content.foreign_layer(media_type)
     image = image_with(content, layer)
     trials.push(client, repository, image, "windows")

@@ -1,4 +1,4 @@
-"""HTTP itself, where the specification is silent (RFC 9110): methods, HEAD, conditions, URLs, unknown lengths."""
+"""HTTP where the specification does not define it (RFC 9110): methods, HEAD, conditions, URLs, unknown lengths."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KINDS = pytest.mark.parametrize("kind", ["manifest", "blob"])
 
 
 def path_of(image: Manifest, kind: str) -> str:
-    """The path, behind the repository, of an image tagged v1 or of its last layer."""
+    """Return the path after the repository, of an image tagged v1 or of its last layer."""
     return "manifests/v1" if kind == "manifest" else f"blobs/{image.blobs[-1].digest}"
 
 
 def encoded(text: str) -> str:
-    """The text with all letters and digits written as %XX, which is the same in a URL (RFC 3986 section 6.2.2.2)."""
+    """Encode all letters and digits as %XX, which is the same URL (RFC 3986 section 6.2.2.2)."""
     return "".join(f"%{ord(letter):02X}" if letter.isalnum() else letter for letter in text)
 
 
@@ -73,7 +73,7 @@ def test_head_is_like_get(
     url = f"/v2/{repository}/{path_of(image, kind)}"
     got, head = ask(client, url), ask(client, url, method="HEAD")
     if head.status == 405:
-        unsupported("there is no HEAD, which another requirement is about")
+        unsupported("HEAD fails, which another requirement covers")
     check.status("OCI-R102", head, got.status)
     for name in ("Content-Type", "Docker-Content-Digest", "ETag"):
         value = got.header(name)
@@ -132,7 +132,7 @@ def test_if_match(client: Client, check: Checks, given: Steps, content: Content,
 
 
 def entity_tag(client: Client, url: str) -> str:
-    """The ETag of what is there. Unsupported where there is none."""
+    """Return the ETag of the content; unsupported if there is none."""
     tag = ask(client, url).header("ETag")
     if tag is None:
         unsupported("the registry sends no ETag")
@@ -165,5 +165,5 @@ def test_manifest_of_unknown_length(
 def test_who_has_to_say_who_they_are(clients: Clients, check: Checks, repository: str) -> None:
     answer = clients.silent().get_manifest(repository, "v1")
     if answer.status != 401:
-        unsupported("nobody has to authenticate to find out")
+        unsupported("the registry asks for no credentials here")
     check.header("OCI-R102", answer, "WWW-Authenticate")

@@ -1,7 +1,7 @@
-"""The largest layer that a registry takes, to the byte, in every way in which a blob can be pushed.
+"""The largest layer that a registry accepts, to the byte, in every way to push a blob.
 
-A limit of up to 64 MiB is tested as it is, a larger one only with `--conformance-full-size`. Nothing of it is ever in
-memory here.
+A limit of up to 64 MiB is tested as it is, a larger one only with `--conformance-full-size`. The client never has a
+whole layer in memory.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ CHUNK = 4 << 20
 
 @prepare
 def limit(target: Target, settings: Settings) -> int:
-    """The size of the largest layer, in bytes; unsupported when nobody has stated it, or it is too large to try."""
+    """Return the size of the largest layer, in bytes; unsupported if it is not configured, or too large to test."""
     found = target.description.limits.get("blob")
     if not found:
-        unsupported("the target states no limit of layers")
+        unsupported("no limit of layers is configured for the target")
     if found > LARGEST_WITHOUT_ASKING and not settings.full_size:
-        unsupported(f"layers have up to {found} bytes: --conformance-full-size tries that")
+        unsupported(f"the limit of {found} bytes is tested only with --conformance-full-size")
     return found
 
 
 @prepare
 def trials(check: Checks) -> Trials:
-    """Judges for both registries."""
+    """Return the checks for both registries."""
     return Trials(check, *ROWS)
 
 
 @cache
 def blob_of(size: int, seed: int) -> LargeBlob:
-    """One for all scenarios, since it takes time to hash; each asks for it in a repository of its own."""
+    """Return one blob for all scenarios, since hashing takes time; each pushes it to its own repository."""
     return LargeBlob(Random(f"{seed}:{size}").randbytes(LARGE_BLOCK), size)
 
 
 def chunks(client: Client, session: Exchange, blob: LargeBlob, end: int) -> Exchange:
-    """Send the bytes up to `end` in chunks of the same size; gives the last answer, or the first that is no 202."""
+    """Send the bytes up to `end` in chunks of the same size; return the last answer, or the first that is not 202."""
     length, answer = min(CHUNK, end // 2), session
     for first in range(0, end, length):
         answer = chunk(client, answer, blob, first, min(first + length, end))
@@ -63,13 +63,13 @@ def chunks(client: Client, session: Exchange, blob: LargeBlob, end: int) -> Exch
 
 
 def chunk(client: Client, before: Exchange, blob: LargeBlob, first: int, end: int) -> Exchange:
-    """Send one chunk to where the answer before said."""
+    """Send one chunk to the location of the previous answer."""
     part = blob.part(first, end)
     return client.patch(location_of(before) or "", part, content_range=f"{first}-{end - 1}", length=part.size)
 
 
 def push(client: Client, session: Exchange, blob: LargeBlob, way: str) -> Exchange:
-    """Push a blob into a session in one of the ways; gives the answer that decided it."""
+    """Push a blob into a session in one of the ways; return the final answer."""
     place, size = location_of(session) or "", blob.size
     if way == "put":
         return client.put_upload(place, blob.digest, blob.part(0), length=size)
@@ -128,7 +128,7 @@ def test_single_post(
 def test_refused_before_it_is_sent(
     client: Client, trials: Trials, given: Steps, settings: Settings, repository: str, limit: int
 ) -> None:
-    """The length alone is announced: whoever waits for the bytes gets none."""
+    """The registry must refuse the blob by its announced length, before it receives the bytes."""
     session, blob = given.session(repository), blob_of(limit + 1, settings.seed)
     try:
         answer = client.put_upload(location_of(session) or "", blob.digest, b"", length=blob.size)
@@ -149,7 +149,7 @@ def test_session_is_gone(
 
 
 def there(trials: Trials, client: Client, repository: str, blob: LargeBlob) -> None:
-    """The whole blob is there, as far as its length says."""
+    """Check that the whole blob exists, by its length."""
     found = client.follow(client.head_blob(repository, blob.digest))
     trials.status(found, 200)
     length = found.header("Content-Length")
@@ -157,7 +157,7 @@ def there(trials: Trials, client: Client, repository: str, blob: LargeBlob) -> N
 
 
 def refused(trials: Trials, answer: Exchange) -> None:
-    """Refused in any way; how is not documented, but there is a status for it."""
+    """Check that the blob is refused; the way is not documented, but a status must come."""
     trials.refused(answer)
     got = f"status {answer.status}"
     trials.that(answer.status == 413, expected="status 413", got=got, exchange=answer, grade="SHOULD")

@@ -1,4 +1,4 @@
-"""What the bytes of a manifest may be: written in any way, odd, of another type, very many (end-7a)."""
+"""The bytes of a manifest: any valid JSON form, odd documents, other media types, large documents (end-7a)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def put(client: Client, repository: str, reference: str, image: Manifest) -> Exc
 
 
 def writings(image: Manifest) -> dict[str, bytes]:
-    """Different bytes that are the same manifest, all of them JSON beyond doubt."""
+    """Return different bytes of the same manifest, all of them valid JSON."""
     document = json.loads(image.data)
     texts = {
         "indented": json.dumps(document, indent="\t") + "\n",
@@ -40,7 +40,7 @@ def writings(image: Manifest) -> dict[str, bytes]:
 
 
 def oddities(image: Manifest) -> dict[str, bytes]:
-    """Bytes that a registry may take for a manifest, or refuse."""
+    """Return bytes that a registry may accept as a manifest, or refuse."""
     data = image.data
 
     def field(value: bytes) -> bytes:
@@ -69,7 +69,7 @@ def test_exact_bytes(client: Client, check: Checks, given: Steps, content: Conte
             cases.append((f"{what}, by {reference[:6]}", answer, answer.status == 200 and answer.body == data))
         if answer.status != 200:
             cases.append((f"{what}, pushed", answer, False))
-    check.each("OCI-R054", cases, expected="the very bytes that were pushed, with status 200")
+    check.each("OCI-R054", cases, expected="exactly the bytes that were pushed, with status 200")
 
 
 @requirement("OCI-R054")
@@ -84,12 +84,12 @@ def test_odd_bytes(client: Client, check: Checks, given: Steps, content: Content
             answer = client.follow(client.get_manifest(repository, f"v{number}"))
             ok = answer.status == 200 and answer.body == data
         cases.append((what, answer, ok))
-    check.each("OCI-R054", cases, expected="a refusal, or the very bytes that were pushed with status 200")
+    check.each("OCI-R054", cases, expected="a refusal, or exactly the bytes that were pushed with status 200")
 
 
 @requirement("OCI-R014", "OCI-R054")
 def test_other_media_type(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """A registry may refuse a Content-Type that the manifest itself does not have, or take it and keep the bytes."""
+    """A registry must refuse a Content-Type that contradicts the manifest, or accept it and keep the bytes."""
     image = content.image()
     given.parts(repository, image)
     answer = client.put_manifest(repository, "v1", image.data, media_type=INDEX)
@@ -127,7 +127,7 @@ def test_size_limit(
 ) -> None:
     image, stated = content.image(), target.description.limits.get("manifest")
     if stated and stated > LARGEST_TRIED:
-        unsupported(f"the stated limit of {stated} bytes is too large to be tried")
+        unsupported(f"the stated limit of {stated} bytes is too large to be tested")
     given.parts(repository, image)
     for size in (stated + 1,) if stated else SIZES_TRIED:
         answer = put(client, repository, "v1", image.with_data(image.data.ljust(size)))

@@ -33,7 +33,7 @@ def put(client: Client, repository: str, reference: str, manifest: Manifest) -> 
 
 
 def made(content: Content, kind: str) -> Manifest:
-    """A valid manifest of a kind."""
+    """Return a valid manifest of a kind."""
     image = content.image()
     match kind:
         case "image without layers":
@@ -58,7 +58,7 @@ def made(content: Content, kind: str) -> Manifest:
 
 
 def of_platforms(index: Manifest) -> Manifest:
-    """An index whose manifests say what they are for."""
+    """Return an index whose manifests have platforms."""
     document = json.loads(index.data)
     for entry in document["manifests"]:
         entry["platform"] = {"architecture": "riscv64", "os": "plan9", "os.features": ["x"], "variant": "rva20u64"}
@@ -82,7 +82,7 @@ def test_push(client: Client, check: Checks, given: Steps, content: Content, rep
 
 
 def check_digest(check: Checks, answer: Exchange, manifest: Manifest, reference: str) -> None:
-    """If the answer has a digest, it is the one that the client gave, or one of the content where it gave none."""
+    """Check that a digest in the answer is the client's, or one of the content if the client gave none."""
     value = answer.header("Docker-Content-Digest")
     if value is not None:
         algorithm = "sha512" if reference == "v1" and value.startswith("sha512:") else manifest.algorithm
@@ -218,7 +218,7 @@ def test_missing_parts(
 
 
 def codes_in(exchange: Exchange) -> list[str]:
-    """The codes of an error body."""
+    """Return the codes of an error body."""
     document = exchange.json()
     errors = document.get("errors") if isinstance(document, dict) else None
     return [str(error.get("code")) for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []

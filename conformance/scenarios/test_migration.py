@@ -1,4 +1,4 @@
-"""Moving images from GitHub's Docker registry to its Container registry, and the names that stand in the way."""
+"""Migrating images from GitHub's Docker registry to its Container registry, and conflicts of their names."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MakeVariant = Callable[..., Variant]
 
 @prepare
 def instance(variant: MakeVariant) -> Variant:
-    """An instance with both registries, whose images can be moved."""
+    """Return an instance with both registries, whose images can be migrated."""
     made = variant()
     if not (made.hosts.docker and made.hosts.containers):
-        unsupported("the fake has one of the two registries only")
+        unsupported("the fake has only one of the two registries")
     return made
 
 
 def containers(instance: Variant) -> Client:
-    """A client of the instance's Container registry."""
+    """Return a client of the instance's Container registry."""
     return instance.clients(at=instance.hosts.containers)
 
 
@@ -37,7 +37,7 @@ def test_migration(check: Checks, content: Content, instance: Variant) -> None:
     instance.given.manifest(repository, image, "1.0")
     clashes = instance.migrate()
     before = instance.client.get_manifest(repository, "1.0")
-    check.that("GHD-31", clashes == (), expected="a migration without clashes", got=clashes, exchange=before)
+    check.that("GHD-31", clashes == (), expected="a migration without conflicts", got=clashes, exchange=before)
     check.body("GHD-31", before, image.data)
     for reference in ("1.0", image.digest):
         check.body("GHD-31", containers(instance).get_manifest(repository, reference), image.data)
@@ -83,7 +83,7 @@ def test_migration_with_a_clash(check: Checks, content: Content, instance: Varia
     check.body("GHD-31", instance.client.get_manifest(clashing, "1.0"), image.data)
     packages_of(instance.clients, clashing, CONTAINER).delete_package(name_of(clashing, CONTAINER))
     clashes, moved = instance.migrate(), containers(instance).get_manifest(clashing, "1.0")
-    check.that("GHD-31", clashes == (), expected="a migration without clashes", got=clashes, exchange=moved)
+    check.that("GHD-31", clashes == (), expected="a migration without conflicts", got=clashes, exchange=moved)
     check.body("GHD-31", moved, image.data)
 
 
@@ -92,7 +92,7 @@ def test_conflicts(
     clients: Clients, check: Checks, given: Steps, content: Content, hosts: Hosts, place: Places
 ) -> None:
     if not (hosts.docker and hosts.containers):
-        unsupported("the target has one of the two registries only")
+        unsupported("the target has only one of the two registries")
     clashing, other = place(), place()
     for repository in (clashing, other):
         given.manifest(repository, content.docker_image(), "1.0")
@@ -104,7 +104,7 @@ def test_conflicts(
 
 
 def has_conflicts(check: Checks, api: Packages, those: list[str], others: list[str]) -> None:
-    """Some packages are in the list of conflicts, and others are not."""
+    """Check that some packages are in the list of conflicts, and others are not."""
     answer = api.list_conflicts()
     check.status("GHD-31", answer, 200)
     found = [package.get("name") for package in entries(answer)]

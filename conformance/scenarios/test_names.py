@@ -1,4 +1,4 @@
-"""The syntax of repository names, tags and digests at its edges."""
+"""The syntax of repository names, tags and digests at its limits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BAD_TAGS = (
 
 
 def bad_digests(digest: str) -> list[str]:
-    """What looks like the digest of something that is there and is none."""
+    """Return texts that look like the digest of existing content and are no digests."""
     algorithm, _, encoded = digest.partition(":")
     return [
         f"{algorithm}:{encoded.upper()}",

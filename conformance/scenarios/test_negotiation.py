@@ -1,7 +1,7 @@
-"""Content negotiation on manifests: what Accept may lead to, and what it may not (RFC 9110 section 12.5.1).
+"""Content negotiation of manifests by Accept (RFC 9110 section 12.5.1).
 
-The specification leaves the rules open. A registry may ignore Accept, or refuse what the client does not name; but
-what it gives is the manifest that was asked for, under its own media type.
+The specification leaves the rules open. A registry may ignore Accept, or refuse media types that the client does not
+name; but it must serve the requested manifest under its own media type.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def pull(client: Client, repository: str, reference: str, *headers: Header, meth
 
 
 def is_own_type(answer: Exchange, manifest: Manifest) -> bool:
-    """Whether the answer is the manifest, under the media type that it was pushed with."""
+    """Return whether the answer is the manifest, under the media type of its push."""
     return answer.body == manifest.data and answer.media_type == manifest.media_type
 
 
@@ -128,5 +128,5 @@ def test_head_negotiates_like_get(
     for headers in asked:
         got, head = (pull(client, repository, "v1", *headers, method=method) for method in ("GET", "HEAD"))
         if head.status == 405:
-            unsupported("there is no HEAD, which another requirement is about")
+            unsupported("HEAD of a manifest fails, which another requirement covers")
         check.status("OCI-R102", head, got.status)

@@ -25,7 +25,7 @@ MakeVariant = Callable[..., Variant]
 
 
 def version_id(api: Packages, name: str, wanted: str) -> object:
-    """The id of the version with a tag or of a digest."""
+    """Return the id of the version with a tag or of a digest."""
     answer = api.list_versions(name)
     for version in entries(answer):
         if wanted in [version.get("name"), *tags_of(version)]:
@@ -34,14 +34,14 @@ def version_id(api: Packages, name: str, wanted: str) -> object:
 
 
 def is_pulled(check: Checks, requirement: str, client: Client, repository: str, tag: str, manifest: Manifest) -> None:
-    """An image comes as it was pushed."""
+    """Check that an image is pulled as it was pushed."""
     check.body(requirement, client.get_manifest(repository, tag), manifest.data)
 
 
 def refused_for(
     clients: Clients, repository: str, type: str, identities: tuple[str, ...]
 ) -> list[tuple[str, Exchange, bool]]:
-    """Let everybody whom the target knows try to delete a package, for `Checks.each`."""
+    """Let every identity of the target try to delete a package, for `Checks.each`."""
     name, tried = name_of(repository, type), []
     for identity in identities:
         if clients.target.description.identity(identity):
@@ -59,7 +59,7 @@ def deletion_is_for(
     refused: tuple[str, ...],
     allowed: str,
 ) -> None:
-    """A package is deleted by whoever may, and by nobody else."""
+    """Check that only the identities with the right can delete a package."""
     api, name = packages_of(clients, repository, type, identity=allowed), name_of(repository, type)
     tried = refused_for(clients, repository, type, refused)
     check.each(requirement, tried, expected="each deletion refused")

@@ -1,4 +1,4 @@
-"""Packages after they were published: the packages API and the package page, in GitHub's two registries."""
+"""Published packages in the packages API and on the package page, in GitHub's two registries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAST_PAGE = 10_000
 
 
 def names(api: Packages, first: Exchange) -> list[str]:
-    """The names of all packages in a list."""
+    """Return the names of all packages in a list."""
     return [str(package.get("name")) for package in api.pages(first)]
 
 
@@ -80,7 +80,7 @@ def test_page(clients: Clients, check: Checks, given: Steps, content: Content, p
     api = packages_of(clients, repository, DOCKER)
     page = api.get_page(str(document(api.get_package(name_of(repository, DOCKER))).get("html_url")))
     if page.status in REDIRECTS:
-        unsupported("the package page is for browsers that have signed in")
+        unsupported("the package page needs a login in a browser")
     check.status("GHD-23", page, 200)
     for text in (repository, f"docker pull {given.client.base_url.partition('://')[2]}/{repository}:1.0"):
         check.that("GHD-23", text in page.body.decode(), expected=f"a page with {text}", got="none", exchange=page)
@@ -103,7 +103,7 @@ def test_private_container_package(
 
 
 def is_hidden(clients: Clients, check: Checks, requirement: str, repository: str, type: str) -> None:
-    """A package is shown to whoever administers it, and neither to a stranger nor without credentials."""
+    """Check that a package is shown to its administrator, but neither to a stranger nor without credentials."""
     name = name_of(repository, type)
     check.status(requirement, packages_of(clients, repository, type).get_package(name), 200)
     stranger = packages_of(clients, repository, type, identity="stranger")
@@ -135,12 +135,12 @@ def test_annotations(clients: Clients, check: Checks, given: Steps, content: Con
 
 
 def shows(api: Packages, check: Checks, repository: str, manifest: Manifest, field: str, text: str) -> None:
-    """The API's version or the package page has a text, and no more of it; unsupported where neither can be seen."""
+    """Check that the API's version or the package page has exactly a text; unsupported if both are unavailable."""
     name = name_of(repository, CONTAINER)
     listed, page = api.list_versions(name), api.get_page(str(document(api.get_package(name)).get("html_url")))
     version = next((one for one in entries(listed) if one.get("name") == manifest.digest), {})
     if field not in version and page.status != 200:
-        unsupported("the API tells no labels, and the package page is for browsers that have signed in")
+        unsupported("the API shows no labels, and the package page needs a login in a browser")
     if field in version:
         got = version[field]
         check.that("GHC-09", got == text, expected=f"a version with the {field} {text}", got=got, exchange=listed)
@@ -151,7 +151,7 @@ def shows(api: Packages, check: Checks, repository: str, manifest: Manifest, fie
 
 @requirement("GHC-09")
 def test_source(clients: Clients, check: Checks, given: Steps, content: Content, place: Places) -> None:
-    """The place `elsewhere` is in a repository of that owner and name."""
+    """The package must be linked to the repository of its source label, in the place `elsewhere`."""
     repository = "/".join(place("elsewhere").split("/")[:2])
     source = {f"{LABEL}source": f"{clients.target.description.hosts.web}/{repository}"}
     for labels, linked in ((None, None), (source, repository)):
@@ -164,5 +164,5 @@ def test_source(clients: Clients, check: Checks, given: Steps, content: Content,
 
 
 def inner(found: dict[str, Any], key: str, field: str) -> Any:
-    """A field of an object in an object; None if there is none."""
+    """Return a field of an object in an object; None if there is none."""
     return found[key].get(field) if isinstance(found.get(key), dict) else None

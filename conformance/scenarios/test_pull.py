@@ -1,4 +1,4 @@
-"""Pulling manifests and blobs, and asking whether they exist (end-1, end-2, end-3)."""
+"""Pulling manifests and blobs, and checking whether they exist (end-1, end-2, end-3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from conformance.targets.base import Target
 
 
 def named(first: Exchange, last: Exchange) -> Exchange:
-    """Of an answer and the one that its redirects led to, whichever names a digest; storages behind know none."""
+    """Return the answer with a digest header: the first, or the one after redirects to a storage without."""
     return last if last.header("Docker-Content-Digest") else first
 
 
@@ -92,7 +92,7 @@ def test_unknown_repository(client: Client, check: Checks, content: Content, rep
         client.get_blob(repository, content.missing_digest()),
     ):
         if target.writer.anonymous and answer.status in {401, 403}:
-            unsupported("whether a repository exists is not for everybody to know here")
+            unsupported("the registry hides whether a repository exists")
         check.status("OCI-R060", client.follow(answer), 404)
 
 
@@ -163,5 +163,5 @@ def test_source_host(
         given.manifest(scoped, scoped_image, "v1")
     answer = client.follow(client.get_manifest(repository, "v1", query=f"?ns={host}"))
     if answer.header("OCI-Namespace") is None and answer.body == image.data:
-        unsupported("the registry makes no use of the parameter ns")
+        unsupported("the registry does not use the parameter ns")
     check.header("OCI-R099", answer, "OCI-Namespace", host)

@@ -1,4 +1,4 @@
-"""Reading a blob in parts (RFC 9110 section 14), and what becomes of Range where there are no parts to be had."""
+"""Reading a part of a blob (RFC 9110 section 14), and Range where it does not apply."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MALFORMED = ("bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=9-1", "bytes=1-2-
 
 
 def parts(answer: Exchange) -> list[tuple[str, bytes]]:
-    """Content-Range and bytes of each part of a 206 (RFC 9110 section 14.6)."""
+    """Return Content-Range and bytes of each part of a 206 (RFC 9110 section 14.6)."""
     if answer.media_type != "multipart/byteranges":
         return [(answer.header("Content-Range") or "", answer.body)]
     boundary = re.search(r'boundary="?([^";]+)', answer.header("Content-Type") or "")
@@ -43,7 +43,7 @@ def parts(answer: Exchange) -> list[tuple[str, bytes]]:
 
 
 def are_right(found: list[tuple[str, bytes]], content: bytes) -> bool:
-    """Whether there are parts, and each is what its Content-Range says of the content."""
+    """Return whether there are parts, and each matches its Content-Range."""
     checked = [(re.fullmatch(r"bytes (\d+)-(\d+)/(?:\*|(\d+))", value), data) for value, data in found]
     return bool(checked) and all(
         match and content[int(match[1]) : int(match[2]) + 1] == data and int(match[3] or len(content)) == len(content)
@@ -52,7 +52,7 @@ def are_right(found: list[tuple[str, bytes]], content: bytes) -> bool:
 
 
 def is_whole(answer: Exchange, blob: Blob) -> bool:
-    """Whether Range was ignored, as it always may be."""
+    """Return whether Range was ignored, which is always allowed."""
     return answer.status == 200 and answer.body == blob.data
 
 
@@ -124,7 +124,7 @@ def test_several_ranges(client: Client, check: Checks, given: Steps, content: Co
 
 
 def _was_asked(asked: str, found: list[tuple[str, bytes]], blob: Blob) -> bool:
-    """Whether one of the ranges is there whole; the rest may be left for another request (RFC 9110 section 15.3.7)."""
+    """Return whether one of the ranges is complete; the rest may need another request (RFC 9110 section 15.3.7)."""
     for text in asked.split(","):
         first, _, last = text.strip().partition("-")
         wanted = blob.data[int(first) : int(last) + 1] if first else blob.data[-int(last) :]

@@ -1,4 +1,4 @@
-"""A registry that takes no pushes, or none from us: pulling images that are said to be there already."""
+"""A registry that accepts no pushes from the suite: pulling the configured existing images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from conformance.targets.base import Target
 
 @prepare
 def images(client: Client, target: Target) -> list[GivenImage]:
-    """The images that are there. Unsupported where none are said to be."""
+    """Return the configured images; unsupported if there are none."""
     if not target.description.references:
-        unsupported("no images are said to be there already (references)")
+        unsupported("no existing images are configured (references)")
     return [given_image(client, reference) for reference in target.description.references]
 
 
 def has_digest(exchange: Exchange, digest: str) -> bool:
-    """Whether the body is what the digest stands for."""
+    """Check that the body matches the digest."""
     return digest_of(exchange.body, digest.partition(":")[0]) == digest
 
 
@@ -84,7 +84,7 @@ def test_given_ranges(client: Client, check: Checks, images: list[GivenImage]) -
     image = images[0]
     blob = next((blob for blob in image.blobs(client) if blob.size > 1), None)
     if blob is None:
-        unsupported("the image has no blob to take a part of")
+        unsupported("the image has no blob of which a part can be read")
     whole = client.follow(client.get_blob(image.repository, blob.digest)).body
     middle = blob.size // 2
     wanted = {f"0-{middle - 1}": whole[:middle], f"{middle}-": whole[middle:], "-1": whole[-1:]}
@@ -92,7 +92,7 @@ def test_given_ranges(client: Client, check: Checks, images: list[GivenImage]) -
     answers = {asked: client.follow(client.get_blob(image.repository, blob.digest, headers=sent))
                for asked, sent in headers.items()}  # fmt: skip
     if all(answer.status == 200 and answer.body == whole for answer in answers.values()):
-        unsupported("blobs come whole, whatever Range says")
+        unsupported("the registry ignores Range")
     cases = [(f"bytes={asked}", answer, answer.status == 206 and answer.body == wanted[asked])
              for asked, answer in answers.items()]  # fmt: skip
     check.each("OCI-R020", cases, expected="status 206 with the bytes that were asked for")
@@ -114,7 +114,7 @@ def test_missing_beside_what_is_given(
 def test_given_tags(client: Client, check: Checks, images: list[GivenImage]) -> None:
     tagged = [image for image in images if image.tag]
     if not tagged:
-        unsupported("no image is said to be there under a tag")
+        unsupported("no existing image with a tag is configured (references)")
     for image in tagged:
         answer = client.follow(client.list_tags(image.repository))
         check.status("OCI-R065", answer, 200)

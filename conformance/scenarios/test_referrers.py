@@ -1,4 +1,4 @@
-"""Manifests with a subject, and how they are described where they are listed (end-7a, end-12a)."""
+"""Manifests with a subject, and their descriptors in the list of referrers (end-7a, end-12a)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SBOM = "application/vnd.example.sbom"
 
 
 def only(check: Checks, row: str, pages: list[Exchange], manifest: Manifest) -> dict[str, Any]:
-    """The one descriptor of a manifest in a referrers list; a violation of the row when there is none, or several."""
+    """Return the only descriptor of a manifest in a referrers list; none or several violate the row."""
     found = [entry for entry in descriptors_in(pages) if entry.get("digest") == manifest.digest]
     got = [entry.get("digest") for entry in descriptors_in(pages)]
     check.that(row, len(found) == 1, expected=f"one descriptor of {manifest.digest}", got=got, exchange=pages[0])
@@ -27,7 +27,7 @@ def only(check: Checks, row: str, pages: list[Exchange], manifest: Manifest) -> 
 
 
 def check_index(check: Checks, answer: Exchange) -> None:
-    """The body is an image index."""
+    """Check that the body is an image index."""
     document = answer.json()
     ok = (
         isinstance(document, dict)
@@ -40,12 +40,12 @@ def check_index(check: Checks, answer: Exchange) -> None:
 
 
 def without_type(manifest: Manifest) -> Manifest:
-    """The same manifest with an empty artifactType, which counts as none."""
+    """Return the same manifest with an empty artifactType, which is the same as none."""
     return manifest.with_data(manifest.data.replace(b'"schemaVersion": 2', b'"schemaVersion": 2, "artifactType": ""'))
 
 
 def accepted(client: Client, given: Steps, repository: str, manifest: Manifest) -> bool:
-    """Push a manifest that a registry may find invalid; whether it was taken."""
+    """Push a manifest that a registry may consider invalid; return whether it was accepted."""
     given.parts(repository, manifest)
     pushed = client.put_manifest(repository, manifest.digest, manifest.data, media_type=manifest.media_type)
     return pushed.status == 201

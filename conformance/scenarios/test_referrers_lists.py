@@ -1,4 +1,4 @@
-"""The list of what refers to a manifest: what is in it and what is not, filtered and in pages (end-12a, end-12b)."""
+"""The list of referrers: its content, its filter and its pages (end-12a, end-12b)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SIGNATURE = "application/vnd.example.signature"
 
 
 def digests_in(pages: list[Exchange]) -> list[str]:
-    """The digests of a referrers list, over all of its pages."""
+    """Return the digests of a referrers list, over all of its pages."""
     return [str(entry.get("digest")) for entry in descriptors_in(pages)]
 
 
 def check_empty(check: Checks, answer: Exchange) -> None:
-    """The list is there and has nothing in it."""
+    """Check that the list exists and is empty."""
     document = answer.json()
     entries = document.get("manifests") if isinstance(document, dict) else None
     got = f"status {answer.status} with {entries}"
@@ -120,7 +120,7 @@ def test_deleted_referrer(client: Client, check: Checks, given: Steps, content: 
 
 @requirement("OCI-R076", "OCI-R077", "OCI-R101", needs=("referrers", "manifest_deletion"))
 def test_deleted_subject(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """What refers to a manifest that is gone may go with it; as long as it is there, it is listed."""
+    """Referrers may be deleted with their subject; while a referrer exists, the registry must list it."""
     image = content.image()
     referrer = content.index(subject=image.descriptor)
     given.manifest(repository, image, "v1")

@@ -1,4 +1,4 @@
-"""Subdomain isolation: which registry is at which host of an instance, and that each stays at its own."""
+"""Subdomain isolation: each registry of an instance must be served at its own host only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Home:
 
 @prepare
 def home(kind: str, hosts: Hosts, check: Checks) -> Home:
-    """Where the registry is; unsupported where there is none of the kind, or no subdomain isolation."""
+    """Return the host of the registry; unsupported without a registry of the kind, or without subdomain isolation."""
     url: str = getattr(hosts, kind)
     if not name_of(url).startswith(f"{kind}."):
         unsupported(f"the target has no host {kind}.HOSTNAME")
@@ -53,19 +53,19 @@ def home(kind: str, hosts: Hosts, check: Checks) -> Home:
 
 
 def name_of(url: str) -> str:
-    """The host name in a URL."""
+    """Return the host name in a URL."""
     return urlsplit(url).hostname or ""
 
 
 def pushed(client: Client, content: Content, repository: str) -> str:
-    """The tag of a new image."""
+    """Push a new image; return its tag."""
     tag = content.word()
     Steps(client).manifest(repository, content.docker_image(), tag)
     return tag
 
 
 def asked(send: Callable[[], Exchange]) -> Exchange | None:
-    """The answer, or None where nobody answers: a name that leads nowhere serves nothing."""
+    """Return the answer, or None if the name does not resolve or nothing answers."""
     try:
         return send()
     except TransportError:
@@ -73,7 +73,7 @@ def asked(send: Callable[[], Exchange]) -> Exchange | None:
 
 
 def no_registry(trials: Trials, client: Client, *, host: str = "") -> None:
-    """There is no registry at a host: nothing answers as one, not even with the question who one is."""
+    """Check that there is no registry at a host: no answer like one, not even a challenge."""
     headers = [("Host", host)] if host else []
     if answer := asked(lambda: client.request("GET", "/v2/", headers=headers)):
         ok = answer.status not in REGISTRY_THERE and answer.status >= 400
@@ -81,7 +81,7 @@ def no_registry(trials: Trials, client: Client, *, host: str = "") -> None:
 
 
 def no_image(trials: Trials, client: Client, repository: str, tag: str) -> None:
-    """What is at one host is not at another."""
+    """Check that the content of one host is not served at another."""
     if answer := asked(lambda: client.get_manifest(repository, tag)):
         trials.refused(answer)
 
@@ -112,7 +112,10 @@ def test_other_hosts_have_no_registry(home: Home, hosts: Hosts, clients: Clients
 @requirement()
 @BOTH
 def test_host_header_decides(home: Home, hosts: Hosts, clients: Clients) -> None:
-    """Not the address that a name leads to. With TLS the name of the certificate has a say, too."""
+    """The Host header, and not the address, must select the registry.
+
+    With TLS the name of the certificate may matter, too.
+    """
     if urlsplit(home.url).scheme != "http" or not hosts.unserved:
         unsupported("the target uses TLS, or names no host without a registry")
     here, there = clients.silent(at=home.url), clients.silent(at=hosts.unserved[0])
@@ -128,7 +131,7 @@ def test_locations_stay_at_the_host(home: Home, clients: Clients, content: Conte
 
 
 def locations_stay(trials: Trials, client: Client, content: Content, repository: str) -> None:
-    """Uploads and what comes of them are where the client has asked; content may be elsewhere."""
+    """Check that uploads and their results are at the host of the request; content may be elsewhere."""
     blob = content.blob()
     opened = Steps(client).session(repository)
     for answer in (opened, client.put_upload(location_of(opened) or "", blob.digest, blob.data)):
@@ -136,7 +139,7 @@ def locations_stay(trials: Trials, client: Client, content: Content, repository:
 
 
 def stays(trials: Trials, answer: Exchange, url: str, home: str) -> None:
-    """A URL in an answer leads to the host that was asked."""
+    """Check that a URL in an answer leads to the host of the request."""
     here, there = urlsplit(home), urlsplit(url)
     ok = (here.scheme, here.netloc) == (there.scheme, there.netloc)
     trials.that(ok, expected=f"a URL at {home}", got=url or "none", exchange=answer, grade="SHOULD")
@@ -165,7 +168,7 @@ class Together:
 
 @prepare
 def together(hosts: Hosts, clients: Clients, place: Places, variant: Callable[..., Variant]) -> Together:
-    """The target, if it is such an instance, or one of the scenario's own."""
+    """Return the target, if it is such an instance, or a fake of the scenario's own."""
     if hosts.docker and not name_of(hosts.docker).startswith("docker."):
         return Together(hosts, clients, place)
     world = variant(subdomain_isolation=False)

@@ -1,4 +1,4 @@
-"""Pushing a manifest by digest and several tags with it (end-7b)."""
+"""Pushing a manifest by digest with several tags (end-7b)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def put(client: Client, repository: str, image: Manifest, tags: list[str]) -> Ex
 
 
 def named_in(answer: Exchange) -> list[str]:
-    """The tags that an answer says were taken."""
+    """Return the accepted tags by the answer."""
     return [tag.strip() for tag in (answer.header("OCI-Tag") or "").split(",") if tag.strip()]
 
 
 def pointing_to(client: Client, repository: str, image: Manifest, tags: list[str]) -> list[str]:
-    """Those of the tags that point to an image."""
+    """Return those of the tags that point to an image."""
     return [tag for tag in tags if client.follow(client.get_manifest(repository, tag)).body == image.data]
 
 

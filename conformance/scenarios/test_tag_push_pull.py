@@ -15,14 +15,14 @@ from conformance.scene.requirement import requirement
 
 
 def media_type(trials: Trials, exchange: Exchange, expected: str) -> None:
-    """A manifest comes as what it was pushed as; a charset may stand behind it."""
+    """Check that a manifest has the media type of its push; a charset may follow."""
     got = exchange.media_type
     trials.that(got == expected, expected=f"Content-Type: {expected}", got=got, exchange=exchange)
 
 
 @requirement("GHD-01", "GHC-07")
 def test_round_trip(client: Client, check: Checks, content: Content, repository: str) -> None:
-    """As docker push and docker pull do it: layers are streamed into a session, the manifest is pushed by its tag."""
+    """An image that is pushed like docker does, with streamed layers and a tag, must be pulled unchanged."""
     trials, image = Trials(check, "GHD-01", "GHC-07"), content.docker_image(layers=2)
     for blob in image.blobs:
         trials.status(client.head_blob(repository, blob.digest), 404)
@@ -39,7 +39,7 @@ def test_round_trip(client: Client, check: Checks, content: Content, repository:
 
 @requirement("GHD-01", "GHC-07")
 def test_push_again(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """What is there already is taken once more, and a tag moves to a new image."""
+    """The registry must accept existing content again, and move a tag to a new image."""
     trials = Trials(check, "GHD-01", "GHC-07")
     old, new = content.docker_image(), content.docker_image()
     given.manifest(repository, old, "1.0")
@@ -66,7 +66,7 @@ def test_many_tags(client: Client, check: Checks, given: Steps, content: Content
 def test_several_images(
     client: Client, check: Checks, content: Content, repository: str, another_repository: str
 ) -> None:
-    """Two images beside each other, with the same tag and a tag of their own."""
+    """Two images must exist beside each other, with the same tag and a tag of their own."""
     trials = Trials(check, "GHD-18")
     names = (repository, another_repository)
     images = [content.docker_image() for _ in names]
@@ -86,7 +86,7 @@ def test_names_are_in_lower_case(
     given.manifest(repository, image, "1.0")
     parts = repository.split("/")
     if part >= len(parts):
-        unsupported(f"the name {repository} has {len(parts)} parts only")
+        unsupported(f"the name {repository} has only {len(parts)} parts")
     parts[part] = parts[part].capitalize() if parts[part][0].isalpha() else f"A{parts[part]}"
     name = "/".join(parts)
     trials.refused(client.start_upload(name))

@@ -1,4 +1,4 @@
-"""Listing tags, whole and in pages (end-8a, end-8b)."""
+"""Listing tags, completely and in pages (end-8a, end-8b)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SETS = pytest.mark.parametrize("tags", [LOWER, MIXED], ids=["lower", "mixed"])
 
 
 def shuffled(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """The tags in an order that no list has: neither up nor down, so that one as pushed is not taken for sorted."""
+    """Return the tags in an order that is neither ascending nor descending, as the order of their pushes."""
     return tags[::2][::-1] + tags[1::2]
 
 
 def tags_over(given: Steps, first: Exchange) -> list[str]:
-    """The tags of a list and of all pages that its Links lead to."""
+    """Return the tags of a list and of all pages that its Links lead to."""
     return [tag for page in given.pages(first) for tag in tags_in(page)]
 
 
@@ -46,7 +46,7 @@ def test_list(
 
 
 def check_form(check: Checks, answer: Exchange, repository: str) -> None:
-    """The body is an object with the name of the repository and a list of tags, and perhaps more."""
+    """Check that the body is an object with the name of the repository and a list of tags, and perhaps more."""
     document = answer.json()
     name, tags = (document.get("name"), document.get("tags")) if isinstance(document, dict) else (None, None)
     check.that(
@@ -88,7 +88,7 @@ def test_n(client: Client, check: Checks, given: Steps, content: Content, reposi
 
 
 def is_counted(answer: Exchange, n: int) -> bool:
-    """Whether a list has as many tags as were asked for, or a reason for fewer."""
+    """Return whether a list has the requested number of tags, or a reason for fewer."""
     count, wanted = len(tags_in(answer)), min(n, len(LOWER))
     return answer.status == 200 and (count == wanted or (count < wanted and next_link(answer) is not None))
 
@@ -139,7 +139,7 @@ def test_links(
 
 @requirement("OCI-R068")
 def test_odd_n(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """A registry may refuse such a number, or do as if there were none; it may not break down, or make tags up."""
+    """A registry must refuse such a number or answer with existing tags, each at most once."""
     given.manifest(repository, content.image(), *LOWER[:2])
     cases = []
     for n in ("-1", "many", "1.5", "", "99999999999999999999"):
@@ -169,7 +169,7 @@ def test_last(
 
 @requirement("OCI-R074")
 def test_last_that_is_no_tag(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
-    """What follows a tag that is not there is what follows its place in the list, if a registry answers that at all."""
+    """If a registry accepts a `last` that is no tag, the list must continue after its place in the order."""
     given.manifest(repository, content.image(), *shuffled(LOWER))
     cases = []
     for last, position in (("aaaa", 0), ("betb", 2), ("delt", 2), ("zzzz", 5)):

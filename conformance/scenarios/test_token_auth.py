@@ -23,7 +23,7 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]00:00)
 
 
 def _challenge(check: Checks, answer: Exchange) -> Challenge:
-    """The Bearer challenge of an answer, judged."""
+    """Return the Bearer challenge of an answer, after checking it."""
     check.status("AUTH-01", answer, 401)
     found = challenge_of(answer, "bearer")
     realm = found.fields.get("realm", "") if found else ""

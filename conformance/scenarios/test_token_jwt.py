@@ -16,7 +16,7 @@ TEXTS, TIMES = ("iss", "sub", "jti"), ("exp", "nbf", "iat")
 
 
 def _parts(answer: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The header and the claims of the token in an answer."""
+    """Return the header and the claims of the token in an answer."""
     found = parts_of(token_in(answer))
     if found is None:
         unsupported("the tokens are no JWTs")
@@ -52,7 +52,7 @@ def test_access_in_a_jwt(clients: Clients, check: Checks, repository: str) -> No
 
 
 def _sorted(access: object) -> object:
-    """The entries with their actions in order; whatever is no list of entries as it is."""
+    """Sort the actions of the entries; return anything else unchanged."""
     try:
         return [{**entry, "actions": sorted(entry["actions"])} for entry in access]  # type: ignore[attr-defined]  # or TypeError
     except (TypeError, KeyError):

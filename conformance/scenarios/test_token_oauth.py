@@ -14,7 +14,7 @@ from conformance.scene.token_service import token_service
 
 
 def _granted(check: Checks, answer: Exchange, asked: str, *actions: str) -> None:
-    """The scope of an answer has been judged: it has these actions, and nothing that was not asked for."""
+    """Check the scope of an answer: it must have these actions, and no others than requested."""
     scope, wanted = document_of(answer).get("scope"), resources(asked)
     found = resources(scope) if isinstance(scope, str) else None
     expected = f"a scope with {','.join(actions) or 'no action'} of {asked}"

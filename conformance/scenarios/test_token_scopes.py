@@ -1,4 +1,4 @@
-"""What a token opens at the registry, and what it does not ("Token Scope and Access", "Verifying the token")."""
+"""The access that a token gives, and the access that it denies ("Token Scope and Access", "Verifying the token")."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def test_token_for_another_type(clients: Clients, check: Checks, repository: str
     service = token_service(clients, repository)
     answer = service.get("writer", f"registry:{repository}:pull,push")
     if not token_in(answer):
-        unsupported(f"a token for a registry of the repository's name is not given: status {answer.status}")
+        unsupported(
+            f"the registry issues no token of the type registry with the repository's name: status {answer.status}"
+        )
     check.status("AUTH-28", service.start_upload(repository, token_in(answer)), 401, 403, 404)
 
 
@@ -119,7 +121,7 @@ def test_token_for_another_service(clients: Clients, check: Checks, repository: 
     service = token_service(clients, repository)
     answer = service.get("writer", scope_of(repository, "pull", "push"), service="another.example")
     if not token_in(answer):
-        unsupported(f"a token for another service is not given: status {answer.status}")
+        unsupported(f"the token service issues no token for another service: status {answer.status}")
     check.refused("AUTH-31", service.start_upload(repository, token_in(answer)))
 
 

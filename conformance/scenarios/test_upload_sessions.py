@@ -1,4 +1,4 @@
-"""The life of an upload session: its status, several at once, its end (end-4a, end-13, end-14)."""
+"""Upload sessions: their status, several at once, their end (end-4a, end-13, end-14)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_same_blob_twice_at_once(
 
 
 def cut_short(data: bytes) -> Iterator[bytes]:
-    """A body that breaks the connection after so many bytes."""
+    """Yield a body that breaks the connection after so many bytes."""
     yield data
     raise ConnectionAbortedError("the client breaks the connection")
 
@@ -84,7 +84,7 @@ def test_resumed_after_a_break(client: Client, check: Checks, given: Steps, cont
     for _ in range(RETRIES):  # the server may not have noticed yet
         status = client.upload_status(location_of(before) or "")
         if status.status == 404 or not check.status("OCI-R044", status, 204):
-            unsupported(f"the status of a session that a break has hit is {status.status}")
+            unsupported(f"the status of the session after a broken connection is {status.status}")
         count = held(status) or 0
         wanted, got = f"at least the {length} bytes of the first chunk", f"{count} bytes"
         check.that("OCI-R046", length <= count <= 2 * length, expected=wanted, got=got, exchange=status)
@@ -117,7 +117,7 @@ def test_closed_session_is_gone(client: Client, check: Checks, given: Steps, con
 
 
 def check_gone(client: Client, check: Checks, place: str, blob: Blob, length: int) -> None:
-    """No session is at a place any more: it has no status, and nothing that is sent there is taken."""
+    """Check that a location has no session any more: no status, and no accepted bytes."""
     check.status("OCI-R102", client.upload_status(place), 404)
     chunk = client.patch(place, blob.data[length:], content_range=f"{length}-{2 * length - 1}")
     check.refused("OCI-R102", chunk)
@@ -147,7 +147,7 @@ def test_session_of_another_repository(
 
 
 def check_refused(client: Client, check: Checks, place: str, blob: Blob) -> None:
-    """Whatever is asked of a place where no session is gets refused."""
+    """Check that every request to a location without a session is refused."""
     content_range = f"0-{len(blob.data) - 1}"
     answers = [
         ("GET", client.upload_status(place)),
@@ -156,7 +156,7 @@ def check_refused(client: Client, check: Checks, place: str, blob: Blob) -> None
         ("DELETE", client.cancel_upload(place)),
     ]
     cases = [(method, answer, 400 <= answer.status < 500) for method, answer in answers]
-    check.each("OCI-R102", cases, expected="a status 4xx, for there is no such session")
+    check.each("OCI-R102", cases, expected="a status 4xx, because the session does not exist")
 
 
 @requirement("OCI-R048", needs="push")

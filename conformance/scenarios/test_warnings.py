@@ -1,4 +1,4 @@
-"""Warnings: their form and their size, in an ordinary conversation (RFC 7234 section 5.5)."""
+"""Warnings: their form and their size, in ordinary requests (RFC 7234 section 5.5)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_warnings(client: Client, check: Checks, given: Steps, content: Content,
     ]
     warned = [exchange for exchange in conversation if exchange.values("Warning")]
     if not warned:
-        unsupported("no warnings are sent in an ordinary conversation")
+        unsupported("the registry sends no warnings in ordinary requests")
     for exchange in warned:
         for finding in warnings(exchange):
             check.that(finding.requirement, finding.ok, expected=finding.expected, got=finding.got, exchange=exchange)

@@ -1,4 +1,4 @@
-"""What the model has to know of a target before it can judge: what it can, and who may do what."""
+"""The facts about a target that the model needs before it can judge: its abilities, and the rights of each identity."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from conformance.client.steps import Steps, Unprepared
 from conformance.stress.common.base import Stress
 
 SURE = frozenset({"oci", "oci_indexes", "digests", "manifest_head"})
-"""What every registry of the specification can."""
+"""The abilities of every registry of the specification."""
 
 _GITHUB = frozenset({"mount", "single_post", "blob_range", "upload_status", "completeness", "docker", "sha512"})
 DOCUMENTED: Mapping[str, frozenset[str]] = {
     "github-docker": _GITHUB,
     "github-container": _GITHUB | SURE | {"docker_lists", "foreign_layers", "manifest_sha512"},
 }
-"""What the registries of GitHub can; what is not among it they have to refuse."""
+"""The abilities of GitHub's registries, which must refuse all others."""
 
 _PULL, _PUSH, _DELETE = frozenset({"pull"}), frozenset({"pull", "push"}), frozenset({"pull", "delete"})
 RIGHTS: Mapping[str, frozenset[str]] = {
@@ -30,16 +30,16 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     "write": _PUSH,
     "delete": _DELETE,
 }
-"""What each identity may do in the default place of a target that authenticates; the others nothing."""
+"""The rights of each identity in the default place of a target that authenticates; other identities have none."""
 
 
 def rights_of(stress: Stress) -> Mapping[str, frozenset[str]] | None:
-    """Who may do what; None where nobody authenticates."""
+    """Return the rights of each identity; None without authentication."""
     return None if stress.target.writer.anonymous else RIGHTS
 
 
 def abilities_of(stress: Stress) -> frozenset[str]:
-    """What the target can: what is documented for what it claims to be, else what it turns out to do."""
+    """Return the abilities of the target: the documented ones of the profile that it claims, else the probed ones."""
     described = stress.target.description
     for profile, documented in DOCUMENTED.items():
         if profile in described.profile:
@@ -54,7 +54,7 @@ def abilities_of(stress: Stress) -> frozenset[str]:
 
 
 def _is_present(ask: Callable[[], Answer]) -> bool:
-    """Whether an ability is there; where it cannot be found out the target is broken, which the machine will see."""
+    """Return whether an ability is present; False if its preparation fails: the machine then finds that fault."""
     try:
         return ask().present
     except Unprepared:
@@ -84,7 +84,7 @@ def _foreign_layers(probe: Probe) -> Answer:
 
 
 def _completeness(probe: Probe) -> Answer:
-    """Whether a manifest is refused while what it refers to is not there."""
+    """Return whether a manifest is refused while its content is missing."""
     name, image = next(probe.names), probe.content.image()
     return judge(probe.client.put_manifest(name, "bare", image.data, media_type=image.media_type), 201)
 
@@ -101,4 +101,4 @@ _FURTHER: Mapping[str, Callable[[Probe], Answer]] = {
     "completeness": _completeness,
     "upload_status": _upload_status,
 }
-"""Abilities that only the model asks for."""
+"""Abilities that only the model needs."""

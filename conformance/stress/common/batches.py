@@ -20,13 +20,13 @@ SETTINGS = settings(
     verbosity=Verbosity.quiet,
 )
 DRAWN = settings(SETTINGS, phases=(Phase.generate,))
-"""The same for what is made short by others than Hypothesis."""
+"""The same for examples that Hypothesis does not shorten."""
 
 Example = TypeVar("Example")
 
 
 class Enough(BaseException):
-    """Ends a batch; no Exception, because Hypothesis would take that for an example that fails."""
+    """Ends a batch; no Exception, because Hypothesis would take it for a failing example."""
 
 
 def play(
@@ -36,7 +36,7 @@ def play(
     *failures: type[Exception],
     how: settings | None = None,
 ) -> None:
-    """Draw examples with the seed `number` and hand on each, until all are, one fails for good, or there are Enough.
+    """Draw examples with the seed `number` and pass each on, until the end, a failure, or Enough.
 
     An example fails by raising one of `failures`; `each` remembers the last one that did, which is the simplest. `how`
     is by default SETTINGS.

@@ -8,7 +8,7 @@ DEPTH = 4
 
 
 class Canaries:
-    """Folders in each other below `place`, with a file `name` in each; `folder`, in the innermost, is to be used."""
+    """Nested folders below `place`, with a file `name` in each; use `folder`, in the innermost."""
 
     def __init__(self, place: Path, *, name: str = "canary", content: bytes = b"canary") -> None:
         self._levels = [place, *(place.joinpath(*["inner"] * depth) for depth in range(1, DEPTH + 1))]
@@ -19,14 +19,14 @@ class Canaries:
         self._before = self._around()
 
     def changed(self) -> list[str]:
-        """The files that came, went or changed since they were last looked at, relative to `place`."""
+        """Return the files that were added, removed or changed since the last call, relative to `place`."""
         now, before = self._around(), self._before
         self._before = now
         changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
         return sorted(str(path.relative_to(self._levels[0])) for path in changed)
 
     def _around(self) -> dict[Path, bytes | None]:
-        """What lies in each level but the next one and the folder: the content of files, None for anything else."""
+        """Return the entries in all levels except the folder: the content of files, None for anything else."""
         known = {*self._levels, self.folder}
         found = (path for level in self._levels for path in level.iterdir() if path not in known)
         return {path: path.read_bytes() if path.is_file() else None for path in found}

@@ -1,4 +1,4 @@
-"""Ways to spoil a JSON document, by name, and whether it is one still (RFC 8259)."""
+"""Ways to spoil a JSON document, by name, and whether it is still valid (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Spoil = Callable[[bytes], bytes]
 
 
 def _with(member: bytes) -> Spoil:
-    """Puts a member before all others; the document has some."""
+    """Add a member before all others; the document must have some."""
     return lambda document: b"{" + member + b"," + document.lstrip()[1:]
 
 
@@ -23,13 +23,13 @@ def _written(**options: Any) -> Spoil:
 
 
 def _twice(document: bytes) -> bytes:
-    """The first member again at the end, with the same value."""
+    """Repeat the first member at the end, with the same value."""
     name, value = next(iter(json.loads(document).items()))
     return document.rstrip()[:-1] + f",{json.dumps(name)}:{json.dumps(value)}}}".encode()
 
 
 def _escaped_names(document: bytes) -> bytes:
-    """Each letter of the members' names as an escape; letters beyond U+FFFF have none of this form."""
+    """Escape each letter of the members' names; letters beyond U+FFFF have no such form."""
     escaped = (
         ("".join(f"\\u{ord(letter):04x}" for letter in name), json.dumps(value))
         for name, value in json.loads(document).items()
@@ -119,5 +119,6 @@ ODD_VALIDITY: Mapping[str, str] = {
     **dict.fromkeys(_UNCLEAR, "either"),
     **dict.fromkeys(_INVALID, "no"),
 }
-"""`yes`: still a JSON object of the same meaning, beside members that nobody knows. `no`: no JSON object in UTF-8, as
-RFC 8259, section 8.1, wants it. `either`: RFC 8259 leaves it to the reader (sections 4, 6, 8 and 9)."""
+"""`yes`: still a JSON object of the same meaning, beside unknown members. `no`: no JSON object in UTF-8, as RFC 8259,
+section 8.1, requires. `either`: RFC 8259 leaves it to the parser (sections 4, 6, 8 and 9).
+"""

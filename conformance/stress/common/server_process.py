@@ -32,9 +32,9 @@ class NotStarted(Exception):
 
 
 class Server:
-    """One run of the command, whose words may hold `{folder}`. Its first line of output has to be its URL.
+    """One run of the command, whose words may hold `{folder}`. Its first line of output must be its URL.
 
-    The process that is started has to be the server itself, since SIGKILL reaches nobody else.
+    The started process must be the server itself, since SIGKILL reaches only that process.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, log: Path) -> None:
@@ -68,7 +68,7 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The process id."""
         return self._process.pid
 
     def ended(self) -> int | None:
@@ -113,7 +113,7 @@ class Moment:
 
 
 def wait_in_start(folder: Path, random: Random, seconds: float) -> None:
-    """Wait for a moment in a start that takes so long: anywhere in it, or just when the store is first written to."""
+    """Wait for a moment in a start that takes so long: anywhere in it, or at the first write to the store."""
     if random.random() < 0.5:
         time.sleep(random.uniform(0.0, seconds))
         return

@@ -1,8 +1,8 @@
 """Hypothesis strategies of plain values: names, tags, digests, media types, ranges, chunkings, pages, spoiled JSON.
 
-A draw is a choice or two, which is what makes it cheap; the simplest values come first, which is where Hypothesis
-shrinks to. Two draws in three are hand-picked edges, the others put together of parts. What is bad is in strategies of
-its own, and what is percent-encoded in it is meant to go into a URL as it stands.
+A draw is a choice or two, which makes it cheap; the simplest values come first, because Hypothesis shrinks to them. Two
+draws in three are hand-picked edge cases, the others are combined from parts. Invalid values have their own strategies;
+percent-encoded ones go into a URL unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from conformance.stress.common.odd_json import ODD_VALIDITY as ODD_VALIDITY
 T = TypeVar("T")
 
 LONGEST_NAME = 255
-"""Characters of the longest name that servers take ("Pulling manifests" has the clients' limit)."""
+"""Characters of the longest name that servers accept ("Pulling manifests" has the clients' limit)."""
 PREFIX = 60
 """Characters that may stand before a name of `repository_names()`, beside a slash."""
 SMALL = 64
@@ -36,7 +36,7 @@ _WORDS = ("a", "0", "z9")
 
 
 def _mixed(edges: Sequence[T], made: Sequence[T]) -> SearchStrategy[T]:
-    """Two draws in three are `edges`, the third is made of parts; in branches of their own, which shrink better."""
+    """Draw from `edges` in two of three cases, else from parts; in branches of their own, which shrink better."""
     return st.one_of(st.sampled_from(edges), st.sampled_from(edges), st.sampled_from(made))
 
 
@@ -80,7 +80,7 @@ _BAD_SEPARATORS = ("..", "___", "._", "_.", "-.", ".-", "_-", "-_", "//", "/.", 
 
 
 def repository_names() -> SearchStrategy[str]:
-    """Valid names ("Pulling manifests") that are put below a prefix and a slash.
+    """Draw valid names ("Pulling manifests") to be put below a prefix and a slash.
 
     The longest have 255 characters in all when the prefix has 60.
     """
@@ -88,10 +88,10 @@ def repository_names() -> SearchStrategy[str]:
 
 
 def bad_names() -> SearchStrategy[str]:
-    """Names outside the grammar ("Pulling manifests") or too long, with `{}` where a valid name goes in.
+    """Draw names outside the grammar ("Pulling manifests") or too long, with `{}` for a valid name.
 
-    Empty components and `%2e%2e` are paths that some servers redirect from or shorten before they look at the name;
-    whatever they make of them begins with the valid name, if `{}` does.
+    Some servers redirect from or shorten paths with empty components or `%2e%2e` before they parse the name; the result
+    still begins with the valid name, if `{}` does.
     """
     return _mixed(_BAD_NAME_PATTERNS, _joined(("{}",), _SEPARATORS, _WORDS, _BAD_SEPARATORS, _WORDS))
 
@@ -112,12 +112,12 @@ _BAD_TAGS = (
 
 
 def tags() -> SearchStrategy[str]:
-    """Valid tags ("Pulling manifests"), among them those that are hard to sort or look like something else."""
+    """Draw valid tags ("Pulling manifests"), among them tags that are hard to sort or look like other values."""
     return _mixed(_TAGS, _joined("aA0_", *["aA0_.-"] * 3))
 
 
 def bad_tags() -> SearchStrategy[str]:
-    """Texts that are no tags ("Pulling manifests"), and no digests either."""
+    """Draw texts that are neither tags ("Pulling manifests") nor digests."""
     return _mixed(_BAD_TAGS, _joined("aA_", "a0.-", ("%20", "%00", "+", "~", "%2F", "\u00e9"), ("", "a", "-")))
 
 
@@ -144,18 +144,18 @@ _UNKNOWN_DIGESTS = (
 
 
 def digests(contents: Sequence[bytes], *, algorithms: Sequence[str] = content.ALGORITHMS) -> SearchStrategy[str]:
-    """The digests of these contents ("Digests"), those of the first algorithm first."""
+    """Draw the digests of these contents ("Digests"), those of the first algorithm first."""
     return st.sampled_from([content.digest_of(data, algorithm) for algorithm in algorithms for data in contents])
 
 
 def bad_digests() -> SearchStrategy[str]:
-    """Texts that are no digests ("Digests"); the few without a colon are tags, where a tag may stand."""
+    """Draw texts that are no digests ("Digests"); the few without a colon are valid tags."""
     lengths = [digits for digits in range(150) if digits != 64]
     return _mixed(_BAD_DIGESTS, [f"sha256:{'f' * digits}" for digits in lengths])
 
 
 def unknown_digests() -> SearchStrategy[str]:
-    """Well-formed digests ("Digests") of algorithms that a registry may not know, BLAKE3 among them."""
+    """Draw well-formed digests ("Digests") of algorithms that a registry may not know, BLAKE3 among them."""
     return st.sampled_from(_UNKNOWN_DIGESTS)
 
 
@@ -177,12 +177,12 @@ _BAD_MEDIA_TYPES = (
 
 
 def media_types() -> SearchStrategy[str]:
-    """Well-formed media types (RFC 9110, section 8.3.1): known ones, odd case, parameters, made-up ones."""
+    """Draw well-formed media types (RFC 9110, section 8.3.1): known ones, odd case, parameters, invented ones."""
     return st.sampled_from(_MEDIA_TYPES)
 
 
 def bad_media_types() -> SearchStrategy[str]:
-    """Texts that are no media types (RFC 9110, section 8.3.1); of some only the parameters are malformed."""
+    """Draw texts that are no media types (RFC 9110, section 8.3.1); some have only malformed parameters."""
     return st.sampled_from(_BAD_MEDIA_TYPES)
 
 
@@ -190,7 +190,7 @@ def bad_media_types() -> SearchStrategy[str]:
 
 
 def ranges(size: int = 40) -> SearchStrategy[str]:
-    """Range headers of every form, right and wrong, for a blob of `size` bytes (RFC 9110, section 14.2)."""
+    """Draw Range headers of every form, valid and invalid, for a blob of `size` bytes (RFC 9110, section 14.2)."""
     last, middle = max(size - 1, 0), size // 2
     spans = (
         *("0-0", "0-", f"0-{last}", "1-", "-1", f"{middle}-{last}", f"{middle}-", f"{last}-", f"{last}-{last}"),
@@ -209,13 +209,13 @@ def ranges(size: int = 40) -> SearchStrategy[str]:
 
 
 def right_content_ranges(offset: int, size: int) -> SearchStrategy[str]:
-    """Content-Ranges that are right for a chunk ("Pushing a blob in chunks"); an empty one gets none, as empty text."""
+    """Draw correct Content-Ranges for a chunk ("Pushing a blob in chunks"); an empty text for an empty chunk."""
     first, last = offset, offset + size - 1
     return st.sampled_from((f"{first}-{last}", f"0{first}-00{last}") if size else ("",))
 
 
 def wrong_content_ranges(offset: int, size: int) -> SearchStrategy[str]:
-    """Content-Ranges that are wrong for a chunk: its place, its length, or the form ("Pushing a blob in chunks")."""
+    """Draw wrong Content-Ranges for a chunk: its place, its length, or the form ("Pushing a blob in chunks")."""
     first, last, total = offset, offset + size - 1, offset + size
     edges = (
         *(f"{first + 1}-{last + 1}", f"{first}-{last + 1}", f"{first}-{last - 1}", f"{last + 1}-{first}"),
@@ -233,12 +233,12 @@ def wrong_content_ranges(offset: int, size: int) -> SearchStrategy[str]:
 
 
 def content_ranges(offset: int = 0, size: int = 100) -> SearchStrategy[str]:
-    """Content-Ranges for a chunk, right ones or wrong ones ("Pushing a blob in chunks")."""
+    """Draw Content-Ranges for a chunk, correct or wrong ("Pushing a blob in chunks")."""
     return st.one_of(right_content_ranges(offset, size), wrong_content_ranges(offset, size))
 
 
 def chunkings(size: int) -> SearchStrategy[tuple[int, ...]]:
-    """How many bytes each chunk of a body has ("Pushing a blob in chunks"); some have none. Half are cut anywhere."""
+    """Draw the size of each chunk of a body ("Pushing a blob in chunks"); some are 0. Half are cut anywhere."""
     half = size // 2
     edges = [(size,), (half, size - half), (size, 0), (0, size), (half, 0, size - half), (0, size, 0)]
     if size:
@@ -261,22 +261,22 @@ _ODD_LASTS = (" ", "\0", "a b", "a/b", "../a", "a&n=1", "%00", "%", "\u00e9", "\
 
 
 def page_sizes() -> SearchStrategy[int | str]:
-    """Values of `n` ("Listing tags"): numbers of results first, then what is none."""
+    """Draw values of `n` ("Listing tags"): valid numbers first, then invalid ones."""
     return st.sampled_from(_SIZES + _ODD_SIZES)
 
 
 def lasts(tags: Sequence[str]) -> SearchStrategy[str]:
-    """Values of `last` ("Listing tags"): these tags, then what lies between, before and behind them, then odd texts."""
+    """Draw values of `last` ("Listing tags"): these tags, then texts between, before and after them, then odd texts."""
     between = (*(f"{tag}-" for tag in tags), *(tag[:-1] for tag in tags), *(tag.swapcase() for tag in tags))
     return st.sampled_from(list(dict.fromkeys((*tags, *between, "", "!", "0", "~", "z" * 128, *_ODD_LASTS))))
 
 
 def identities() -> SearchStrategy[str]:
-    """Names of who acts, as `conformance.config.description` has them; the writer half of the time."""
+    """Draw names of identities, as in `conformance.config.description`; half of them are the writer."""
     others = tuple(name for name in (*IDENTITIES, NOBODY) if name != WRITER)
     return st.sampled_from((*[WRITER] * len(others), *others))
 
 
 def odd_json(document: bytes) -> SearchStrategy[bytes]:
-    """Spoiled forms of a JSON object that has members (RFC 8259)."""
+    """Draw spoiled forms of a JSON object that has members (RFC 8259)."""
     return st.sampled_from(list(ODD_JSON)).map(lambda name: ODD_JSON[name](document))

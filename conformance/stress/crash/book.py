@@ -1,7 +1,7 @@
 """The books of the writers: the acknowledged content, and the change of the request under way.
 
-A key is what a registry holds, `(what, repository, reference)`. Its value is the digest that is there, or None. Each
-key belongs to one writer, so nobody else changes it; blobs that all writers push are never deleted.
+A key is a blob, manifest or tag of a repository, `(kind, repository, reference)`. Its value is a digest, or None. Each
+key belongs to one writer, so no other writer changes it; the blobs that all writers push are never deleted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Value = str | None
 class Session:
     """An upload session of which the first `acknowledged` bytes of `data` were acknowledged.
 
-    It may hold up to `reach` bytes, since a request with more may have been under way; with `ending` it may be gone,
-    since a request that ends it may have been.
+    It may hold up to `reach` bytes, since a request with more may have been under way; with `ending` it may have ended,
+    since a request that ends it may have been under way.
     """
 
     repository: str
@@ -35,7 +35,7 @@ class Session:
 
     @property
     def key(self) -> Key:
-        """The blob that comes of it."""
+        """The key of the blob that the session makes."""
         return "blob", self.repository, digest_of(self.data)
 
 
@@ -51,9 +51,10 @@ class Known:
 
 @dataclass(slots=True)
 class Book:
-    """The keys of one writer. `changing` holds the new values of the request under way, which all apply or none.
+    """The keys of one writer. `changing` holds the new values of the request under way: all of them apply, or none.
 
-    The blobs with a digest among `common` belong to all writers: who has not pushed one does not know of it.
+    The blobs with a digest among `common` belong to all writers, so a writer that has not pushed one does not know
+    whether it exists.
     """
 
     common: frozenset[str] = frozenset()
@@ -63,7 +64,7 @@ class Book:
     manifests: dict[Key, Known] = field(default_factory=dict)
     sessions: list[Session] = field(default_factory=list)
     deleted: set[Key] = field(default_factory=set)
-    """Keys of which a deletion was sent at some time."""
+    """The keys for which a deletion was sent at any time."""
 
     story: defaultdict[Key, list[str]] = field(default_factory=lambda: defaultdict(list))
     """The history of each key, as evidence of a finding."""

@@ -16,7 +16,7 @@ from conformance.stress.crash.writer import Wrong, ask, held_by, read
 
 
 class Check:
-    """One look at all that the writers of `books` know, by one client; afterwards the books tell what there is."""
+    """One check of all keys of the writers of `books`, with one client; it updates the books to the actual content."""
 
     def __init__(self, client: Client, books: Sequence[Book], repositories: Sequence[str], random: Random) -> None:
         self._client = client
@@ -28,9 +28,9 @@ class Check:
         self.findings: list[Finding] = []
 
     def everything(self, *, sessions_end: bool) -> None:
-        """Look at every key, list and upload session; raise Unanswered if the server does not answer.
+        """Read every key, list and upload session; raise Unanswered if the server does not answer.
 
-        Of the sessions some are finished, or all of them if they are to end.
+        Some of the sessions are finished; with `sessions_end` all of them.
         """
         for book in self._books:
             self._keys(book)
@@ -63,14 +63,14 @@ class Check:
         found[key] = self._value(book, key)
 
     def _keys(self, book: Book) -> None:
-        """Every key has the value that was acknowledged; those of a request under way all changed, or none did."""
+        """Check that every key has its acknowledged value; those of a request under way all changed, or none did."""
         expected = book.expected()
         found: dict[Key, Value] = {}
         for key in expected:
             self._noting(partial(self._find, book, key, found))
         for key in found:
             if found[key] != expected[key] and key not in book.changing:
-                text = f"{_called(key)} is {_shown(found[key])}, but acknowledged was {_shown(expected[key])}"
+                text = f"{_called(key)} must be {_shown(expected[key])}, as acknowledged, got {_shown(found[key])}"
                 self._wrong(text, self._read[key], story=book.story[key])
         self._all_or_nothing(book, expected, found)
         book.settle(found)
@@ -85,10 +85,10 @@ class Check:
             states = [f"{_called(key)} is {_shown(found[key])}" for key in changing]
             stories = [line for key in changing for line in book.story[key]]
             exchanges = [self._read[key] for key in changing]
-            self._wrong(f"a write under way was done by half: {'; '.join(states)}", *exchanges, story=stories)
+            self._wrong(f"a write under way was done in part: {'; '.join(states)}", *exchanges, story=stories)
 
     def _value(self, book: Book, key: Key) -> Value:
-        """What a key holds; raise Wrong if what is served is not whole."""
+        """Return the value of a key; raise Wrong if the served content is incomplete."""
         exchange = self._ask(lambda: read(self._client, key), 200, 404)
         self._read[key] = exchange
         if exchange.status == 404:
@@ -96,19 +96,19 @@ class Check:
         digest = digest_of(exchange.body)
         known = book.blobs.get(digest) if key[0] == "blob" else book.manifests.get(("manifest", key[1], digest))
         if known is None or (key[0] != "tag" and digest != key[2]):
-            raise Wrong(f"{_called(key)} is served with other bytes than were pushed, or not all of them", exchange)
+            raise Wrong(f"{_called(key)} is served with other bytes than were pushed, or incomplete", exchange)
         if isinstance(known, Known):
             self._headers(key, known, exchange)
         return digest
 
     def _headers(self, key: Key, known: Known, exchange: Exchange) -> None:
         if exchange.media_type != known.media_type:
-            raise Wrong(f"{_called(key)} was pushed as {known.media_type}, and is {exchange.media_type}", exchange)
+            raise Wrong(f"{_called(key)} must be {known.media_type}, as pushed, got {exchange.media_type}", exchange)
         if exchange.header("Docker-Content-Digest") not in (None, digest_of(known.data)):
-            raise Wrong(f"{_called(key)} has another digest in its header than its bytes have", exchange)
+            raise Wrong(f"{_called(key)} has a digest in its header that does not match its bytes", exchange)
 
     def _manifests_are_whole(self) -> None:
-        """What a manifest names is there, unless somebody deleted it; a tag points to a manifest that is there."""
+        """Check that the content of each manifest exists unless deleted, and the manifest of each tag."""
         for book in self._books:
             for key in book.there("manifest"):
                 for named in book.manifests[key].names:
@@ -119,25 +119,25 @@ class Check:
             for key in book.there("tag"):
                 manifest = ("manifest", key[1], str(book.held[key]))
                 if not book.held.get(manifest):
-                    self._wrong(f"{_called(key)} points to {manifest[2]}, which is not there", *self._seen(key))
+                    self._wrong(f"{_called(key)} points to {manifest[2]}, which does not exist", *self._seen(key))
 
     def _seen(self, key: Key) -> list[Exchange]:
-        """The exchange that read a key, if its answer was of use."""
+        """Return the exchange that read a key, if its answer was usable."""
         return [self._read[key]] if key in self._read else []
 
     # Lists.
 
     def _tags(self, repository: str) -> None:
-        """The tag list has just the tags that are there, in order."""
+        """Check that the tag list has exactly the existing tags, in order."""
         there = sorted(tag for book in self._books for _, _, tag in book.there("tag", repository))
         exchange = self._ask(lambda: self._client.list_tags(repository), 200, 404)
         document = exchange.json()
         listed = document.get("tags") if isinstance(document, dict) and exchange.status == 200 else None
         if (listed or []) != there:
-            self._wrong(f"the tag list of {repository} is {listed}, and what is there is {there}", exchange)
+            self._wrong(f"the tag list of {repository} must be {there}, got {listed}", exchange)
 
     def _referrers(self, repository: str) -> None:
-        """The referrers of each subject are just the manifests that name it and are there."""
+        """Check that the referrers of each subject are exactly the existing manifests that name it."""
         subjects: dict[str, set[tuple[str, int, str]]] = {}
         for book in self._books:
             for key, known in book.manifests.items():
@@ -149,13 +149,16 @@ class Check:
             exchange = self._ask(partial(self._client.list_referrers, repository, subject), 200)
             listed = _descriptors(exchange)
             if listed != there:
-                text = f"the referrers of {subject} in {repository} are {len(listed)}, not the {len(there)} there are"
+                text = f"the referrers of {subject} in {repository} must be {len(there)} manifests, got {len(listed)}"
                 self._wrong(text, exchange, story=[f"there are {sorted(there)}"])
 
     # Upload sessions.
 
     def _session(self, book: Book, session: Session, ends: bool) -> None:
-        """It has what was acknowledged and perhaps a part of what was under way, or is gone; finished it is right."""
+        """Check that a session has the acknowledged bytes and perhaps some under way, or has ended.
+
+        If it is finished, the blob must be correct.
+        """
         url = self._client.base_url + session.path
         exchange = self._ask(lambda: self._client.upload_status(url), 200, 204, 404)
         if exchange.status == 404:
@@ -175,7 +178,7 @@ class Check:
             self._finish(book, session)
 
     def _finish(self, book: Book, session: Session) -> None:
-        """The session takes the rest, and what comes of it is what had been sent before and after the kill."""
+        """Send the rest to the session, and check that the blob is the bytes from before and after the kill."""
         key, rest = session.key, session.data[session.acknowledged :]
         url = self._client.base_url + session.path
         book.begin({key: key[2]}, "PUT after a restart")
@@ -183,7 +186,10 @@ class Check:
         book.acknowledge()
         exchange = self._ask(lambda: read(self._client, key), 200)
         if exchange.body != session.data:
-            self._wrong(f"{_called(key)}, from a session that went on after a restart, is not what was sent", exchange)
+            self._wrong(
+                f"{_called(key)}, from a session continued after a restart, does not match the bytes that were sent",
+                exchange,
+            )
         self.numbers["sessions finished"] += 1
 
 

@@ -23,7 +23,7 @@ SKOPEO_SECONDS = 60
 
 
 def layout_of(folder: Path, repository: str) -> Path:
-    """The layout of a repository."""
+    """Return the layout of a repository."""
     return folder / "repositories" / repository.replace("/", "+")
 
 
@@ -41,7 +41,7 @@ def faults_of(folder: Path, books: Sequence[Book], repositories: Sequence[str]) 
     sessions = {path.name for path in (folder / "uploads").iterdir()}
     for name in sessions:
         if {name.removesuffix(".json"), name.removesuffix(".json") + ".json"} - sessions:
-            yield Finding(f"half an upload session is left over: {folder / 'uploads' / name}")
+            yield Finding(f"an incomplete upload session is left over: {folder / 'uploads' / name}")
 
 
 def _faults_of_layout(layout: Path, repository: str, books: Sequence[Book]) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _faults_of_layout(layout: Path, repository: str, books: Sequence[Book]) -> I
         index = json.loads((layout / "index.json").read_bytes())
         version = json.loads((layout / "oci-layout").read_bytes())
     except (OSError, ValueError) as error:
-        yield Finding(f"{layout} is no image layout: {error}")
+        yield Finding(f"{layout} is not an image layout: {error}")
         return
     if version != {"imageLayoutVersion": "1.0.0"}:
         yield Finding(f"oci-layout of {layout} says {version}")
@@ -58,7 +58,7 @@ def _faults_of_layout(layout: Path, repository: str, books: Sequence[Book]) -> I
 
 
 def _faults_of_index(layout: Path, index: Any, repository: str, books: Sequence[Book]) -> Iterator[Finding]:
-    """index.json has the manifests and tags that are served."""
+    """Compare index.json with the served manifests and tags."""
     manifests = {key[2] for book in books for key in book.there("manifest", repository)}
     tags = {key[2]: book.held[key] for book in books for key in book.there("tag", repository)}
     entries = index["manifests"]
@@ -66,11 +66,13 @@ def _faults_of_index(layout: Path, index: Any, repository: str, books: Sequence[
     named = {name: digest for name, digest in noted if name}
     if {entry["digest"] for entry in entries} != manifests or named != tags:
         written = json.dumps(index, indent=1)
-        yield Finding(f"index.json of {layout} is not what is served", f"served are {manifests} and {tags}\n{written}")
+        yield Finding(
+            f"index.json of {layout} does not match the served content", f"served are {manifests} and {tags}\n{written}"
+        )
 
 
 def _faults_of_files(layout: Path, manifests: set[str]) -> Iterator[Finding]:
-    """Every file of content hashes to its name, and is a manifest of the index or a blob with a mark."""
+    """Check that every file of content hashes to its name, and is a manifest of the index or a marked blob."""
     pushed = {_digest(path) for path in layout.glob("pushed/*/*")}
     found = set()
     for path in sorted(path for path in layout.rglob("*") if path.is_file()):
@@ -90,7 +92,7 @@ def _digest(path: Path) -> str:
 
 
 def read_by_skopeo(folder: Path, books: Sequence[Book], random: Random) -> tuple[int, list[Finding]]:
-    """How many acknowledged tags skopeo has read in the folder, and what was wrong; 0 where there is no skopeo."""
+    """Read acknowledged tags in the folder with skopeo; return their number and the faults. It is 0 without skopeo."""
     command = shutil.which("skopeo")
     tags = [(book, key) for book in books for key in book.there("tag")]
     if not command or not tags:
@@ -104,27 +106,27 @@ def read_by_skopeo(folder: Path, books: Sequence[Book], random: Random) -> tuple
 
 
 def _can_be_copied(book: Book, tag: Key) -> bool:
-    """Whether it is an image with all that it names: an index has to have children for the machine's platform."""
+    """Return whether skopeo can copy it: an index must have a child for the platform of the machine."""
     manifest = ("manifest", tag[1], str(book.held[tag]))
     return b'"layers"' in book.manifests[manifest].data and book.complete(manifest)
 
 
 def _inspect(command: str, folder: Path, book: Book, tag: Key) -> Iterator[Finding]:
-    """skopeo shows the bytes of the manifest that was acknowledged."""
+    """Check that skopeo shows the bytes of the acknowledged manifest."""
     source = f"oci:{layout_of(folder, tag[1])}:{tag[2]}"
     done = _run(command, "inspect", "--raw", source)
     manifest = book.manifests["manifest", tag[1], str(book.held[tag])]
     if done.returncode != 0 or done.stdout != manifest.data:
-        yield Finding(f"skopeo does not read {source}", done.stderr.decode(errors="replace"))
+        yield Finding(f"skopeo cannot read {source}", done.stderr.decode(errors="replace"))
 
 
 def _copy(command: str, folder: Path, tag: Key) -> Iterator[Finding]:
-    """skopeo finds all of an image, and that each blob has the digest that it is named by."""
+    """Check that skopeo copies the whole image, and that each blob matches its digest."""
     source = f"oci:{layout_of(folder, tag[1])}:{tag[2]}"
     with tempfile.TemporaryDirectory() as copy:
         done = _run(command, "copy", source, f"dir:{copy}/image")
     if done.returncode != 0:
-        yield Finding(f"skopeo does not copy {source}", done.stderr.decode(errors="replace"))
+        yield Finding(f"skopeo cannot copy {source}", done.stderr.decode(errors="replace"))
 
 
 def _run(command: str, *words: str) -> subprocess.CompletedProcess[bytes]:

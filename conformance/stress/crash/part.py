@@ -1,9 +1,8 @@
-"""The part `crash`: a server that keeps its content in a store is killed under load, round after round.
+"""The part `crash`: a server with a persistent storage is killed under load, round after round.
 
-Each round goes on with the store of the last one: start, look whether all is as it was acknowledged, write from a few
-threads, kill with SIGKILL. After some rounds another store is begun. A store that is a folder of
-image layouts is looked at as well, and shown to skopeo. The target of the
-run is not touched, since nobody may kill it.
+Each round continues with the store of the last one: start the server, check the acknowledged content, write from a few
+threads, kill with SIGKILL. After some rounds a new store is begun. The files of the directory storage are checked as
+well, also with skopeo. The target of the run is not used, since it must not be killed.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ COMMON = (100, 5_000, 300_000, 1_000_000)
 """Sizes in bytes of the blobs that every writer pushes everywhere."""
 
 START_KILLS = 0.3
-"""How often the server is killed while it starts, too."""
+"""How often the server is also killed while it starts."""
 
 MOST_FINDINGS = 10
 
@@ -47,9 +46,10 @@ def run(
     command: Sequence[str] | None = None,
     parent: Path | None = None,
 ) -> Figures:
-    """Kill until the budget is spent, `rounds` are done, or there are too many findings.
+    """Kill servers until the budget is spent, `rounds` are done, or there are too many findings.
 
-    The folders are made in `parent`, by default where temporary files go, and are removed unless something was wrong.
+    The folders are made in `parent`, by default the folder for temporary files, and are removed unless there are
+    findings.
     """
     figures = Figures("crash")
     storage = storage or stress.target.settings.storage or DIRECTORY
@@ -76,11 +76,11 @@ def _one_store(siege: Siege, stress: Stress, figures: Figures, left: int | None,
 
 
 class Faulty(Exception):
-    """The end of the rounds on a store, since it has a fault."""
+    """Raised to end the rounds on a store that has a fault."""
 
 
 class Siege:
-    """The rounds on one store, which lies in `place` beside the server's log; `is_layout` lets its files be checked."""
+    """The rounds on one store, which is in `place` beside the server's log; with `is_layout` its files are checked."""
 
     def __init__(
         self, stress: Stress, figures: Figures, number: int, command: Sequence[str], place: Path, *, is_layout: bool
@@ -145,7 +145,7 @@ class Siege:
         self._note(findings)
 
     def _started(self, server: Server) -> str:
-        """Wait for the URL of a server, and remember how long it took."""
+        """Wait for the URL of a server, and remember the duration of the start."""
         began = time.monotonic()
         url = server.url()
         self._start_seconds = time.monotonic() - began

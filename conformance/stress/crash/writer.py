@@ -1,4 +1,4 @@
-"""A writer of the part `crash`: pushes, mounts, tags, deletes and reads until the server is gone, and keeps a book."""
+"""A writer of the part `crash`: it pushes, tags, deletes and reads until the server is gone, and keeps a book."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from conformance.stress.common.server_process import Moment
 from conformance.stress.crash.book import Book, Key, Known, Session, Value
 
 SIZES = (10, 300, 5_000, 5_000, 70_000, 300_000, 1_500_000)
-"""Of blobs, in bytes; none has one byte, which a session's Range cannot tell from none."""
+"""Sizes of blobs in bytes; none has one byte, because the Range of a session is then the same as for none."""
 
 TAGS = 4
-"""Of each writer in each repository."""
+"""Tags of each writer in each repository."""
 
 PIECE = 30_000
 MOST_SESSIONS = 4
@@ -31,11 +31,11 @@ CONFIG = b'{"architecture"'
 
 
 class Unanswered(Exception):
-    """No answer came, or not all of it."""
+    """Raised when no answer came, or only a part of one."""
 
 
 class Wrong(Exception):
-    """An answer that no order of things explains."""
+    """Raised for an answer that no order of the requests explains."""
 
     def __init__(self, text: str, exchange: Exchange) -> None:
         super().__init__(text)
@@ -43,7 +43,7 @@ class Wrong(Exception):
 
 
 def ask(send: Callable[[], Exchange], *right: int) -> Exchange:
-    """The answer, if it is whole; raise Unanswered or, where its status is none of the right ones, Wrong."""
+    """Return the answer if it is complete; raise Unanswered, or Wrong if its status is none of the correct ones."""
     try:
         exchange = send()
     except TransportError as error:
@@ -55,12 +55,12 @@ def ask(send: Callable[[], Exchange], *right: int) -> Exchange:
         wanted = " or ".join(map(str, right))
         request = exchange.request
         path = urlsplit(request.url).path
-        raise Wrong(f"{request.method} {path} is answered {exchange.status}, not {wanted}", exchange)
+        raise Wrong(f"{request.method} {path} must be answered {wanted}, got {exchange.status}", exchange)
     return exchange
 
 
 def held_by(exchange: Exchange) -> int:
-    """How many bytes an upload session says that it has; -1 where it does not say."""
+    """Return the number of bytes in an upload session by its answer; -1 if the answer does not say."""
     first, _, last = (exchange.header("Range") or "").partition("-")
     if first != "0" or not last.isdigit():
         return -1
@@ -68,7 +68,7 @@ def held_by(exchange: Exchange) -> int:
 
 
 class Writer:
-    """One of those who work at the same repositories, with keys of its own; all of them push the `common` blobs."""
+    """One of several writers in the same repositories, each with its own keys; all of them push the `common` blobs."""
 
     def __init__(self, number: int, repositories: Sequence[str], common: Sequence[Blob], seed: int, label: str) -> None:
         self._number = number
@@ -82,7 +82,7 @@ class Writer:
         self.findings: list[Finding] = []
 
     def work(self, client: Client, moment: Moment) -> None:
-        """Act until the server is gone; what is wrong before that is a finding."""
+        """Act until the server is gone; faults before that are findings."""
         self._client, self._moment = client, moment
         try:
             while True:
@@ -117,7 +117,7 @@ class Writer:
     # Blobs.
 
     def _some_blob(self) -> bytes:
-        """Bytes to push: new ones mostly, else some that are somewhere already."""
+        """Return bytes to push: mostly new ones, else some that were pushed already."""
         drawn = self._random.random()
         if drawn < 0.2:
             return self._random.choice(self._common).data
@@ -129,7 +129,7 @@ class Writer:
         self._push(self._random.choice(self._repositories), self._some_blob())
 
     def _push(self, repository: str, data: bytes) -> Key:
-        """Push a blob in one of the ways that there are."""
+        """Push a blob in any of the possible ways."""
         way = self._random.randrange(4)
         if way == 0:
             key = self._key(repository, data)
@@ -146,7 +146,7 @@ class Writer:
         return "blob", repository, digest
 
     def _open(self, repository: str, data: bytes) -> Session:
-        """Open an upload session for a blob; it is kept in the book until it ends."""
+        """Open an upload session for a blob; the book keeps it until it ends."""
         self._key(repository, data)
         exchange = self._ask(lambda: self._client.start_upload(repository), 202)
         session = Session(repository, "", data)
@@ -156,7 +156,7 @@ class Writer:
         return session
 
     def _moved(self, session: Session, exchange: Exchange) -> None:
-        """The session goes on where an answer says; from its host only the path is of use after the next start."""
+        """Update the location of a session from an answer; only its path is valid after the next start."""
         parts = urlsplit(location_of(exchange) or "")
         session.path = parts.path + (f"?{parts.query}" if parts.query else "")
 
@@ -164,7 +164,7 @@ class Writer:
         return self._client.base_url + session.path
 
     def _stream(self, session: Session) -> None:
-        """PATCH all the rest but some bytes, in a body of unknown length."""
+        """PATCH all but some of the remaining bytes, in a body of unknown length."""
         left = min(len(session.data) - session.acknowledged, 1000)
         end = max(len(session.data) - self._random.randint(0, left), 2)
         self._extend(session, end, lambda: self._pieces(session.data[session.acknowledged : end]), None)
@@ -194,7 +194,7 @@ class Writer:
         return key
 
     def _go_on(self) -> None:
-        """Open a session and leave it open, or go on with one, which may have been open when the server was killed."""
+        """Open a session and leave it open, or continue one, which may have been open when the server was killed."""
         sessions = self.book.sessions
         if len(sessions) < MOST_SESSIONS and self._random.random() < 0.5:
             self._chunk(self._open(self._random.choice(self._repositories), self._some_blob()))
@@ -232,7 +232,7 @@ class Writer:
             self._push_index()
 
     def _push_image(self) -> None:
-        """Push an image over blobs that are there."""
+        """Push an image of existing blobs."""
         repository = self._random.choice(self._repositories)
         configs = [key for key in self.book.there("blob", repository) if self.book.blobs[key[2]].startswith(CONFIG)]
         config = self._random.choice(configs) if configs else self._push(repository, self._content.config().data)
@@ -244,7 +244,7 @@ class Writer:
         self._publish(repository, document, (config, *layers))
 
     def _push_index(self) -> None:
-        """Push an index over manifests that are there."""
+        """Push an index of existing manifests."""
         repository = self._random.choice(self._repositories)
         there = self.book.there("manifest", repository)
         children = self._random.sample(there, min(len(there), 2))
@@ -257,7 +257,7 @@ class Writer:
         return Blob(known.data, known.media_type).descriptor
 
     def _publish(self, repository: str, document: dict[str, Any], names: tuple[Key, ...]) -> None:
-        """Push a manifest that nobody else makes; now and then one that refers to another, or to nothing there."""
+        """Push a manifest that no other writer makes; sometimes one that refers to another, or to a missing one."""
         document["annotations"] = {"org.example.nonce": f"{self._number} {self._content.word()}"}
         there = self.book.there("manifest", repository)
         if self._random.random() < 0.3:
@@ -305,7 +305,7 @@ class Writer:
             self._write("DELETE of the manifest", change, lambda: self._client.delete_manifest(key[1], key[2]), 202)
 
     def _push_manifest_as_blob(self) -> None:
-        """The bytes of a manifest are a blob as well, which is a key of its own."""
+        """Push the bytes of a manifest as a blob, which is a key of its own."""
         if there := self.book.there("manifest"):
             key = self._random.choice(there)
             self._push(key[1], self.book.manifests[key].data)
@@ -313,13 +313,13 @@ class Writer:
     # Reads.
 
     def _read(self) -> None:
-        """Whatever was acknowledged is read the same while others write."""
+        """Read acknowledged content, which must be unchanged while others write."""
         kind = self._random.choice(("blob", "manifest", "tag"))
         if there := self.book.there(kind):
             key = self._random.choice(there)
             exchange = self._ask(lambda: read(self._client, key), 200)
             if digest_of(exchange.body) != self.book.held[key]:
-                raise Wrong(f"the {kind} {key[2]} of {key[1]} is not what was acknowledged", exchange)
+                raise Wrong(f"the {kind} {key[2]} of {key[1]} does not match the acknowledged content", exchange)
 
     def _list(self) -> None:
         repository = self._random.choice(self._repositories)
@@ -328,11 +328,11 @@ class Writer:
             document = exchange.json()
             listed = document.get("tags") if isinstance(document, dict) else None
             if not own <= set(listed or ()):
-                raise Wrong(f"the tag list of {repository} lacks what was acknowledged", exchange)
+                raise Wrong(f"the tag list of {repository} lacks an acknowledged tag", exchange)
 
 
 def read(client: Client, key: Key) -> Exchange:
-    """GET what a key is about."""
+    """GET the content of a key."""
     what, repository, reference = key
     if what == "blob":
         return client.get_blob(repository, reference)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of requests as a WSGI server may hand them on: mostly near valid ones, some garbage."""
+"""Hypothesis strategies of requests as a WSGI server may pass them on: mostly almost valid, some garbage."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from conformance.stress.fuzz.words import (
 )
 
 AUTHORIZATION = "{authorization}"
-"""Stands for the Authorization that a push to the first repository needs."""
+"""Replaced by the Authorization that a push to the first repository needs."""
 
 MOST_INPUTS = 12
 """Requests of a case."""
 
 QUIRKS = ("", "no-uri", "no-length", "unterminated", "cut", "stalled", "old", "no-address", "no-host", "https")
-"""What is unusual about the server or the client: see `Entry` in `fuzz_stage`."""
+"""Unusual behaviour of the server or the client: see `Entry` in `fuzz.stage`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One request. `{session}` in a path stands for the last upload session that the case was given.
+    """One request. `{session}` in a path stands for the latest upload session of the case.
 
-    `web` sends it to the host of the packages API and the pages, where the target has one.
+    `web` sends it to the host of the packages API and the pages, if the target has one.
     """
 
     method: str
@@ -58,7 +58,7 @@ Case = tuple[Input, ...]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The names for requests: repositories, the owner of all, values of Authorization, hosts."""
+    """The names in requests: repositories, their owner, values of Authorization, hosts."""
 
     names: tuple[str, ...]
     owner: str
@@ -68,7 +68,7 @@ class Words:
 
 
 Choice = SearchStrategy[SearchStrategy[str]]
-"""Draws what is drawn from; `one_of` would take each strategy as often as any other, however often it is there."""
+"""Alternatives to draw from; `one_of` would ignore that some are there several times."""
 
 
 def _mostly(right: SearchStrategy[str], *odd: SearchStrategy[str], often: int = 6) -> Choice:
@@ -76,7 +76,7 @@ def _mostly(right: SearchStrategy[str], *odd: SearchStrategy[str], often: int = 
 
 
 def _values(words: Words) -> dict[str, Choice]:
-    """What stands in each place of a path or a query, right ones more often than not."""
+    """Strategies for the variable parts of paths and queries, mostly correct values."""
     names = st.sampled_from((words.names[0], *words.names))
     bad_names = strategies.bad_names().map(lambda pattern: pattern.replace("{}", words.names[0]))
     tags = st.sampled_from(("a", "a", "latest", "b"))
@@ -100,7 +100,7 @@ def _values(words: Words) -> dict[str, Choice]:
 
 
 def _known_headers(words: Words) -> SearchStrategy[Header]:
-    """One header that a registry looks at, with a value that is right, odd or garbage."""
+    """Draw one header that a registry reads, with a value that is correct, odd or garbage."""
     digest = strategies.digests(DIGESTED)
     tag = st.one_of(digest.map(lambda text: f'"{text}"'), digest.map(lambda text: f'W/"{text}", *'),
                     st.sampled_from(("*", '"', "W/", '"a", "b', "\xff")))  # fmt: skip
@@ -148,7 +148,7 @@ def _authorizations(credentials: Sequence[str]) -> SearchStrategy[str]:
 
 
 def _bodies() -> dict[str, SearchStrategy[bytes]]:
-    """Bodies by what a path is about: mostly such as belong there."""
+    """Draw bodies for a kind of path: mostly fitting ones."""
     spoiled = st.builds(
         lambda document, spoil: spoil(document), *map(st.sampled_from, (MANIFESTS, tuple(ODD_JSON.values())))
     )
@@ -162,7 +162,7 @@ def _bodies() -> dict[str, SearchStrategy[bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What requests are drawn from."""
+    """The strategies of requests."""
 
     words: Words
     values: dict[str, Choice]
@@ -172,7 +172,7 @@ class Grammar:
 
 @st.composite
 def _one(draw: DrawFn, grammar: Grammar) -> Input:
-    """One request along a route."""
+    """Draw one request along a route."""
     web = grammar.words.web and draw(st.integers(0, 4)) == 4
     method, path, query = draw(st.sampled_from(WEB_ROUTES if web else ROUTES))
     body = b""
@@ -191,7 +191,7 @@ def _one(draw: DrawFn, grammar: Grammar) -> Input:
 
 
 def _usual(words: Words, body: bytes, *, web: bool) -> Iterator[Header]:
-    """The headers that a good client sends."""
+    """Return the headers that a good client sends."""
     if words.credentials:
         yield "Authorization", words.credentials[0] if web else AUTHORIZATION
     if body in MANIFESTS:
@@ -203,7 +203,7 @@ def _filled(path: str, query: str, place: str, text: str) -> tuple[str, str]:
 
 
 def _spoiled(draw: DrawFn, made: Input) -> Input:
-    """Most stay as they are; others get another method, something odd in path or query, or a quirk."""
+    """Draw a variant of a request: mostly unchanged, else with another method, an odd path or query, or a quirk."""
     match draw(st.integers(0, 11)):
         case 8:
             return replace(made, method=draw(st.sampled_from(METHODS)))
@@ -222,7 +222,7 @@ def _with_odd(draw: DrawFn, text: str) -> str:
 
 
 def cases(words: Words) -> SearchStrategy[Case]:
-    """Up to twelve requests, one after the other."""
+    """Draw up to twelve requests, in order."""
     headers = st.lists(_known_headers(words), max_size=2)
     one = _one(Grammar(words, _values(words), headers, _bodies()))
     return st.lists(one, min_size=1, max_size=MOST_INPUTS).map(tuple)

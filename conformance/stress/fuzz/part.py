@@ -1,7 +1,7 @@
-"""The part `fuzz`: requests as a WSGI server may hand them on, drawn by Hypothesis, into a fake in process.
+"""The part `fuzz`: requests as a WSGI server may pass them on, drawn by Hypothesis, into a fake in process.
 
-Batches of cases go to the fake in each dialect, in turn, on the storage of the
-target or, where none was chosen, on each that comes with fakereg.
+Batches of cases go to the fake in each dialect, in turn, on the storage of the target or, if none was chosen, on each
+storage that comes with fakereg.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ DIALECTS = ("oci", "github-docker", "github-container")
 """The dialects to fuzz beside the target."""
 
 BATCH = 100
-"""Cases that go to one place before the next one's turn; each batch has a seed of its own."""
+"""Cases on one place before the next one's turn; each batch has a seed of its own."""
 
 MOST_FINDINGS = 10
 GRACE = 20.0
-"""Seconds that making a failing case short may take, be the budget spent or not."""
+"""Seconds for shortening a failing case, even if the budget is spent."""
 
 SETTINGS = settings(batches.SETTINGS, max_examples=BATCH)
 
@@ -72,14 +72,14 @@ def _answer(stage: Stage, exchange: Exchange) -> Answer:
 
 
 def _others(target: InProcessFake, dialects: Sequence[str]) -> list[InProcessFake]:
-    """The fake in those dialects that the target has not; they are not entered."""
+    """Return the fake in the dialects other than that of the target; they are not entered."""
     names = [name for name in dialects if f"fake:{name}" != target.name]
     return [InProcessFake(f"fake:{name}", name, target.settings) for name in names]
 
 
 @contextmanager
 def _stage(stress: Stress, fake: InProcessFake, name: str) -> Iterator[Stage]:
-    """A fake with another storage; the files of a folder are in a place of their own."""
+    """Make a stage for a fake with another storage; files of a storage are in a folder of their own."""
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory(prefix="stress-fuzz-"))
         canaries = Canaries(Path(place)) if storage.is_durable(name) else None

@@ -39,11 +39,11 @@ CHECKS = (
     link,
     location,
 )
-"""What holds for every answer, whatever was asked."""
+"""Checks of every answer, independent of the request."""
 
 KEPT = "kept"
 CASE = "{case}"
-"""In names of repositories: the number of the case, so that each has repositories of its own."""
+"""The mark in names of repositories that is replaced by the number of the case, so that each has its own."""
 
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "?#")
 
@@ -57,7 +57,7 @@ class Fault(Exception):
 
 
 class Entry:
-    """A WSGI application that is called as another server would call it, or for a client that goes away."""
+    """A WSGI application that is called like by another server, or for a client that disconnects."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -117,7 +117,7 @@ class _Broken(io.RawIOBase):
 
 
 class Stage:
-    """A fake that is entered, with content that must not change. `canaries` lie around the folder of its store."""
+    """A fake that is entered, with content that must not change. `canaries` are around the folder of its store."""
 
     def __init__(self, stress: Stress, target: InProcessFake, storage: str, canaries: Canaries | None) -> None:
         self.name = f"{target.name} on {storage}"
@@ -139,7 +139,7 @@ class Stage:
         self.renew()
 
     def _credentials(self, stress: Stress) -> tuple[str, ...]:
-        """Values of Authorization, the writer's first; each as Basic and as the bare token."""
+        """Return values of Authorization, the writer's first; each as Basic and as the bare token."""
         from conformance.client.credentials import basic
 
         who = stress.target.description.identities.values()
@@ -154,7 +154,7 @@ class Stage:
         self._kept = self._read_kept()
 
     def _prepare(self) -> None:
-        """Repositories of its own for the next case: in the first there are an image of small blobs and a session."""
+        """Make new repositories for the next case: the first has an image of small blobs and an upload session."""
         self._case += 1
         small = next(data for data in MANIFESTS if self._image.media_type.encode() in data)
         name = self._named(self.words.names[0])
@@ -162,7 +162,7 @@ class Stage:
         self._session = location_of(self._steps.session(name)) or ""
 
     def _learn(self, exchange: Exchange) -> None:
-        """Note what a push is sent with."""
+        """Remember the headers of a push."""
         if exchange.request.method == "POST":
             sent = (value for name, value in exchange.request.headers if name == "Authorization")
             self._authorization = next(sent, "")
@@ -187,7 +187,7 @@ class Stage:
         self._entry.quirk = each.quirk
         try:
             return self._transport.send(request)
-        except Exception as error:  # whatever it is, it is a fault of the application
+        except Exception as error:  # any exception is a fault of the application
             where = traceback.extract_tb(error.__traceback__)[-1]
             key = f"{type(error).__name__} at {where.filename}:{where.lineno}"
             raise Fault(
@@ -217,20 +217,20 @@ class Stage:
         for before, now in zip(self._kept, self._read_kept(), strict=True):
             if (before.status, before.body) != (now.status, now.body):
                 raise Fault(
-                    f"content has changed that no request named:\n{before.describe()}\nis now\n{now.describe()}",
+                    f"content changed that no request named:\n{before.describe()}\nis now\n{now.describe()}",
                     "changed",
                 )
 
 
 def _latin(text: str) -> str:
-    """A query as it may come, with whatever Latin-1 has but what ends it."""
+    """Return a query with any characters of Latin-1 except those that end it."""
     return "".join(each if " " < each <= "\xff" and each != "#" else quote(each) for each in text)
 
 
 def _faults(exchange: Exchange) -> Iterator[Fault]:
     """Yield the faults of an answer by itself."""
     if exchange.status >= 500:
-        yield Fault(f"{exchange.request.method} is answered {exchange.status}\n{exchange.describe()}")
+        yield Fault(f"{exchange.request.method} was answered {exchange.status}\n{exchange.describe()}")
     for name, value in exchange.headers:
         if not value.isascii():
             yield Fault(f"the header {name} is not ASCII: {value!r}", f"not ASCII: {name}")

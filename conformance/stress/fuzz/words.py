@@ -8,7 +8,7 @@ from conformance.client.client import DOCKER_IMAGE, IMAGE, INDEX
 from conformance.client.content import DOCKER_CONFIG, DOCKER_LAYER, Blob, digest_of
 
 SMALL_BLOBS = (Blob(b"{}", DOCKER_CONFIG), Blob(b"hello", DOCKER_LAYER))
-"""What is in the first repository when a case begins, so that manifests of it can be pushed."""
+"""Blobs in the first repository at the start of a case, so that manifests of them can be pushed."""
 
 _CONFIG, _LAYER = (blob.descriptor for blob in SMALL_BLOBS)
 _CHILD = {"schemaVersion": 2, "mediaType": IMAGE, "config": _CONFIG, "layers": [_LAYER]}

@@ -17,26 +17,26 @@ _OPENED = re.compile(
 
 
 def faults_of(shape: Shape, talk: Talk, deadline: float, secret: bytes) -> Iterator[str]:
-    """Yield the faults, in a sentence each. `secret` must not come back."""
+    """Yield the faults, one sentence each. No answer may contain `secret`."""
     statuses = talk.statuses
     for number, status in enumerate(statuses):
         if not shape.allows(status) and (number == 0 or not 200 <= status < _FAILURE):
-            yield f"answer {number + 1} is {status or 'no HTTP'}, which is not legal"
+            yield f"answer {number + 1} is {status or 'no HTTP'}, which is not allowed"
     if len(statuses) > shape.answers:
-        yield f"got {len(statuses)} answers, at most {shape.answers} are legal: a hidden request was answered"
+        yield f"got {len(statuses)} answers, at most {shape.answers} are allowed: a hidden request was answered"
     if talk.timed_out:
         yield f"neither answered nor closed within {deadline:g} s"
     if secret and secret in talk.received:
-        yield "the answer gives away a file that lies outside the store"
+        yield "the answer contains a file from outside the store"
 
 
 def opened_by(talk: Talk) -> list[str]:
-    """The locations of upload sessions that the answers on a connection speak of."""
+    """Return the locations of upload sessions in the answers on a connection."""
     return [found.decode("latin-1") for found in _OPENED.findall(talk.received)]
 
 
 def shown(sent: bytes, talk: Talk, authorization: bytes) -> str:
-    """What was sent and what came, cut, without what authorizes."""
+    """Show the sent and the received bytes, shortened and without credentials."""
     end = "closed" if talk.closed else "left open"
     return "\n".join(
         [

@@ -76,14 +76,14 @@ def _insert(random: Random, data: bytes) -> bytes:
 
 
 def _double(random: Random, data: bytes) -> bytes:
-    """A line twice."""
+    """Repeat a line."""
     lines = data.split(b"\r\n")
     at = random.randrange(len(lines))
     return b"\r\n".join([*lines[: at + 1], *lines[at:]])
 
 
 def _swap(random: Random, data: bytes) -> bytes:
-    """Two lines in each other's place; not the first, which may be the target of what reads."""
+    """Swap two lines; not the first, which may be the request line."""
     lines = data.split(b"\r\n")
     one, other = random.randrange(len(lines)), random.randrange(len(lines))
     lines[one], lines[other] = lines[other], lines[one]
@@ -91,7 +91,7 @@ def _swap(random: Random, data: bytes) -> bytes:
 
 
 def _number(random: Random, data: bytes) -> bytes:
-    """Another number in place of the first digits behind a place."""
+    """Replace the first digits after a position by another number."""
     at = _place(random, data)
     begin = next((here for here in range(at, len(data)) if data[here : here + 1].isdigit()), len(data))
     end = next((here for here in range(begin, len(data)) if not data[here : here + 1].isdigit()), len(data))

@@ -1,8 +1,8 @@
 """The part `hostile`: malformed traffic on raw sockets, which must not disturb the server.
 
-First the table of shapes, then crowds of upload sessions and of silent connections, then valid requests spoiled by
-chance until the budget is spent. After each the server has to answer somebody else. Where the target is our own fake,
-a process of its own is stressed in its place, whose memory, open files, log and folder are looked at as well.
+First come the malformed requests of the catalogue, then many upload sessions and silent connections, then randomly
+mutated requests until the budget is spent. After each, the server must answer a valid request. If the target is our own
+fake, a separate server process is tested instead, with checks of its memory, open files, log and folder.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ DEADLINE = 10.0
 SESSIONS, SHARED_SESSIONS = 10_000, 100
 IDLE, SHARED_IDLE = 300, 30
 MOST_FINDINGS = 20
-"""A server with as many faults is not worth more time."""
+"""Findings after which the part ends."""
 
 WARM_UP = 100
 TAG = "stays"
 _INDEX = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}'
 _SPOILED = (0, 2, 3, 4, 501, 505)
-"""A spoiled request may have become one of an unknown method or version, or one of HTTP/0.9."""
+"""A mutated request may have an unknown method or version, or be one of HTTP/0.9."""
 
 _MARK = re.compile(rb"\{(head|host|name|session|digest|tag|leaf)\}")
 _KEPT_BYTES = 2000
@@ -50,7 +50,7 @@ _NOTHING = Talk()
 
 
 class Stop(Exception):
-    """The end of the part, since the server does not answer any more."""
+    """Raised to end the part, since the server does not answer any more."""
 
 
 def run(
@@ -63,7 +63,7 @@ def run(
     deadline: float = DEADLINE,
     parent: Path | None = None,
 ) -> Figures:
-    """Stress the target, or a server of our own by `command`, to the end of the budget or of so many `mutations`."""
+    """Attack the target, or our own server by `command`, until the budget or the number of `mutations` is spent."""
     figures = Figures("hostile")
     with ExitStack() as stack:
         if not stress.target.reset():
@@ -148,7 +148,7 @@ class Assault:
             raise Stop
 
     def _mutate(self, most: int | None) -> None:
-        """Spoiled requests, until so many are done or the budget is spent."""
+        """Send mutated requests, until so many are done or the budget is spent."""
         random = self._stress.random("hostile mutations")
         for number in itertools.count() if most is None else range(most):
             if self._stress.budget.spent:
@@ -160,7 +160,7 @@ class Assault:
                 self._stress.say(f"{number + 1} mutations, {len(self._figures.findings)} findings")
 
     def _shape(self, shape: Shape) -> None:
-        """Send one shape and judge what came; then the server has to answer somebody else."""
+        """Send one shape and judge the answers; then the server must answer a valid request."""
         talk = self._talk(shape)
         sent = self._sent
         secret = self._watched.secret if self._watched else b""
@@ -175,7 +175,7 @@ class Assault:
             self._guarded(shape.name, lambda: self._tag_stays(shape.name))
 
     def _talk(self, shape: Shape) -> Talk:
-        """One connection; what is sent on it is kept to be shown."""
+        """Open one connection; its bytes are kept as evidence."""
         numbers = self._figures.numbers
         numbers["connections"] += 1
         numbers["requests"] += 1
@@ -184,7 +184,7 @@ class Assault:
             with Wire(self._address, self._deadline) as wire:
                 talk = wire.converse(self._filled(shape.pieces()), shape.ending)
         except (OSError, TransportError) as error:
-            self._sent = self._sent or before  # what may have led to it
+            self._sent = self._sent or before  # possible causes
             self._found(f"{shape.name}: no connection, or no upload session: {error}", evidence=self._state())
             raise Stop from error
         numbers["bytes sent"] += talk.sent
@@ -198,7 +198,7 @@ class Assault:
             yield filled
 
     def _fill(self, template: bytes) -> bytes:
-        """The bytes with their marks replaced."""
+        """Return the bytes with their marks replaced."""
         return _MARK.sub(lambda mark: self._value(mark[1].decode()), template)
 
     def _value(self, mark: str) -> bytes:
@@ -215,7 +215,7 @@ class Assault:
         return values[mark].encode()
 
     def _ping(self, after: str) -> None:
-        """See that the server answers on a fresh connection; Stop when it does not."""
+        """Check that the server answers on a new connection; raise Stop if it does not."""
         before = self._sent
         talk = self._talk(Shape(f"after {after}", b"GET /v2/ HTTP/1.1\r\n{head}\r\n"))
         self._sent = before
@@ -224,11 +224,11 @@ class Assault:
             raise Stop
 
     def _state(self) -> str:
-        """What is wrong with the process of a server of our own."""
+        """Check the process of our own server."""
         return "\n".join(f"{text}\n{log}" for text, log in self._watched.faults()) if self._watched else ""
 
     def _warm_up(self) -> None:
-        """Make what the shapes speak of, and let the server get its memory."""
+        """Make the content that the shapes name, and let the server allocate its memory."""
 
         def make() -> None:
             self._digest = digest_of(_INDEX)
@@ -241,24 +241,22 @@ class Assault:
         self._guarded("warm-up", make)
 
     def _tag_stays(self, shape: str) -> None:
-        """See that no hidden request has deleted the tag."""
+        """Check that no hidden request has deleted the tag."""
         answer = self._client.head_manifest(self._repository, TAG)
         if self._tag_there and answer.status == 404:
             self._tag_there = False
-            self._figures.findings.append(
-                self._finding(f"{shape}: a request that was hidden deleted a tag", answer.describe())
-            )
+            self._figures.findings.append(self._finding(f"{shape}: a hidden request deleted a tag", answer.describe()))
 
     def _guarded(self, name: str, action: Callable[[], object]) -> None:
-        """Do what needs answers; Stop when none comes."""
+        """Run a step that needs answers; raise Stop if none comes."""
         try:
             action()
         except TransportError as error:
-            self._found(f"{name}: the server does not answer a good request: {error}")
+            self._found(f"{name}: the server does not answer a valid request: {error}")
             raise Stop from error
 
     def _open(self) -> bytes:
-        """The path with query of a new upload session; of one that does not exist when there is none to be had."""
+        """Return path and query of a new upload session; of one that does not exist if none can be opened."""
         location = location_of(self._client.start_upload(self._repository))
         if location is None:
             return f"/v2/{self._repository}/blobs/uploads/none".encode()
@@ -267,14 +265,14 @@ class Assault:
         return (f"{parts.path}?{parts.query}" if parts.query else parts.path).encode()
 
     def _cancel(self) -> None:
-        """Cancel the sessions that were opened, as far as there are such."""
+        """Cancel the opened sessions, as far as they exist."""
         while self._opened:
             answer = self._client.cancel_upload(urljoin(f"{self._base_url}/", self._opened.pop()))
             if answer.status >= 500:
                 self._figures.findings.append(self._finding("a session cannot be cancelled", answer.describe()))
 
     def _silence(self, count: int) -> None:
-        """Connections on which nothing is said, while somebody else is answered."""
+        """Open connections without sending anything, and check that others are answered."""
         with ExitStack() as stack:
             for _ in range(count):
                 try:
@@ -286,7 +284,7 @@ class Assault:
             self._ping(f"{count} silent connections")
 
     def _sessions(self, count: int) -> None:
-        """So many open upload sessions, or as many as the server gives in a third of the time; then cancelled."""
+        """Open so many upload sessions, or as many as possible in a third of the time; then cancel them."""
         enough = self._stress.budget.left * 2 / 3
 
         def open_all() -> None:
@@ -304,7 +302,7 @@ class Assault:
         self._guarded(f"{count} upload sessions", self._cancel)
 
     def _look_back(self, files: int) -> None:
-        """What the server holds after all of it, compared with before."""
+        """Compare the resources of the server with those before."""
         if not self._watched:
             return
         numbers = self._figures.numbers
@@ -313,7 +311,7 @@ class Assault:
         if grown >= MEMORY_KIB:
             self._found(f"the memory of the server grew by {grown} KiB")
         if (now := self._watched.settled(files)) > files + FILES:
-            self._found(f"the server has {now} files open, and had {files} before")
+            self._found(f"the number of open files of the server grew from {files} to {now}")
 
     def _count(self, exchange: Exchange) -> None:
         self._figures.numbers["requests"] += 1

@@ -1,8 +1,8 @@
 """The catalogue of malformed requests, as data, with the answers that RFC 9110 and RFC 9112 allow.
 
-In what is sent `{head}` stands for the Host header and the credentials, `{name}` for a repository that the run has
-made, `{session}` for the request target of an upload session that is open, `{digest}` for a blob that is there,
-`{tag}` for a tag that has to stay, and `{host}` for the value of Host.
+Marks in the sent bytes: `{head}` is the Host header and the credentials, `{name}` a repository of the run, `{session}`
+the request target of an open upload session, `{digest}` an existing blob, `{tag}` a tag that must stay, and `{host}`
+the value of Host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REFUSED = (4,)
 """Any 4xx, or a closed connection."""
 
 EITHER = (2, 4)
-"""The request happens to be right, or a server may take it for right."""
+"""The request is valid, or a server may accept it as valid."""
 
 _UNKNOWN_CODING = (4, 501)
 """RFC 9112, section 6.1: 501 for a transfer coding that is not understood."""
@@ -27,9 +27,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One malformed request. `legal` has statuses and, below 10, classes of them; a closed connection always is.
+    """One malformed request. `legal` has statuses and, below 10, classes of them; a closed connection is always legal.
 
-    `answers` is how many requests the framing may be read as; one more means that a body was taken for a request.
+    `answers` is the number of requests that the framing may be read as; one more means that a body was taken for a
+    request.
     """
 
     name: str
@@ -39,11 +40,11 @@ class Shape:
     answers: int = 1
 
     def pieces(self) -> Iterable[Piece]:
-        """What is sent, in order."""
+        """Return the pieces to send, in order."""
         return [self.sent] if isinstance(self.sent, bytes) else self.sent()
 
     def allows(self, status: int) -> bool:
-        """Whether an answer with this status is right."""
+        """Return whether an answer with this status is correct."""
         return status in self.legal or status // 100 in self.legal
 
 
@@ -57,7 +58,7 @@ def _chunked(body: bytes) -> bytes:
 
 
 def get(*lines: bytes) -> bytes:
-    """A GET of /v2/ with these lines among its headers."""
+    """Return a GET of /v2/ with these lines among its headers."""
     return b"GET /v2/ HTTP/1.1\r\n{head}" + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
 
 
@@ -127,11 +128,11 @@ _LENGTHS = (
 _HIDDEN = b"DELETE /v2/{name}/manifests/{tag} HTTP/1.1\r\n{head}\r\n"
 _SIZE = b"Content-Length: 5"
 _LONG = b"FFFFF\r\n"
-"""The size of a chunk that holds what is hidden and more, whatever the marks in it stand for."""
+"""The size of a chunk that is longer than the hidden request, with any values of its marks."""
 
 
 def _smuggled(*lines: bytes, start: bytes = b"0\r\n\r\n") -> bytes:
-    """A request whose body is, for whoever reads its framing in another way, a second one."""
+    """Return a request whose body is a second request if its framing is read in another way."""
     return _patch(*lines, body=start + _HIDDEN)
 
 
@@ -238,7 +239,7 @@ _CUT_AFTER = ("the request line", "some headers", "the headers", "half the body"
 
 
 def _disconnects() -> Iterator[Shape]:
-    """A push of a chunk that ends at each point, in each way."""
+    """Yield pushes of a chunk that end at each point, in each way."""
     for number, place in enumerate(_CUT_AFTER, start=1):
         sent = b"".join(_PUSH[:number])
         for ending in ("cut", "reset", "half"):
@@ -250,4 +251,4 @@ SHAPES: tuple[Shape, ...] = (
     *(*_CHUNKS, *_LENGTHS, *_SMUGGLING, *_EXPECT, *_SLOW),
     *_disconnects(),
 )
-"""Whatever is wrong with the framing of a body, or with when it comes."""
+"""Faults in the framing or in the timing of a body."""

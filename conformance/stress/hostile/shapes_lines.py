@@ -97,4 +97,4 @@ _FLOODS = (
 )  # fmt: skip
 
 LINES: tuple[Shape, ...] = (*_REQUEST_LINES, *_FLOODS)
-"""Whatever is wrong before a body begins."""
+"""Faults before the body."""

@@ -1,7 +1,7 @@
 """Well-framed requests that no good client sends: in great numbers, with odd paths, with odd manifests.
 
-Beside the marks of `shapes.py`, `{leaf}` stands for a name that nobody else uses: that of files which must stay as they
-are, and of repositories that must not come about.
+Beside the marks of `shapes.py`, `{leaf}` is a unique name: of files that must not change, and of repositories that must
+not exist.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _put(tag: str, body: bytes, media_type: bytes = _INDEX) -> bytes:
 
 
 def _pushed(make: Callable[[], bytes]) -> list[bytes]:
-    """A push of a document that is not made before it is sent."""
+    """Push a document that is made only when it is sent."""
     return [_put("odd", make())]
 
 
@@ -44,12 +44,12 @@ def _index(annotations: bytes) -> bytes:
 
 
 def _padded(size: int) -> bytes:
-    """A valid index of so many bytes."""
+    """Return a valid index of so many bytes."""
     return _index(b'"x":"' + b"y" * (size - len(_index(b'"x":""'))) + b'"')
 
 
 def _manifests() -> Iterator[Shape]:
-    """Documents that are hard to read; those that are no JSON have to be refused."""
+    """Yield documents that are hard to parse; those that are no JSON must be refused."""
     deep = 100_000
     documents: Iterable[tuple[str, Callable[[], bytes], tuple[int, ...]]] = (
         ("lists 100,000 deep", lambda: _index(b'"x":' + b"[" * deep + b"]" * deep), EITHER),
@@ -103,7 +103,7 @@ ODD_PARTS = (
     b"~%2f{leaf}",
     b"$%7bjndi:x%7d",
 )
-"""Parts of paths that would lead elsewhere if they were taken as they are, or decoded once more."""
+"""Parts of paths that would lead elsewhere if a server used them unchanged, or decoded them once more."""
 
 _PLACES = (
     ("GET", b"/v2/%b/manifests/latest"),
@@ -133,7 +133,7 @@ _PLACES = (
 
 
 def _traversal() -> Iterator[Shape]:
-    """Odd parts at each place of a path or a query."""
+    """Yield odd parts at each place of a path or a query."""
     for method, place in _PLACES:
         for odd in ODD_PARTS:
             body = _index(b"") if method in {"PUT", "PATCH", "POST"} else b""

@@ -55,7 +55,7 @@ class Watched:
         return 0
 
     def settled(self, before: int) -> int:
-        """How many files it has open once they are about as many as before, or after some seconds."""
+        """Return the number of open files once it is about the same as before, or after some seconds."""
         end = time.monotonic() + _SETTLE_SECONDS
         while (found := self.files()) > before + FILES and time.monotonic() < end:
             time.sleep(0.05)
@@ -71,7 +71,7 @@ class Watched:
             yield f"files outside the store changed: {', '.join(changed[:5])}", ""
 
     def _logged(self) -> str:
-        """What it logged since the last time, if there is a traceback in it."""
+        """Return the log since the last call, if it has a traceback."""
         with self._log.open("rb") as log:
             log.seek(self._seen)
             data = log.read()

@@ -18,8 +18,9 @@ Piece = bytes | float
 """Bytes to send, or seconds to wait."""
 
 Ending = Literal["ask", "half", "cut", "reset"]
-"""What comes after the last piece. `ask`: wait for an answer, then close our side. `half`: close our side at once.
-`cut`: close the connection; `reset`: with a reset."""
+"""The end of the connection after the last piece. `ask`: wait for an answer, then close our side. `half`: close our
+side at once. `cut`: close the connection; `reset`: with a reset.
+"""
 
 QUIET = 2.0
 """Seconds without an answer after which `ask` closes our side."""
@@ -30,7 +31,7 @@ _BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a registry is: what is connected to, the Host header, and TLS if it speaks it with the name that it has."""
+    """The address of a registry: where to connect, the Host header, and the TLS context and name if it uses TLS."""
 
     address: str
     port: int
@@ -40,7 +41,7 @@ class Address:
 
     @classmethod
     def of(cls, stress: Stress) -> Address:
-        """The address of a target that is entered."""
+        """Return the address of a target that is entered."""
         settings, url = stress.target.settings, stress.target.transport(wire=True).base_url
         parts = urlsplit(url)
         name, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
@@ -64,12 +65,12 @@ class Talk:
 
     @property
     def statuses(self) -> list[int]:
-        """The statuses of the final answers, in order; 0 for what is no HTTP answer."""
+        """The statuses of the final answers, in order; 0 for bytes that are no HTTP answer."""
         return _statuses(bytes(self.received), over=self.closed)
 
 
 class Wire:
-    """One raw connection; a context manager. `deadline` is how long it may last once all is sent, in seconds."""
+    """One raw connection; a context manager. `deadline` is its longest duration after the last piece, in seconds."""
 
     def __init__(self, address: Address, deadline: float) -> None:
         self._deadline = deadline
@@ -90,7 +91,7 @@ class Wire:
         self._socket.close()
 
     def converse(self, pieces: Iterable[Piece], ending: Ending = "ask") -> Talk:
-        """Send the pieces while what comes is taken in; then end it, and take in what is still to come."""
+        """Send the pieces and receive at the same time; then end the connection, and receive the rest."""
         for piece in pieces:
             if isinstance(piece, float):
                 self._listen(time.monotonic() + piece)
@@ -113,7 +114,7 @@ class Wire:
         return self.talk
 
     def _close_our_side(self) -> None:
-        """Close it beneath TLS, too: a close_notify would end both directions."""
+        """Close the connection beneath TLS: a close_notify would end both directions."""
         if not self.talk.closed:
             try:
                 socket.socket.shutdown(self._socket, socket.SHUT_WR)
@@ -134,11 +135,11 @@ class Wire:
             else:
                 self.talk.sent += count
                 view, end = view[count:], time.monotonic() + self._deadline
-            if time.monotonic() > end:  # the server does not read, which it may; what it answers is looked at
+            if time.monotonic() > end:  # the server may stop reading; its answer is still judged
                 return
 
     def _listen(self, end: float, *, for_answer: bool = False) -> None:
-        """Take in what comes until the server closes, `end` or, if so wanted, the first answer."""
+        """Receive until the server closes, `end` or, if wanted, the first answer."""
         while not self.talk.closed and (left := end - time.monotonic()) > 0:
             if for_answer and self.talk.statuses:
                 return
@@ -165,7 +166,7 @@ class Wire:
 
 
 def _statuses(stream: bytes, *, over: bool) -> list[int]:
-    """The statuses in a stream; that of an answer without all of its body counts once the stream is `over`."""
+    """Return the statuses in a stream; the status of an incomplete answer is included once the stream is `over`."""
     found: list[int] = []
     position = 0
     while position < len(stream):
@@ -186,7 +187,7 @@ def _statuses(stream: bytes, *, over: bool) -> list[int]:
 
 
 def _end_of_body(stream: bytes, start: int, head: bytes, *, bodiless: bool) -> int:
-    """Where the body of an answer ends; -1 if not all of it is there."""
+    """Return the end of the body of an answer; -1 if it is incomplete."""
     fields = dict(line.partition(b":")[::2] for line in head.split(b"\r\n")[1:])
     if bodiless:
         return start

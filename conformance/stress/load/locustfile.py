@@ -55,7 +55,7 @@ class Process:
         """Prepare for users; raise UnusableTarget if the registry cannot be used."""
         options = _options(environment)
         settings = _settings(environment.host)
-        if settings.insecure:  # users would undo each other's way to be quiet about it
+        if settings.insecure:  # users would undo each other's warning filters
             warnings.simplefilter("ignore", InsecureRequestWarning)
         target = self._stack.enter_context(target_of(settings))
         stress = Stress(target, settings.seed, Budget(float("inf")), log.info, id=options.load_id)
@@ -70,7 +70,7 @@ class Process:
             self._cleaning.start()
 
     def end_cleaning(self) -> None:
-        """Wait until it is clean."""
+        """Wait for the end of the clean-up."""
         if self._cleaning:
             self._cleaning.join()
             self._cleaning = None
@@ -87,26 +87,26 @@ process = Process()
 
 
 class RegistryUser(User):
-    """Pushes, pulls, lists and deletes images."""
+    """A user that pushes, pulls, lists and deletes images."""
 
     def on_start(self) -> None:
-        """Join those of this process."""
+        """Join the users of this process."""
         if process.load is None:
             raise StopUser
         self.visitor = process.load.join()
 
     def on_stop(self) -> None:
-        """Leave; another user takes over what this one pushed."""
+        """Leave; another user continues with the content of this one."""
         if process.load and hasattr(self, "visitor"):
             process.load.leave(self.visitor)
 
     def wait_time(self) -> float:
-        """The time until the next action, in seconds."""
+        """Return the time until the next action, in seconds."""
         return self.visitor.wait()
 
     @task
     def act(self) -> None:
-        """Do one action; the weights are ours, as they are options."""
+        """Do one action; its frequency comes from our options and not from Locust's weights."""
         self.visitor.act()
 
 
@@ -155,7 +155,7 @@ def add_options(parser: LocustArgumentParser) -> None:
 def check_options(environment: Environment, runner: Runner, **_: object) -> None:
     """Exit with one sentence if options, variables or the registry cannot be used.
 
-    Where there is a web page the host may be given there, and workers get it from their master.
+    With the web page of Locust the host may be given there, and workers get it from their master.
     """
     options = _options(environment)
     try:
@@ -215,7 +215,7 @@ def _settings(host: str | None) -> Settings:
     return found
 
 
-hooks: Any = events  # which have no types
+hooks: Any = events  # they have no types
 hooks.init_command_line_parser.add_listener(add_options)
 hooks.init.add_listener(check_options)
 hooks.test_start.add_listener(start)

@@ -23,15 +23,15 @@ _UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SIZE = re.compile(r"([1-9][0-9]*) *(|[KMG]iB)(?: *\* *([1-9][0-9]*))?")
 
 Judge = Callable[[Exchange], str]
-"""Says what is wrong with an answer, in words that are the same for each of a kind; empty when nothing is."""
+"""Returns the fault of an answer, with the same text for all of a kind; empty if it is correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The plan of each user: `weights` by action, `sizes` of layers in bytes with their weights.
 
-    A user has so many `repositories` with so many `images` in each at most, each of so many `layers` at most, and
-    waits for `wait` seconds on average after each action.
+    A user has so many `repositories`, each with at most so many `images` of at most so many `layers`, and waits for
+    `wait` seconds on average after each action.
     """
 
     weights: dict[str, int]
@@ -85,7 +85,7 @@ class Sample:
 
 
 class Wrong(Exception):
-    """A wrong answer, or none; it has been reported already."""
+    """Raised for a wrong answer, or a missing one; it has been reported already."""
 
 
 class Asker:
@@ -127,7 +127,7 @@ def status(*right: int) -> Judge:
 class Image:
     """An image, or an artifact, which has no tag; `blobs` are digests.
 
-    It is `there` from the acknowledgement of its push until it begins to be removed or its tag to move.
+    It is `there` from the acknowledgement of its push until its removal, or the move of its tag, begins.
     """
 
     repository: str
@@ -143,7 +143,7 @@ class Image:
         return str(self.descriptor["digest"])
 
     def content(self, digest: str) -> Judge:
-        """The answer has to be the bytes of a digest of this image, unless the image went meanwhile."""
+        """Expect the bytes of a digest of this image, unless the image was removed meanwhile."""
 
         def judge(answer: Exchange) -> str:
             if answer.status == 404 and not self.there:
@@ -151,7 +151,7 @@ class Image:
             if answer.status != 200:
                 return status(200)(answer)
             moved = digest == self.digest and not self.there
-            return "" if moved or digest_of(answer.body) == digest else "the bytes are not those of the digest"
+            return "" if moved or digest_of(answer.body) == digest else "the bytes do not match the digest"
 
         return judge
 
@@ -163,13 +163,13 @@ REFUSALS: Mapping[str, frozenset[int]] = {
     "referrers": frozenset({404}),
     "oci": frozenset({400, 404, 415}),
 }
-"""The statuses that say that a registry does not do something at all; `oci` is about manifests of that format."""
+"""The statuses that refuse an ability as a whole; `oci` is about manifests of that format."""
 
 
 class Abilities:
     """The abilities of the target, as the users of one process find them; `absent` are those configured as missing.
 
-    The first refusal that the specification allows settles it. One that comes after a success is an error like others.
+    The first refusal that the specification allows marks an ability as absent. A refusal after a success is an error.
     """
 
     def __init__(self, absent: frozenset[str] = frozenset()) -> None:
@@ -180,7 +180,7 @@ class Abilities:
         return name in self._found
 
     def judged(self, name: str, judge: Judge) -> Judge:
-        """The judgement of an answer that may also say that the target does not do this at all."""
+        """Return the check of an answer that may also be a refusal of the ability."""
 
         def learned(answer: Exchange) -> str:
             if name not in self._shown and answer.status in REFUSALS[name]:

@@ -23,7 +23,7 @@ from conformance.stress.common.base import Budget, Stress
 from conformance.stress.load.plan import Abilities, Asker, Image, Plan, Sample, Wrong, status
 
 ARTIFACTS = 2
-"""Artifacts that refer to one image, at most."""
+"""Maximum number of artifacts that refer to one image."""
 
 CLEANERS = 8
 """Users whose content is removed at the same time, in one process."""
@@ -42,7 +42,7 @@ class Load:
         self._idle: list[Visitor] = []
 
     def join(self) -> Visitor:
-        """A user who begins: one who left before, with its repositories, or a new one."""
+        """Return the user for a beginning session: one that left before, with its repositories, or a new one."""
         if not self._idle:
             self._visitors.append(Visitor(self, f"load-{self._worker}-{len(self._visitors)}"))
             self._idle.append(self._visitors[-1])
@@ -51,16 +51,16 @@ class Load:
         return visitor
 
     def leave(self, visitor: Visitor) -> None:
-        """A user ends for now; what it pushed stays."""
+        """End a user for now; its content stays."""
         visitor.close()
         self._idle.append(visitor)
 
     def image(self, random: Random) -> Image | None:
-        """An image of anybody in this process; None if chance leads to one who has none."""
+        """Return an image of any user in this process; None if the random user has none."""
         return random.choice(self._visitors).image(random)
 
     def clean_up(self, seconds: float) -> tuple[int, int]:
-        """Remove what everybody pushed, until the time is over; gives the numbers of images removed and left."""
+        """Remove the content of all users, until the time is over; return the numbers of images removed and left."""
         budget = Budget(seconds)
         before = sum(visitor.held for visitor in self._visitors)
         with ThreadPoolExecutor(CLEANERS) as pool:
@@ -85,34 +85,34 @@ class Visitor:
 
     @property
     def held(self) -> int:
-        """How many images of its own it remembers."""
+        """The number of its own images that it remembers."""
         return sum(map(len, self._images.values()))
 
     def open(self, report: Callable[[Sample], None]) -> None:
-        """Get a new connection; what its requests come to is reported."""
+        """Open a new connection; the results of its requests are reported."""
         self.close()
         transport = self._transport = self._load.stress.target.connect()
         asker = Asker(lambda seen: self._load.stress.client(transport=transport, on_exchange=seen), report)
         self._ask, self._client = asker.ask, asker.client
 
     def close(self) -> None:
-        """Give the connection up, in the middle of a request if need be."""
+        """Close the connection, even in the middle of a request."""
         if self._transport:
             self._transport.close()
             self._transport = None
 
     def image(self, random: Random) -> Image | None:
-        """One of its images that are there; None if there is none in the repository that chance takes."""
+        """Return one of its images; None if the random repository has none."""
         there = [image for image in random.choice(list(self._images.values())) if image.there]
         return random.choice(there) if there else None
 
     def wait(self) -> float:
-        """How long to wait before the next action, in seconds."""
+        """Return the time to wait before the next action, in seconds."""
         mean = self._load.plan.wait
         return self._random.expovariate(1 / mean) if mean else 0.0
 
     def act(self) -> None:
-        """Do one of the actions that the plan weighs; what finds no image pushes one."""
+        """Do one of the weighted actions; without an image, push one."""
         action = self._load.plan.action(self._random)
         image = self._load.image(self._random) if action == "pull" else self.image(self._random)
         about = {"pull": self._pull, "list": self._list, "delete": self._remove, "referrers": self._refer}
@@ -125,7 +125,7 @@ class Visitor:
             self._cancel()
 
     def clean_up(self, budget: Budget) -> None:
-        """Remove what it pushed and cancel its open upload, as far as the target and the budget let it."""
+        """Remove its content and cancel its open upload, as far as the target and the budget allow."""
         self.open(lambda sample: None)
         self._cancel()
         for image in [image for images in self._images.values() for image in images]:
@@ -135,7 +135,7 @@ class Visitor:
         self.close()
 
     def _push_image(self) -> None:
-        """Push an image to a new tag; where the repository is full the oldest makes room, or gives its tag."""
+        """Push an image to a new tag; in a full repository remove the oldest, or move its tag."""
         repository = self._random.choice(list(self._images))
         images, tag = self._images[repository], self._content.word()
         if len(images) >= self._load.plan.images and not self._remove(images[0]):
@@ -148,7 +148,7 @@ class Visitor:
         return self._content.large_blob(self._load.plan.size(self._random))
 
     def _manifest(self, layers: list[LargeBlob]) -> Manifest:
-        """An image of these layers in the format that the target takes."""
+        """Return an image of these layers in a format that the target accepts."""
         oci = "oci" in self._load.abilities
         described = [
             {"mediaType": LAYER if oci else DOCKER_LAYER, "digest": layer.digest, "size": layer.size}
@@ -160,7 +160,7 @@ class Visitor:
     def _push(
         self, images: list[Image], repository: str, tag: str, manifest: Manifest, layers: list[LargeBlob]
     ) -> None:
-        """Push a manifest with its layers and its own small blobs; what is remembered of it joins `images` first."""
+        """Push a manifest with its layers and its own small blobs; the record of it joins `images` first."""
         blobs = layers + [LargeBlob(blob.data, len(blob.data)) for blob in manifest.blobs]
         digests = tuple(blob.digest for blob in blobs)
         image = Image(repository, tag, manifest.descriptor, digests)
@@ -175,7 +175,7 @@ class Visitor:
         image.there = answer.status == 201
 
     def _push_blob(self, repository: str, blob: LargeBlob) -> None:
-        """Look whether a blob is there, which it is not, and upload it: with one PUT, or with PATCH and PUT."""
+        """Check that a blob does not exist, and upload it: with one PUT, or with PATCH and PUT."""
         client = self._client
         self._ask("HEAD blob", lambda: client.follow(client.head_blob(repository, blob.digest)), status(404))
         self._session = _session(self._ask("POST upload", lambda: client.start_upload(repository), _continues))
@@ -191,14 +191,17 @@ class Visitor:
         self._session = ""
 
     def _cancel(self) -> None:
-        """Cancel the upload that was not finished, if there is one."""
+        """Cancel the unfinished upload, if there is one."""
         if self._session:
             with suppress(TransportError):
                 self._client.cancel_upload(self._session)
         self._session = ""
 
     def _pull(self, image: Image) -> None:
-        """List the tags, get the manifest by its tag, then every blob; anybody's image may go meanwhile."""
+        """List the tags, get the manifest by its tag, then every blob.
+
+        An image of another user may be removed meanwhile.
+        """
         client, name = self._client, image.repository
         self._ask("GET tags", lambda: client.list_tags(name), partial(_lists, image))
         get = partial(client.get_manifest, name, image.tag)
@@ -208,14 +211,14 @@ class Visitor:
                 self._ask("GET blob", partial(_fetch, client, name, digest), image.content(digest))
 
     def _list(self, image: Image) -> None:
-        """List the tags of a repository of its own, in pages as far as Links lead."""
+        """List the tags of one of its repositories, in pages as far as Links lead."""
         client, name, found = self._client, image.repository, list[str]()
         n = self._random.randint(1, self._load.plan.images)
 
         def judge(answer: Exchange) -> str:
             page = tags_in(answer)
             found.extend(page)
-            # A full page without a Link may be all that there is, or not: a Link is no duty.
+            # A full page without a Link may be complete or not: a Link is optional.
             complete = next_link(answer) is None and len(page) != n
             return status(200)(answer) or self._wrong_tags(name, found, complete=complete)
 
@@ -225,7 +228,7 @@ class Visitor:
             answer = self._ask("GET tags", partial(client.request, "GET", following), judge)
 
     def _wrong_tags(self, name: str, found: list[str], *, complete: bool) -> str:
-        """What is wrong with a list, or with the beginning of one; an image that is not quite there may be missing."""
+        """Return the fault of a list, or of its beginning; images under way may be missing."""
         images = self._images[name]
         if len(set(found)) < len(found):
             return "a tag is listed twice"
@@ -235,7 +238,7 @@ class Visitor:
         return "a tag is missing from the list" if complete and missing else ""
 
     def _refer(self, image: Image) -> None:
-        """Push an artifact about an image, unless it has enough, and look whether all of them are listed."""
+        """Push an artifact about an image, unless it has enough, and check that all of them are listed."""
         abilities, client, name = self._load.abilities, self._client, image.repository
         if "referrers" not in abilities or "oci" not in abilities:
             return
@@ -246,7 +249,7 @@ class Visitor:
         self._ask("GET referrers", lambda: client.list_referrers(name, image.digest), judge)
 
     def _remove(self, image: Image) -> bool:
-        """Remove an image and its artifacts, as far as the target removes; says whether its tag is gone."""
+        """Remove an image and its artifacts, as far as the target allows; return whether its tag is gone."""
         was_there, image.there = image.there, False
         removed = self._delete("tag_deletion", "DELETE tag", image, image.tag, sure=was_there)
         for artifact in list(image.artifacts):
@@ -259,20 +262,23 @@ class Visitor:
         return removed
 
     def _remove_content(self, image: Image, *, sure: bool) -> bool:
-        """Remove a manifest, see that it is gone, and remove its blobs; says whether the target removes manifests."""
+        """Remove a manifest, check that it is gone, and remove its blobs.
+
+        Return whether the target removes manifests.
+        """
         client, name = self._client, image.repository
         image.there = False
         if not self._delete("manifest_deletion", "DELETE manifest", image, image.digest, sure=sure):
             return False
         self._ask("HEAD manifest", lambda: client.head_manifest(name, image.digest), status(404))
         for digest in image.blobs:
-            if "blob_deletion" in self._load.abilities:  # it may have gone with the manifest
+            if "blob_deletion" in self._load.abilities:  # the registry may have removed it with the manifest
                 judge = self._load.abilities.judged("blob_deletion", status(202, 404))
                 self._ask("DELETE blob", partial(client.delete_blob, name, digest), judge)
         return True
 
     def _delete(self, ability: str, request: str, image: Image, reference: str, *, sure: bool) -> bool:
-        """Delete a tag or manifest, which has to be there if that is `sure`; says whether the target can."""
+        """Delete a tag or manifest, which must exist if `sure`; return whether the target can."""
         abilities = self._load.abilities
         if ability in abilities:
             judge = abilities.judged(ability, status(202) if sure else status(202, 404))
@@ -293,7 +299,7 @@ def _fetch(client: Client, name: str, digest: str) -> Exchange:
 
 
 def _lists(image: Image, answer: Exchange) -> str:
-    """What is wrong with a tag list of which an image is part while it is there."""
+    """Return the fault of a tag list that must contain an image while it is there."""
     if not image.there:
         return status(200, 404)(answer)
     listed = image.tag in tags_in(answer) or next_link(answer)
@@ -301,7 +307,7 @@ def _lists(image: Image, answer: Exchange) -> str:
 
 
 def _refers(image: Image, answer: Exchange) -> str:
-    """What is wrong with a list of referrers to an image."""
+    """Return the fault of a list of referrers to an image."""
     listed = {entry.get("digest") for entry in descriptors_in([answer])}
     missing = {artifact.digest for artifact in image.artifacts if artifact.there} - listed
     return status(200)(answer) or ("a referrer is missing from the list" if missing and not next_link(answer) else "")

@@ -1,8 +1,7 @@
 """Play the same generated program on two targets, and compare their answers.
 
-What is compared, and how it is made comparable, is data (`differences.toml`), and so are the differences that are known
-with their reasons. What is not on the list is a finding: a bug of one of the two, a setting that the fake lacks, or a
-line to be added.
+The rules of the comparison and the known differences with their reasons are data (`differences.toml`). A difference
+that is not listed there is a finding: a bug of one target, a setting that the fake lacks, or a line to add.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from conformance.targets.base import Target
 DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
 GRACE = 30.0
-"""Seconds for making a program short that shows a difference, be the budget spent or not."""
+"""Seconds for shortening a program that shows a difference, even if the budget is spent."""
 
 Answer = Mapping[str, str]
 """An answer as far as it is compared: `status` (with the codes of the errors), headers by name, and `body`."""
@@ -39,11 +38,11 @@ Answer = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A difference that is known. Each field is a regular expression that has to match the whole of what it is about.
+    """A known difference. Each field is a regular expression that must match the whole text.
 
-    `call` is the method of the client with its arguments, `field` what differs, `here` and `there` are its values.
-    With `ends` the two targets may hold different things from there on, and the program ends; such a line on a status
-    is about answers that are alike as well.
+    `call` is the method of the client with its arguments, `field` the name of the different part, `here` and `there`
+    are its values. With `ends` the content of the two targets may differ from there on, and the program ends; such a
+    line about a status also applies to equal answers.
     """
 
     reason: str
@@ -54,14 +53,14 @@ class Known:
     ends: bool = False
 
     def explains(self, call: str, field: str, here: str, there: str) -> bool:
-        """Whether the line is about a difference."""
+        """Return whether the line explains a difference."""
         pairs = ((self.call, call), (self.field, field), (self.here, here), (self.there, there))
         return all(re.fullmatch(pattern, text, re.DOTALL) for pattern, text in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How answers are made comparable, and which differences are known."""
+    """The normalisation of answers, and the known differences."""
 
     headers: tuple[str, ...]
     refusal_headers: tuple[str, ...]
@@ -71,7 +70,7 @@ class Comparison:
     known: tuple[Known, ...] = ()
 
     def normalised(self, exchange: Exchange) -> Answer:
-        """An answer without what differs in any case: addresses, ids of sessions, texts for people, order."""
+        """Return an answer without the parts that always differ: addresses, session ids, texts for people, order."""
         if exchange.status < 400:
             found = {"status": str(exchange.status)} | self._headers(exchange, self.headers)
             return found | {"body": self._body(exchange)}
@@ -80,7 +79,10 @@ class Comparison:
         )
 
     def differing(self, call: str, here: Answer, there: Answer) -> list[str]:
-        """What differs and is compared for such a call. A status explains all that comes with it."""
+        """Return the differences that are compared for such a call.
+
+        A different status explains all other differences.
+        """
         if here["status"] != there["status"]:
             return ["status"]
         ignored = [field for pattern, field in self.ignored if re.fullmatch(pattern, call, re.DOTALL)]
@@ -91,7 +93,7 @@ class Comparison:
         ]
 
     def with_known(self, line: Known) -> Comparison:
-        """The same with one more difference that is known."""
+        """Return a comparison with one more known difference."""
         return replace(self, known=(*self.known, line))
 
     def _headers(self, exchange: Exchange, names: tuple[str, ...]) -> dict[str, str]:
@@ -122,7 +124,7 @@ def _codes(exchange: Exchange) -> str:
 
 
 class Difference(AssertionError):
-    """Two answers differ, and no line explains it; `line` is one that would, for answers like these."""
+    """Raised for two different answers that no line explains; `line` is a line that would explain them."""
 
     def __init__(self, call: Call, name: str, here: str, there: str, evidence: str = "") -> None:
         super().__init__(f"{call}: {name} is {here!r} here and {there!r} there\n{evidence}")
@@ -131,12 +133,12 @@ class Difference(AssertionError):
 
 
 class Parted(Exception):
-    """The two targets hold different things from here on, as is known: the program ends."""
+    """Raised when the content of the two targets differs from here on, as a known difference says: the program ends."""
 
 
 @dataclass(slots=True)
 class Side:
-    """One of the two targets: clients, and the world that a program has there."""
+    """One of the two targets: its clients, and the world of a program there."""
 
     clients: Clients
     world: World
@@ -175,7 +177,7 @@ class Pair:
             call, other = _sent(here, first), _sent(there, second)
 
     def compare(self, call: Call, first: Exchange, second: Exchange) -> None:
-        """Hold one answer against the other; Difference, or Parted where a line says that the program ends here."""
+        """Compare two answers; raise Difference, or Parted where a line says that the program ends here."""
         text = str(call).removeprefix("client.")
         here, there = self.comparison.normalised(first), self.comparison.normalised(second)
         lines = []
@@ -218,7 +220,7 @@ def comparison() -> Comparison:
 
 @dataclass
 class Hunt:
-    """Looks for programs to which the two targets answer differently."""
+    """Searches for programs that two targets answer differently."""
 
     sides: tuple[Stress, Stress]
     comparing: Comparison
@@ -230,13 +232,13 @@ class Hunt:
         self._clients = [Clients(stress) for stress in self.sides]
 
     def batch(self, number: int) -> Failure | None:
-        """Play programs until one shows an unknown difference, which is made short, or until there are enough."""
+        """Play programs until one shows an unknown difference, which is shortened, or until there are enough."""
         self.found = None
         batches.play(number, programs(), self._next, how=batches.DRAWN)
         return self._shortened(self.found) if self.found else None
 
     def play(self, program: Program) -> Failure | None:
-        """Play one program on both targets, each in a world of its own; gives how they differ."""
+        """Play one program on both targets, each in a new world; return the difference, if any."""
         part = f"pair-{next(self._names)}"
         here, there = (Side(clients, World.of(stress, part, program.recipes))
                        for stress, clients in zip(self.sides, self._clients, strict=True))  # fmt: skip
@@ -258,21 +260,21 @@ class Hunt:
             raise batches.Enough
 
     def _shortened(self, failure: Failure) -> Failure:
-        """The same difference with few steps; if it does not come again, that is said."""
+        """Return the same difference with fewer steps; note if it does not happen again."""
         best = self._again(failure, replace(failure.program, recipes=())) or self._again(failure, failure.program)
         if best is None:
             return replace(failure, came_again=False)
         return shortened(best, partial(self._again, best), Budget(GRACE))
 
     def _again(self, first: Failure, program: Program) -> Failure | None:
-        """The failure of a program, if it shows the same difference as the first."""
+        """Return the failure of a program if it shows the same difference as the first one."""
         again = self.play(program)
         return again if again and again.difference.line == first.difference.line else None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A program that shows a difference, how it was played, and whether the difference came again when played again."""
+    """A program that shows a difference, its log, and whether the difference happened again in a replay."""
 
     program: Program
     pair: Pair
@@ -281,7 +283,7 @@ class Failure:
 
 
 def compare(stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
-    """Play programs on both targets until the budget is spent; what differs and is not known is found."""
+    """Play programs on both targets until the budget is spent; unknown differences are findings."""
     hunt = _hunt(stress, other, comparing)
     findings = hunt.figures.findings
     for number in count(stress.seed):
@@ -295,7 +297,7 @@ def compare(stress: Stress, other: Target, comparing: Comparison | None = None) 
 
 
 def replay(program: Program, stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
-    """Play one program again on both targets."""
+    """Replay one program on both targets."""
     hunt = _hunt(stress, other, comparing)
     if failure := hunt.play(program):
         hunt.figures.findings.append(_finding(failure, stress.seed))
@@ -309,6 +311,6 @@ def _hunt(stress: Stress, other: Target, comparing: Comparison | None) -> Hunt:
 
 def _finding(failure: Failure, number: int) -> Finding:
     problem = str(failure.difference)
-    text = problem.partition("\n")[0] + ("" if failure.came_again else " (once: it did not come again)")
+    text = problem.partition("\n")[0] + ("" if failure.came_again else " (once: not reproduced)")
     log = ((who, call, exchanges) for who, call, *exchanges in failure.pair.log)
     return told(text, problem, failure.program, log, number)

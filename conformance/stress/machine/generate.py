@@ -1,7 +1,7 @@
-"""Programs drawn by Hypothesis: mostly of steps from a fixed alphabet, some with odd values, few with own recipes.
+"""Programs drawn by Hypothesis: most steps come from a fixed alphabet, some have odd values, few use their own recipes.
 
-A step of the alphabet is one choice, which keeps drawing cheap; the simplest steps come first, which is where a failing
-program shrinks to.
+A step of the alphabet is one choice, which keeps drawing cheap. The simplest steps come first, because a failing
+program shrinks to them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from conformance.stress.machine.program import (
 
 TAGS = ("a", "b", "B", "a.1", "0")
 STEPS = 200
-"""Most steps of a program."""
+"""Maximum number of steps of a program."""
 
 BLOBS = range(len(BLOB_SIZES))
 MANIFESTS = range(len(STANDARD) + 2)
@@ -76,7 +76,7 @@ _AXES: dict[str, dict[str, list[Value]]] = {
     },
     "catalog": {"n": [None, 1]},
 }
-"""The usual values of each argument beside the repository; doubled ones come more often."""
+"""The usual values of each argument beside the repository; doubled ones are drawn more often."""
 
 _WEIGHTS = {"push_manifest": 4, "push_blob": 2, "put_manifest": 2, "delete_manifest": 2, "patch": 4, "finish_upload": 2,
             "list_referrers": 2}  # fmt: skip
@@ -84,7 +84,7 @@ _WITHOUT_REPOSITORY = {"ping", "catalog", "patch", "finish_upload", "upload_stat
 
 
 def alphabet(rule: str) -> Iterator[Step]:
-    """The usual steps of a rule, the simplest first."""
+    """Return the usual steps of a rule, the simplest first."""
     axes = _AXES[rule] if rule in _WITHOUT_REPOSITORY else {"repository": [*range(REPOSITORIES)], **_AXES[rule]}
     names = list(axes)
     for values in sorted(product(*(enumerate(axis) for axis in axes.values())), key=_cost):
@@ -167,7 +167,7 @@ RECIPES = st.builds(
 
 @st.composite
 def programs(draw: DrawFn, *, steps: int = STEPS) -> Program:
-    """A program of at most so many steps. Some steps are left out of it altogether, others come more often for it."""
+    """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others."""
     recipes = tuple(draw(st.lists(RECIPES, max_size=2))) if draw(st.integers(0, 3)) == 3 else ()
     kinds = draw(st.sampled_from(_FLAVOURS))
     return Program(tuple(draw(kinds) for _ in range(draw(st.integers(1, steps)))), recipes)

@@ -1,4 +1,4 @@
-"""What a registry holds, as the reference model knows it, and what is expected of an answer."""
+"""The content of a registry in the reference model, and the expectation of an answer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Effect = Callable[[], None]
 
 
 def nothing() -> None:
-    """An answer that changes nothing."""
+    """Change nothing."""
 
 
 class Unclear(Exception):
-    """Nobody can say what the registry holds now: the program ends."""
+    """Raised when the content of the registry cannot be known any more: the program ends."""
 
 
 def unclear() -> None:
-    """An answer after which it is not known what is held."""
+    """Raise Unclear, for an answer after which the content is unknown."""
     raise Unclear
 
 
 @dataclass(slots=True)
 class Expected:
-    """Which statuses are right and what each changes; `check` looks at an answer of success.
+    """The correct statuses with their effects on the model; `check` checks successful answers.
 
     A wrong answer violates `requirement`.
     """
@@ -42,7 +42,7 @@ class Expected:
 
 @dataclass(slots=True)
 class Manifest:
-    """A manifest that is held."""
+    """A manifest in a repository."""
 
     data: bytes
     media_type: str
@@ -57,14 +57,14 @@ class Manifest:
 
     @property
     def artifact_type(self) -> str | None:
-        """What a referrers list says of it."""
+        """The artifact type in a list of referrers."""
         own: str | None = self.document.get("artifactType") or None
         return own or (self.document["config"]["mediaType"] if "config" in self.document else None)
 
 
 @dataclass(slots=True)
 class Repository:
-    """What one repository holds."""
+    """The content of one repository."""
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, Manifest] = field(default_factory=dict)
@@ -75,8 +75,8 @@ class Repository:
 class Upload:
     """An upload session, which may be `closed`.
 
-    It is `unsure` after a PUT with a wrong digest: the specification does not say whether that ends it, nor whether it
-    keeps the bytes that came along. `held` has what it may hold.
+    It is `unsure` after a PUT with a wrong digest: the specification does not say whether this ends the session, nor
+    whether the bytes of the request are kept. `held` contains every possible content.
     """
 
     name: str
@@ -86,28 +86,28 @@ class Upload:
 
     @property
     def data(self) -> bytes:
-        """What it holds, if that is sure."""
+        """The content, if it is certain."""
         return next(iter(self.held))
 
 
 def refused(requirement: str, statuses: Collection[int]) -> Expected:
-    """One of the statuses, and nothing changes."""
+    """Expect one of the statuses, without an effect."""
     return Expected(requirement, dict.fromkeys(statuses, nothing))
 
 
 def drop(mapping: dict[str, Any], key: str) -> None:
-    """Take an entry out."""
+    """Remove an entry."""
     del mapping[key]
 
 
 def is_of(digest: str, data: bytes) -> bool:
-    """Whether a digest is that of the bytes."""
+    """Return whether a digest matches the bytes."""
     algorithm = digest.partition(":")[0]
     return algorithm in ALGORITHMS and digest == digest_of(data, algorithm)
 
 
 def parsed(data: bytes) -> dict[str, Any]:
-    """What a manifest says; nothing if it is no JSON object."""
+    """Return the document of a manifest; an empty one if it is no JSON object."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -116,14 +116,14 @@ def parsed(data: bytes) -> dict[str, Any]:
 
 
 def needed_blobs(document: Mapping[str, Any]) -> list[str]:
-    """The digests of the blobs that have to be there: not those of layers that live elsewhere."""
+    """Return the digests of the blobs that must exist: all but foreign layers."""
     entries = [document["config"], *document["layers"]] if "config" in document else []
     return [entry["digest"] for entry in entries if not entry.get("urls")]
 
 
 def right(expected: Expected, exchange: Exchange) -> str:
-    """What is wrong with an answer; empty if nothing is."""
+    """Return a description of the fault of an answer; empty if it is correct."""
     if exchange.status not in expected.effects:
         wanted = " or ".join(map(str, sorted(expected.effects)))
-        return f"{exchange.request.method} answered {exchange.status}, where {wanted} is right"
+        return f"{exchange.request.method} must answer {wanted}, got {exchange.status}"
     return expected.check(exchange) if 200 <= exchange.status < 300 else ""

@@ -1,8 +1,8 @@
-"""The state machine: plays a program on a target, asks the model about each answer, and looks at the registry after it.
+"""The state machine: it plays a program on a target, compares each answer with the model, and reads the registry.
 
-After a step that may change something what it touched is read again, in turn also from a repository that it did not
-name; at the end everything is. After a read, which is its own check, only each third time something is. A wrong answer
-is a `Mismatch`, whose text is a bug report.
+After a step that may change something, the affected content is read again, from time to time also in another
+repository; at the end everything is read. A reading step is a check itself, so only after every third one something is
+read. A wrong answer is a `Mismatch`, whose text is a bug report.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ ACTIONS = {
     "start_upload": "push", "post_blob": "push", "mount": "push", "patch": "push", "put_upload": "push",
     "upload_status": "push", "cancel_upload": "push",
 }  # fmt: skip
-"""The right that each call needs; the others need none."""
+"""The right that each call needs; other calls need none."""
 
 ACTS = {"put_upload", "post_blob", "mount", "delete_blob"}
-"""Calls that change which blobs a repository has."""
+"""Calls that change the blobs of a repository."""
 
 
 class Mismatch(AssertionError):
-    """A wrong answer, or a wrong state of the registry; the text has the evidence."""
+    """Raised for a wrong answer or a wrong state of the registry; the text has the evidence."""
 
     def __init__(self, requirement: str, text: str) -> None:
         super().__init__(f"{requirement}: {text}")
@@ -74,7 +74,7 @@ class Machine:
             return
 
     def step(self, step: Step) -> None:
-        """Play one rule, then look at what it touched."""
+        """Play one rule, then read the affected content."""
         self.steps += 1
         before = len(self.log)
         calls = RULES[step.rule](self.world, **step.arguments)
@@ -90,11 +90,11 @@ class Machine:
                 self._follow(call, exchange)
 
     def perform(self, call: Call, who: str = "writer") -> Exchange:
-        """Make a call and hold the answer against the model."""
+        """Make a call and compare the answer with the model."""
         expected = self.expect(call, who)
         try:
             exchange = call.make(self.clients(who), self.world)
-        except Exception as error:  # whatever it is: no answer came
+        except Exception as error:  # any error means that no answer came
             raise Mismatch(expected.requirement, f"{call} got no answer: {error!r}") from error
         self.log.append((who, call, exchange))
         if problem := right(expected, exchange):
@@ -104,38 +104,38 @@ class Machine:
         return exchange
 
     def expect(self, call: Call, who: str) -> Expected:
-        """What is right, given what the registry holds and who asks."""
+        """Return the expectation, by the content of the registry and the rights of the identity."""
         action = ACTIONS.get(call.method)
         if action and not self.model.may(who, action):
             return refused("OCI-R102", (400, *REFUSED, 405))
         if call.method == "ping" and self.rules.rights is not None and who != "writer":
-            return refused("OCI-R001", (200, 401, 403))  # what it tells of credentials is not said
+            return refused("OCI-R001", (200, 401, 403))  # the specification does not say how it treats credentials
         first = () if call.upload is None else (call.upload,)
         options = dict(call.options)
         if call.method == "put_manifest":
             options["valid"] = call.valid
         expected: Expected = getattr(self.model, call.method)(*first, *call.arguments, **options)
-        if self.rules.rights is not None and not self._is_own(call):  # rights and forms of names may forbid it
+        if self.rules.rights is not None and not self._is_own(call):  # rights and the form of names may forbid it
             expected.effects = {**dict.fromkeys((400, *REFUSED), nothing), **expected.effects}
         return expected
 
     def _is_own(self, call: Call) -> bool:
-        """Whether a call is about no other repositories than those of the program."""
+        """Return whether a call names only repositories of the program."""
         names = [*call.arguments[:1], *filter(None, [call.options.get("source")])]
         return call.upload is not None or all(name in self.world.repositories for name in names)
 
     def _excuse(self, requirement: str, problem: str, exchange: Exchange) -> None:
-        """Go on where the target is known to get this wrong; else raise Mismatch."""
+        """Continue if this is a known failure of the target; else raise Mismatch."""
         if not any(line.requirement == requirement for line in self.rules.known):
             raise Mismatch(requirement, f"{problem}\n{exchange.describe()}")
         self.known += 1
         if exchange.request.method not in {"GET", "HEAD"}:
-            raise Unclear  # it has changed what is held, and nobody knows how
+            raise Unclear  # the effect on the content is unknown
 
-    # Looking at what is there.
+    # Reading the content.
 
     def look_at(self, call: Call) -> None:
-        """Read again what a call has touched, here or in another repository, and what follows from it."""
+        """Read the content that a call affected, here or in another repository, and its consequences."""
         if call.upload is not None:
             self._look_at_upload(call)
             return
@@ -152,7 +152,7 @@ class Machine:
             self._look_at_tags(name, self.steps % 4)
 
     def _look_at_upload(self, call: Call) -> None:
-        """An upload session says how far it is; a finished one is a blob."""
+        """Check the progress of an upload session, or the blob of a finished one."""
         if call.method == "put_upload":
             name = self.model.uploads[call.upload or 0].name
             self.perform(Call("head_blob", (name, call.arguments[0])))
@@ -160,7 +160,7 @@ class Machine:
             self.perform(Call("upload_status", upload=call.upload))
 
     def _follow(self, call: Call, exchange: Exchange) -> None:
-        """The Location of a blob leads to it."""
+        """Check that the Location of a blob leads to it."""
         there = self.perform(Call("request", ("HEAD", location_of(exchange) or "")))
         if call.upload is None:
             name, digest = call.arguments[:2]
@@ -168,10 +168,10 @@ class Machine:
             name, digest = self.model.uploads[call.upload].name, call.arguments[0]
         size = len(self.model.of(name).blobs[digest])
         if there.header("Content-Length") != str(size):
-            self._excuse("OCI-R032", f"the Location of a blob of {size} bytes leads elsewhere", there)
+            self._excuse("OCI-R032", f"the Location of a blob of {size} bytes does not lead to it", there)
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
-        """Manifest and tag, here or elsewhere, one that was not deleted, the tags, and the referrers of its subject."""
+        """Read the affected manifest and tag, another manifest, the tags, and the referrers of its subject."""
         for there in (name,) if self.steps % 3 else (name, elsewhere):
             self.perform(Call("get_manifest", (there, call.arguments[1])))
         if call.method == "delete_manifest" and (others := list(self.model.of(name).manifests)):
@@ -181,7 +181,7 @@ class Machine:
             self.perform(Call("list_referrers", (name, subject)))
 
     def _subject(self, call: Call) -> str | None:
-        """The digest whose referrers a push or deletion has changed."""
+        """Return the digest whose referrers a push or deletion has changed."""
         if "referrers" not in self.model.can:
             return None
         for number in range(self.world.count):
@@ -191,11 +191,11 @@ class Machine:
         return None
 
     def _look_at_tags(self, name: str, size: int) -> None:
-        """The first tags of a repository; with a size of 0 all of them."""
+        """Read the first tags of a repository; with a size of 0, all of them."""
         self.perform(Call("list_tags", (name,), {"n": size} if size else {}))
 
     def _walk_tags(self, name: str, size: int) -> None:
-        """All tags page by page, complete and without a double."""
+        """Read all tags page by page: complete, and each only once."""
         answer = self.perform(Call("list_tags", (name,), {"n": size}))
         found, pages = tags_in(answer), 1
         while (link := next_link(answer)) is not None and pages < MAX_PAGES:
@@ -204,10 +204,10 @@ class Machine:
             pages += 1
         wanted = sorted(self.model.of(name).tags)
         if pages < MAX_PAGES and sorted(found) != wanted and answer.status == 200:
-            self._excuse("OCI-R068", f"the pages of {size} tags hold {found}, where the tags are {wanted}", answer)
+            self._excuse("OCI-R068", f"the tags in pages of {size} must be {wanted}, got {found}", answer)
 
     def look_at_everything(self) -> None:
-        """Read all that the model holds."""
+        """Read all content of the model."""
         for name in self.world.repositories:
             held = self.model.of(name)
             for digest in held.blobs:

@@ -1,8 +1,9 @@
-"""The reference model: a registry as a few dictionaries, one request at a time.
+"""The reference model: a registry as a few dictionaries, for one request at a time.
 
-It has the methods of `conformance.client.client.Client`; each says which answers are right for the request (`Expected`)
-and what the registry holds after each of them. Where the specification leaves a choice, several statuses are right, and
-the model goes on as the server has chosen. What a server may lack is in `abilities`, who may do what in `rights`.
+It has the methods of `conformance.client.client.Client`. Each returns the correct answers to the request (`Expected`),
+with the content of the registry after each of them. Where the specification leaves a choice, several statuses are
+correct, and the model follows the choice of the server. `abilities` are the optional capabilities of the server,
+`rights` those of each identity.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 DIGEST = re.compile(r"(sha256):[a-f0-9]{64}|(sha512):[a-f0-9]{128}")
 LONGEST_NAME = 255
 LARGEST_PAGE = 1000
-"""More tags than that need not be asked for at once."""
+"""A registry may refuse a larger `n`."""
 COMMON = {digest_of(data): data for data in (b"", b"x")}
-"""Blobs that some other repository may have, whoever pushed them: they are too short to be a program's own."""
+"""Blobs that any repository may contain: they are too short to belong to one program."""
 
 REFUSED = (401, 403, 404)
-"""What somebody without the right gets; 404 hides what there is."""
+"""The statuses for a missing right; 404 hides the content."""
 
 UNKNOWN, INVALID, UNSUPPORTED = (404,), (400, 404), (400, 403, 404, 405)
 
@@ -61,18 +62,18 @@ class Model:
         return self.repositories.setdefault(name, Repository())
 
     def may(self, who: str, action: str) -> bool:
-        """Whether an identity has a right; all have it on a target without authentication."""
+        """Return whether an identity has a right; without authentication every identity has all rights."""
         return self.rights is None or action in self.rights.get(who, ())
 
     def _digest(self, text: str) -> bool:
-        """Whether a digest is one that the server has to know; another algorithm than sha256 is its choice."""
+        """Return whether the server must know a digest; algorithms other than sha256 are optional."""
         match = DIGEST.fullmatch(text)
         return bool(match and (match[1] or "sha512" in self.can))
 
     # Blobs.
 
     def get_blob(self, name: str, digest: str, *, headers: Collection[tuple[str, str]] = ()) -> Expected:
-        """The blob or a part of it."""
+        """Expect the blob or a part of it."""
         data = self.of(name).blobs.get(digest)
         if data is None:
             return self._no_blob(name, digest, "OCI-R019")
@@ -84,7 +85,7 @@ class Model:
         return Expected("OCI-R020", dict.fromkeys(statuses, nothing), expectations.part(data, part, digest))
 
     def head_blob(self, name: str, digest: str) -> Expected:
-        """How long the blob is."""
+        """Expect the length of the blob."""
         data = self.of(name).blobs.get(digest)
         if data is None:
             return self._no_blob(name, digest, "OCI-R024")
@@ -95,7 +96,7 @@ class Model:
         return refused(requirement, UNKNOWN if valid else INVALID)
 
     def delete_blob(self, name: str, digest: str) -> Expected:
-        """The blob goes, from this repository alone."""
+        """Expect the deletion of the blob, in this repository only."""
         blobs = self.of(name).blobs
         if "blob_deletion" not in self.can:
             return refused("OCI-R098", UNSUPPORTED)
@@ -106,7 +107,7 @@ class Model:
     # Upload sessions.
 
     def start_upload(self, name: str, *, digest_algorithm: str | None = None) -> Expected:
-        """A new upload session."""
+        """Expect a new upload session."""
         if not self._name(name):
             return refused("OCI-R006", INVALID)
         statuses: dict[int, Effect] = {202: lambda: self.uploads.append(Upload(name))}
@@ -115,7 +116,7 @@ class Model:
         return Expected("OCI-R028", statuses, expectations.location)
 
     def post_blob(self, name: str, digest: str, data: bytes) -> Expected:
-        """The blob in one request, or an upload session to go on from."""
+        """Expect the blob after one request, or an upload session."""
         if not self._name(name):
             return refused("OCI-R006", INVALID)
         if "single_post" not in self.can:
@@ -125,7 +126,7 @@ class Model:
         return Expected("OCI-R034", {201: lambda: self._keep_blob(name, digest, data)}, expectations.location)
 
     def mount(self, name: str, digest: str, *, source: str | None = None) -> Expected:
-        """The blob of another repository, or an upload session."""
+        """Expect the blob of another repository, or an upload session."""
         if not self._name(name) or not self._digest(digest) or (source is not None and not self._name(source)):
             return Expected("OCI-R051", {400: nothing, 404: nothing, 202: lambda: self.uploads.append(Upload(name))})
         held = {digest: data for there in self.repositories.values() for digest, data in there.blobs.items()}
@@ -136,7 +137,7 @@ class Model:
         return Expected("OCI-R049", effects | {201: lambda: self._keep_blob(name, digest, data)})
 
     def patch(self, upload: int, data: bytes, *, content_range: str | None = None) -> Expected:
-        """More bytes for an upload session."""
+        """Expect more bytes in an upload session."""
         session = self.uploads[upload]
         grown = {held + data for held in session.held}
 
@@ -150,7 +151,7 @@ class Model:
         return Expected("OCI-R037", {202: append}, expectations.progress(len(session.data + data)))
 
     def put_upload(self, upload: int, digest: str, data: bytes = b"", *, content_range: str | None = None) -> Expected:
-        """The end of an upload session: what it holds, with the last bytes, is a blob, if the digest is right."""
+        """Expect a blob from the content of the session and the last bytes, if the digest is correct."""
         session = self.uploads[upload]
         grown = {held + data for held in session.held}
         matching = [whole for whole in grown if is_of(digest, whole)] if self._digest(digest) else []
@@ -179,14 +180,14 @@ class Model:
         )
 
     def upload_status(self, upload: int) -> Expected:
-        """How far an upload session is."""
+        """Expect the number of bytes in an upload session."""
         session = self.uploads[upload]
         if session.closed or session.unsure or "upload_status" not in self.can:
             return self._gone(session)
         return Expected("OCI-R044", {204: nothing}, expectations.progress(len(session.data)))
 
     def cancel_upload(self, upload: int) -> Expected:
-        """The end of an upload session, of which nothing stays."""
+        """Expect the end of an upload session, without a blob."""
         session = self.uploads[upload]
 
         def close() -> None:
@@ -199,13 +200,13 @@ class Model:
         return Expected("OCI-R047", {204: close})
 
     def _gone(self, session: Upload, accepted: Effect = nothing) -> Expected:
-        """A session that has ended is not known; one that may have ended answers as it likes."""
+        """Expect an ended session to be unknown; a session that may have ended may answer either way."""
         if session.closed or not session.unsure:
             return refused("OCI-R048", (404, 405))
         return Expected("OCI-R048", dict.fromkeys((204, 400, 404, 405, 416), nothing) | {202: accepted})
 
     def _wrong_range(self, session: Upload, data: bytes, content_range: str | None) -> tuple[int, ...]:
-        """The right refusals of a Content-Range; none if it is right, or not there."""
+        """Return the correct refusals of a Content-Range; none if it is correct or absent."""
         if not content_range:
             return ()
         match = re.fullmatch(r"([0-9]+)-([0-9]+)", content_range)
@@ -214,17 +215,17 @@ class Model:
         first, last = int(match[1]), int(match[2])
         if first == len(session.data) and last - first + 1 == len(data):
             return ()
-        # Which mistake is seen first is up to the server.
+        # The server may report either fault.
         return (416,) if first != len(session.data) and last - first + 1 == len(data) else (400, 416)
 
     # Manifests.
 
     def get_manifest(self, name: str, reference: str, **_: Any) -> Expected:
-        """The very bytes that were pushed."""
+        """Expect exactly the bytes that were pushed."""
         return self._read(name, reference, "OCI-R011", "OCI-R014", expectations.manifest)
 
     def head_manifest(self, name: str, reference: str, **_: Any) -> Expected:
-        """How long they are."""
+        """Expect the length of the manifest."""
         if "manifest_head" not in self.can:
             return refused("OCI-R021", (404, 405))
         return self._read(name, reference, "OCI-R023", "OCI-R024", expectations.manifest_length)
@@ -247,7 +248,7 @@ class Model:
     def put_manifest(
         self, name: str, reference: str, data: bytes, *, media_type: str, valid: str = "yes", tags: Collection[str] = ()
     ) -> Expected:
-        """A manifest under its digest and a tag; `valid` says whether it is: yes, no, or as the server likes."""
+        """Expect a manifest under its digest and a tag; `valid` is yes, no, or either (the server may choose)."""
         is_digest = ":" in reference
         if not self._name(name) or not (DIGEST if is_digest else TAG).fullmatch(reference):
             return refused("OCI-R053", (*INVALID, 405))
@@ -274,7 +275,10 @@ class Model:
         return Expected("OCI-R055", effects, expectations.pushed(digest, subject))
 
     def _refusals(self, name: str, manifest: Manifest, reference: str, valid: str) -> tuple[int, ...]:
-        """The statuses with which a manifest is refused; none if it has to be taken, 201 among them if it may be."""
+        """Return the statuses of a refusal.
+
+        There is none if the manifest must be accepted; 201 is among them if it may be accepted.
+        """
         if self._is_refused(manifest):
             return (400, 403, 404, 415)
         if manifest.media_type not in expectations.FORMATS:
@@ -289,13 +293,13 @@ class Model:
         return (400, 404, *either) if missing else ((400, 201) if valid == "either" else ())
 
     def _is_refused(self, manifest: Manifest) -> bool:
-        """Whether the registry takes no manifests of this format, or none with layers that live elsewhere."""
+        """Return whether the registry refuses this format of manifests, or foreign layers."""
         wanted = expectations.FORMATS.get(manifest.media_type)
         foreign = any(layer.get("urls") for layer in manifest.document.get("layers", ()))
         return bool(wanted and wanted not in self.can) or (foreign and "foreign_layers" not in self.can)
 
     def delete_manifest(self, name: str, reference: str) -> Expected:
-        """A tag goes alone; a manifest with all tags that point to it."""
+        """Expect the deletion of one tag, or of a manifest with all tags that point to it."""
         repository = self.of(name)
         if ":" not in reference:
             if "tag_deletion" not in self.can:
@@ -316,7 +320,7 @@ class Model:
     # Lists.
 
     def list_tags(self, name: str, *, n: int | str | None = None, last: str | None = None) -> Expected:
-        """The tags in order, all or a page of them."""
+        """Expect the tags in order, all or one page."""
         repository = self.repositories.get(name)
         usual = (n is None or (expectations.is_number(n) and int(n) <= LARGEST_PAGE)) and (
             not last or TAG.fullmatch(last)
@@ -329,7 +333,7 @@ class Model:
         return Expected("OCI-R066", dict.fromkeys((200, *odd), nothing), check)
 
     def list_referrers(self, name: str, digest: str, *, artifact_type: str | None = None) -> Expected:
-        """The manifests whose subject is the digest."""
+        """Expect the manifests whose subject is the digest."""
         if "referrers" not in self.can:
             return refused("OCI-R077", (400, 404, 405))
         if not self._name(name) or not DIGEST.fullmatch(digest):
@@ -345,15 +349,15 @@ class Model:
         return Expected("OCI-R079", {200: nothing}, expectations.referrers(found, artifact_type))
 
     def ping(self) -> Expected:
-        """Whether it is a registry."""
+        """Expect success."""
         return Expected("OCI-R001", {200: nothing})
 
     def catalog(self, *, n: int | None = None, last: str | None = None) -> Expected:
-        """Which repositories there are; an extension, of which nothing is asked but that it does not fail."""
+        """Expect anything but a server error: the catalog is an extension."""
         return refused("OCI-R102", (200, 400, 401, 403, 404, 405))
 
     def request(self, method: str, url: str) -> Expected:
-        """What is where a Link or a Location led: the next page of a list, or a blob."""
+        """Expect the target of a Link or a Location: the next page of a list, or a blob."""
         return Expected("OCI-R069" if method == "GET" else "OCI-R032", {200: nothing})
 
     def _name(self, name: str) -> bool:

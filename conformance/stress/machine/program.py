@@ -1,8 +1,8 @@
-"""A generated program as data: steps, and how the content that they speak of is made. It can be read again from text.
+"""A generated program as data: its steps, and the recipes of its content. It can be saved as text and read again.
 
-A step names a rule (`rules.py`) and its arguments. Names in them are short: a repository is a number, `@3` the digest
-of the manifest that recipe 3 makes, `@blob1` that of blob 1, with `/sha512` behind it by that algorithm; any other
-text stands for itself.
+A step names a rule (`rules.py`) and its arguments. Names in arguments are short: a number stands for a repository, `@3`
+for the digest of the manifest of recipe 3, `@blob1` for that of blob 1, with the suffix `/sha512` by that algorithm;
+any other text stands for itself.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from conformance.client.content import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, FORE
 from conformance.stress.common.odd_json import ODD_JSON
 
 MISSING = -1
-"""The number of content that nobody ever pushes."""
+"""The number of content that is never pushed."""
 
 OTHER = "application/vnd.example.other+json"
 MEDIA_TYPES = {"image": IMAGE, "index": INDEX, "docker": DOCKER_IMAGE, "list": DOCKER_LIST, "other": OTHER}
 REPOSITORIES = 3
-"""How many repositories a program speaks of by number."""
+"""Number of the repositories that a program names by number."""
 
 BLOB_SIZES = (40, 1, 300, 0, 90)
-"""Sizes in bytes of the blobs that programs speak of, by number."""
+"""Sizes in bytes of the blobs that programs name by number."""
 
 Value = str | int | bool | None
 Arguments = Mapping[str, Value]
@@ -34,10 +34,10 @@ Arguments = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a manifest is made.
+    """The recipe of a manifest.
 
-    `blobs` are its config and layers by number, `children` and `subject` other recipes with lower numbers, or MISSING.
-    `foreign` is the media type of a layer that lives elsewhere, `odd` the name of a way to spoil JSON
+    `blobs` are the numbers of its config and layers, `children` and `subject` other recipes with lower numbers, or
+    MISSING. `foreign` is the media type of a foreign layer, `odd` the name of a way to spoil JSON
     (`odd_json.ODD_JSON`).
     """
 
@@ -66,12 +66,12 @@ STANDARD = (
     Recipe("docker", foreign="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
     Recipe("index", (), (MISSING,)),
 )
-"""Recipes that every program has; those that it makes up come behind them."""
+"""Recipes of every program; its own recipes follow them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule with its arguments, and who acts."""
+    """A rule with its arguments, and the identity that acts."""
 
     rule: str
     arguments: Arguments
@@ -94,12 +94,12 @@ class Program:
         return "\n".join([*made, *map(str, self.steps)])
 
     def to_json(self) -> str:
-        """The program as text that `from_json` reads."""
+        """Return the program as text that `from_json` reads."""
         return json.dumps(asdict(self), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Program:
-        """Read a program; ValueError when it is none."""
+        """Read a program; raise ValueError if the text is none."""
         try:
             document = json.loads(text)
             recipes = tuple(Recipe(**{**entry, "blobs": tuple(entry["blobs"]), "children": tuple(entry["children"])})
@@ -111,7 +111,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Made:
-    """The bytes of a manifest, its media type, and what has to be there before it: blobs and recipes by number."""
+    """The bytes of a manifest, its media type, and the numbers of the blobs and recipes that it needs."""
 
     data: bytes
     media_type: str
@@ -124,7 +124,7 @@ class Made:
 
 @lru_cache(maxsize=4096)
 def blob(number: int, salt: str) -> bytes:
-    """The bytes of a blob by its number: text that says what it is, cut to its size."""
+    """Return the bytes of a blob by its number: a descriptive text, cut to its size."""
     if number == MISSING:
         return f"missing {salt}".encode()
     size = BLOB_SIZES[number]
@@ -133,7 +133,7 @@ def blob(number: int, salt: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def manifest(number: int, recipes: tuple[Recipe, ...], salt: str) -> Made:
-    """The manifest that a recipe makes, among all recipes."""
+    """Return the manifest of a recipe, among all recipes."""
     recipe = (STANDARD + recipes)[number] if number != MISSING else Recipe("other", (), annotation="missing")
     media_type = MEDIA_TYPES[recipe.kind]
     document = {"schemaVersion": 2, "mediaType": media_type} | _content(recipe, recipes, salt)

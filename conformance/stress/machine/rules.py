@@ -1,7 +1,7 @@
 """The rules of a program: one for each endpoint, as generators of client calls.
 
-A rule gets its arguments and the `World` of the program, yields each call that it makes, and is sent the answer. Who
-plays it (the machine, the differential mode) decides what is done with a call.
+A rule gets its arguments and the `World` of the program, yields its calls, and is sent the answers. The player (the
+machine, or the differential mode) decides how to make and check a call.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MAX_PAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A method of the client with its arguments; with `upload` it goes to where that upload session is.
+    """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
-    `valid` is what the program knows of a manifest: whether it is one (yes, no, either).
+    `valid` says whether the program considers a manifest valid: yes, no, either.
     """
 
     method: str
@@ -54,7 +54,7 @@ Calls = Generator[Call, Exchange, None]
 
 @dataclass(slots=True)
 class Upload:
-    """An upload session as its client knows it: where it goes on, what has been acknowledged, whether it has ended."""
+    """An upload session as its client knows it: its location, the acknowledged bytes, and whether it has ended."""
 
     location: str
     data: bytes = b""
@@ -63,29 +63,31 @@ class Upload:
 
 @dataclass(slots=True)
 class World:
-    """What a program works with: its repositories, its content (made with `salt`), the sessions it has opened.
+    """The world of a program: its repositories, its content (made with `salt`), and its upload sessions.
 
-    `pattern` has `{}` where the name of a repository that is not numbered goes.
+    `pattern` is the name of repositories without a number, with `{}` for the given name.
     """
 
     repositories: tuple[str, ...]
     pattern: str
     salt: str
     single_post: bool = False
-    """Whether what a manifest needs is pushed with one POST a blob, instead of POST and PUT."""
+    """Whether the needed blobs of a manifest are pushed with one POST each, instead of POST and PUT."""
     recipes: tuple[Recipe, ...] = ()
     uploads: list[Upload] = field(default_factory=list)
     pushed: set[tuple[str, str]] = field(default_factory=set)
-    """Repository and digest of what has been pushed as a part of something, and not deleted, as the client knows it."""
+    """Repository and digest of the content that was pushed as a part of other content, and not deleted, as the client
+    knows it.
+    """
 
     @classmethod
     def of(cls, stress: Stress, part: str, recipes: tuple[Recipe, ...], *, single_post: bool = False) -> World:
-        """A world whose repositories have `part` in their names, in the default place of the run's target."""
+        """Make a world whose repositories have `part` in their names, in the default place of the run's target."""
         names = tuple(stress.repository(f"{part}{letter}") for letter in ascii_lowercase[:REPOSITORIES])
         return cls(names, stress.repository(f"{part}/{{}}"), f"{stress.id} {part}", single_post, recipes)
 
     def name(self, repository: Value) -> str:
-        """The name of a repository."""
+        """Return the name of a repository."""
         if isinstance(repository, int):
             return self.repositories[repository % len(self.repositories)]
         text = str(repository)
@@ -93,19 +95,22 @@ class World:
 
     @property
     def count(self) -> int:
-        """How many recipes there are."""
+        """The number of recipes."""
         return len(STANDARD) + len(self.recipes)
 
     def manifest(self, number: int) -> Made:
-        """A manifest by its number, or the one that nobody pushes."""
+        """Return a manifest by its number; MISSING is one that is never pushed."""
         return manifest(number if number == MISSING else number % self.count, self.recipes, self.salt)
 
     def blob(self, number: int) -> bytes:
-        """A blob by its number."""
+        """Return a blob by its number."""
         return blob(number, self.salt)
 
     def reference(self, text: str) -> str:
-        """A tag or digest: `@3` is the digest of manifest 3, `@blob1/sha512` that of a blob with another algorithm."""
+        """Return a tag or digest.
+
+        `@3` is the digest of manifest 3, `@blob1/sha512` that of a blob with another algorithm.
+        """
         if not text.startswith("@"):
             return text
         which, _, algorithm = text[1:].partition("/")
@@ -115,12 +120,12 @@ class World:
         return digest_of(made.data, algorithm) if algorithm else made.digest
 
     def opened(self, exchange: Exchange) -> None:
-        """Take a new upload session into account, if the answer is that of one."""
+        """Add a new upload session, if the answer has one."""
         if exchange.status == 202 and (location := location_of(exchange)):
             self.uploads.append(Upload(location))
 
     def moved(self, number: int, exchange: Exchange, data: bytes = b"") -> None:
-        """Follow an upload session to where its answer says that it goes on, with what it holds now."""
+        """Update the location and the content of an upload session from its answer."""
         upload = self.uploads[number]
         if exchange.status in {202, 204}:
             upload.location = location_of(exchange) or upload.location
@@ -133,7 +138,7 @@ def ping(world: World) -> Calls:
 
 
 def push_blob(world: World, repository: Value, blob: int, digest: str = "") -> Calls:
-    """A session and its closing PUT with all bytes; `digest` is another one than the right one."""
+    """Open a session and close it with a PUT of all bytes; `digest` replaces the correct digest."""
     yield from _opened(world, Call("start_upload", (world.name(repository),)))
     if world.uploads:
         yield from _finish(world, len(world.uploads) - 1, blob, digest)
@@ -155,7 +160,10 @@ def start_upload(world: World, repository: Value, algorithm: str = "") -> Calls:
 
 
 def patch(world: World, upload: int, blob: int, size: int, content_range: str = "") -> Calls:
-    """The next `size` bytes of a blob; `content_range` is `right`, `late`, `early`, `first`, or stands for itself."""
+    """Send the next `size` bytes of a blob.
+
+    `content_range` is `right`, `late`, `early`, `first`, or the header itself.
+    """
     for number in _session(world, upload):
         held = len(world.uploads[number].data)
         data = world.blob(blob)[held : held + size]
@@ -164,7 +172,7 @@ def patch(world: World, upload: int, blob: int, size: int, content_range: str = 
 
 
 def finish_upload(world: World, upload: int, blob: int, digest: str = "", content_range: str = "") -> Calls:
-    """The rest of a blob; `digest` is another one than that of what the session then holds."""
+    """Send the rest of a blob; `digest` replaces the digest of the session's content."""
     for number in _session(world, upload):
         yield from _finish(world, number, blob, digest, content_range)
 
@@ -197,7 +205,7 @@ def delete_blob(world: World, repository: Value, digest: str) -> Calls:
 
 
 def push_manifest(world: World, repository: Value, manifest: int, reference: str) -> Calls:
-    """A manifest with all that it refers to."""
+    """Push a manifest with all that it refers to."""
     yield from _parts(world, repository, world.manifest(manifest).recipe)
     yield from put_manifest(world, repository, manifest, reference)
 
@@ -205,7 +213,7 @@ def push_manifest(world: World, repository: Value, manifest: int, reference: str
 def put_manifest(
     world: World, repository: Value, manifest: int, reference: str, media_type: str = "", tags: str = ""
 ) -> Calls:
-    """A manifest alone; `tags` are further ones, by spaces."""
+    """Push a manifest alone; `tags` are further tags, separated by spaces."""
     made = world.manifest(manifest)
     options: dict[str, Any] = {"media_type": media_type or made.media_type}
     if tags:
@@ -233,7 +241,7 @@ def delete_manifest(world: World, repository: Value, reference: str) -> Calls:
 
 
 def list_tags(world: World, repository: Value, n: Value = None, last: str | None = None) -> Calls:
-    """The tags, page by page as the Links lead."""
+    """List the tags page by page, following the Links."""
     options = {name: value for name, value in (("n", n), ("last", last)) if value is not None}
     answer = yield Call("list_tags", (world.name(repository),), options)
     for _ in range(MAX_PAGES):
@@ -268,7 +276,7 @@ def _opened(world: World, call: Call) -> Calls:
 
 
 def _session(world: World, upload: int) -> Iterator[int]:
-    """The number of a session that there is: 0 and 1 are the latest that have not ended; none if none was opened."""
+    """Yield the number of an existing session: 0 and 1 are the latest open ones; nothing if none was opened."""
     running = [number for number, session in enumerate(world.uploads) if not session.ended]
     if running and upload < 2:
         yield running[-1 - upload % len(running)]
@@ -291,7 +299,7 @@ def _ranged(text: str, held: int, data: bytes) -> dict[str, str]:
 
 
 def _parts(world: World, repository: Value, recipe: Recipe) -> Calls:
-    """Push what is not there yet, as far as the world knows."""
+    """Push the missing parts of a manifest, as far as the world knows."""
     name = world.name(repository)
     push = post_blob if world.single_post else push_blob
     for number in dict.fromkeys(recipe.blobs):

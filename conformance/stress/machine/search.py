@@ -18,12 +18,12 @@ from conformance.stress.machine.shrink import shortened, told
 
 MOST_FINDINGS = 10
 GRACE = 15.0
-"""Seconds for making a failing program short, be the budget spent or not: for Hypothesis, and as many for us."""
+"""Seconds for shortening a failing program, even if the budget is spent: for Hypothesis, and again for us."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A program that fails, the machine that played it, and what was wrong."""
+    """A failing program, the machine that played it, and the mismatch."""
 
     program: Program
     machine: Machine
@@ -32,7 +32,7 @@ class Failure:
 
 @dataclass
 class Stage:
-    """Where programs are played: a target, what is known of it, and clients by who they are."""
+    """The target, the facts about it, and clients by identity."""
 
     stress: Stress
     rules: Rules
@@ -42,13 +42,13 @@ class Stage:
 
     @classmethod
     def of(cls, stress: Stress) -> Stage:
-        """A stage for a target; asks it what it can."""
+        """Make a stage for a target; this probes its abilities."""
         known = stress.target.description.known
         rules = Rules(abilities_of(stress), rights_of(stress), known)
         return cls(stress, rules, Clients(stress), Figures("machine"))
 
     def play(self, program: Program) -> Failure | None:
-        """Play a program in a world of its own; gives what was wrong."""
+        """Play a program in a new world; return its failure, if any."""
         part = "world" if self.stress.target.reset() else f"world-{next(self._numbers)}"
         single_post = "single_post" in self.rules.abilities
         world = World.of(self.stress, part, program.recipes, single_post=single_post)
@@ -62,7 +62,7 @@ class Stage:
         return None
 
     def search(self, number: int) -> Failure | None:
-        """Play one batch of programs; gives the shortest failing one, if one fails."""
+        """Play one batch of programs; return the shortest failing one, if any."""
         found: list[Failure] = []
         grace: list[Budget] = []
 
@@ -78,7 +78,10 @@ class Stage:
         return shortened(found[0], self._again_as(found[0]), Budget(GRACE)) if found else None
 
     def _again_as(self, first: Failure) -> Callable[[Program], Failure | None]:
-        """Plays a program; gives its failure if it violates the same requirement as the first."""
+        """Return a function that plays a program and returns its failure.
+
+        It returns only a failure that violates the same requirement as the first.
+        """
 
         def again(program: Program) -> Failure | None:
             failure = self.play(program)
@@ -96,7 +99,7 @@ def run(stress: Stress) -> Figures:
             break
         if failure := stage.search(number):
             findings.append(report(failure, number))
-            # The search goes on for what else is wrong.
+            # The search continues for other faults.
             line = KnownFailure(failure.mismatch.requirement, "found already")
             stage.rules = replace(stage.rules, known=(*stage.rules.known, line))
         stress.say(f"{stage.figures.numbers['steps']} steps, {len(findings)} findings")

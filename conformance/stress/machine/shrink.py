@@ -1,4 +1,4 @@
-"""A program that shows something wrong: it is made short, and told of."""
+"""Shorten a failing program, and describe it as a finding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conformance.stress.machine.rules import Call
 
 
 class Failure(Protocol):
-    """How a program was played, and that it showed something wrong."""
+    """The record of a failing program."""
 
     @property
     def program(self) -> Program: ...
@@ -23,10 +23,10 @@ Found = TypeVar("Found", bound=Failure)
 
 
 def shortened(found: Found, again: Callable[[Program], Found | None], grace: Budget) -> Found:
-    """The same failure with as few steps as can be found within `grace`.
+    """Return the same failure with as few steps as can be found within `grace`.
 
     A program is data, so steps are left out, the latest first: half of them, a quarter, ... and single ones. `again`
-    plays a program and gives its failure if that is the same.
+    plays a program and returns its failure if it is the same.
     """
     size = len(found.program.steps) // 2
     while size:
@@ -42,7 +42,7 @@ def shortened(found: Found, again: Callable[[Program], Found | None], grace: Bud
 def told(
     text: str, problem: str, program: Program, log: Iterable[tuple[str, Call, Sequence[Exchange]]], number: int
 ) -> Finding:
-    """A finding with all that shows it: seed, program, client calls with the statuses that came, `curl` lines."""
+    """Describe a finding with its evidence: seed, program, client calls with their statuses, `curl` lines."""
     calls, curls = [], []
     for who, call, exchanges in log:
         statuses = ", ".join(str(exchange.status) for exchange in exchanges)

@@ -1,8 +1,8 @@
 """Check the linearizability of a history of one register: whether some order of the operations explains it.
 
-After Wing & Gong and Lowe: the history is walked along in time, and an operation is put in its place only when its
-answer came ("just in time"), in every way that is possible. What is known is a set of configurations, each a state and
-which of the pending operations have taken effect; none is looked at twice.
+After Wing & Gong and Lowe: the check follows the history in time, and puts an operation in its place only when its
+answer came ("just in time"), in every possible way. It keeps a set of configurations, each a state and the pending
+operations that have taken effect; none is examined twice.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from enum import StrEnum
 from itertools import count
 
 NODES = 200_000
-"""Configurations that the check of one key may cost unless said otherwise."""
+"""Maximum number of configurations in the check of one key, by default."""
 
 SHOWN = 16
-"""Most operations that evidence has from the time when it went wrong."""
+"""Maximum number of operations in the evidence, the latest before the fault."""
 
 Value = str | None
 Key = tuple[str, ...]
 
 
 class Kind(StrEnum):
-    """What an operation does: DELETE_IF takes away the argument only, SEEN tells only whether there is something."""
+    """The kind of an operation.
+
+    DELETE_IF removes the value only if it is the argument; SEEN only tells whether there is a value.
+    """
 
     WRITE = "write"
     DELETE = "delete"
@@ -35,11 +38,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one thread did to one key, invoked and returned in ns of a monotonic clock.
+    """An operation of one thread on one key, invoked and returned in ns of a monotonic clock.
 
-    `result` is what was read or, for SEEN and DELETE, whether there was something; a DELETE of nothing is no more than
-    a look, and one that worked need not have found anything. `returned` is None when no answer came: then the operation
-    may have taken effect at any time since, or never.
+    `result` is the value that was read or, for SEEN and DELETE, whether there was a value. A DELETE with the result
+    False only observes that there is no value; one with True need not have found a value. `returned` is None when no
+    answer came: then the operation may have taken effect at any later time, or never.
     """
 
     thread: int
@@ -63,10 +66,10 @@ class Linearizable:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """There is none: `operation` cannot have had its answer, whatever the order of those under way.
+    """The result for a history without such an order: no order explains the answer of `operation`.
 
-    `around` are the operations since nothing was under way last, when the register could hold each of `possible`, and
-    before them who wrote what is in question.
+    `around` are the operations since the last moment without a pending operation, when the register could hold each of
+    `possible`, and before them the writes of the values in question.
     """
 
     operation: Operation
@@ -77,12 +80,12 @@ class Stuck:
         start = min(each.invoked for each in self.around)
         held = " or ".join(sorted(_short(value) for value in self.possible))
         lines = [f"{_interval(each, start)}  {each}" for each in self.around]
-        return "\n".join([f"no order explains {self.operation}; it could hold {held} before", *lines])
+        return "\n".join([f"no order explains {self.operation}; before it the register could hold {held}", *lines])
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """So many configurations were looked at without an answer, and no more may be."""
+    """The result when the limit of configurations was reached before an answer."""
 
     nodes: int
 
@@ -93,11 +96,14 @@ Configuration = tuple[Value, int]
 
 
 class Spent(Exception):
-    """No nodes are left."""
+    """Raised when no nodes are left."""
 
 
 def by_key(operations: Iterable[Operation]) -> dict[Key, list[Operation]]:
-    """The operations of each key: a history is linearizable exactly when that of each key is (Herlihy & Wing)."""
+    """Return the operations of each key.
+
+    A history is linearizable exactly when that of each key is (Herlihy & Wing).
+    """
     keys: dict[Key, list[Operation]] = defaultdict(list)
     for operation in operations:
         keys[operation.key].append(operation)
@@ -105,7 +111,7 @@ def by_key(operations: Iterable[Operation]) -> dict[Key, list[Operation]]:
 
 
 def check(operations: Sequence[Operation], *, initial: Value = None, nodes: int = NODES) -> Outcome:
-    """Whether the operations of one key are linearizable, where it held `initial` at first."""
+    """Check whether the operations of one key are linearizable, if it held `initial` at first."""
     walk = Walk(initial, nodes)
     try:
         for time, returns, number in _events(operations):
@@ -119,9 +125,9 @@ def check(operations: Sequence[Operation], *, initial: Value = None, nodes: int 
 
 
 def effect(state: Value, operation: Operation) -> tuple[Value] | None:
-    """What the register holds once an operation has taken effect, in a tuple; None if it cannot be answered like this.
+    """Return the value of the register after an operation, in a tuple; None if its answer is impossible.
 
-    An operation that was never answered can always take effect.
+    An operation without an answer can always take effect.
     """
     answered, result = operation.returned is not None, operation.result
     match operation.kind:
@@ -141,7 +147,7 @@ def effect(state: Value, operation: Operation) -> tuple[Value] | None:
 
 
 class Walk:
-    """The configurations that are possible, on the way through a history."""
+    """The possible configurations on the way through a history."""
 
     def __init__(self, initial: Value, nodes: int) -> None:
         self._left = nodes
@@ -149,12 +155,12 @@ class Walk:
         self._slots: dict[int, int] = {}
         self._configurations: set[Configuration] = {(initial, 0)}
         self.quiet_at = 0
-        """When nothing was under way last."""
+        """The last time without a pending operation."""
         self.quiet = frozenset({initial})
-        """What the register could hold then."""
+        """The possible values of the register at that time."""
 
     def invoke(self, time: int, number: int, operation: Operation) -> None:
-        """An operation is under way from now on."""
+        """Add a pending operation."""
         if not self._pending:
             self.quiet_at, self.quiet = time, frozenset(state for state, _ in self._configurations)
         slot = next(slot for slot in count() if slot not in self._pending)
@@ -162,7 +168,7 @@ class Walk:
         self._pending[slot] = operation
 
     def settle(self, number: int) -> bool:
-        """Keep the configurations in which the operation has taken effect; says whether there are any."""
+        """Keep the configurations in which the operation has taken effect; return whether there are any."""
         slot = self._slots.pop(number)
         bit = 1 << slot
         self._configurations = {(state, done ^ bit) for state, done in self._reachable(bit) if done & bit}
@@ -170,7 +176,7 @@ class Walk:
         return bool(self._configurations)
 
     def _reachable(self, bit: int) -> set[Configuration]:
-        """Where pending operations can lead, each way no further than until that of `bit` has taken effect."""
+        """Yield the configurations that pending operations can reach, each until that of `bit` has taken effect."""
         found, unexplored = set(self._configurations), list(self._configurations)
         while unexplored:
             state, done = unexplored.pop()
@@ -187,9 +193,9 @@ class Walk:
 
 
 def _events(operations: Sequence[Operation]) -> list[tuple[int, bool, int]]:
-    """Calls and returns by time, each with the number of its operation.
+    """Return calls and returns by time, each with the number of its operation.
 
-    At the same time calls come first, so that the operations overlap.
+    Of those at the same time, calls come first, so that the operations overlap.
     """
     calls = [(each.invoked, False, number) for number, each in enumerate(operations)]
     returns = [(each.returned, True, number) for number, each in enumerate(operations) if each.returned is not None]
@@ -197,7 +203,7 @@ def _events(operations: Sequence[Operation]) -> list[tuple[int, bool, int]]:
 
 
 def _stuck(operations: Sequence[Operation], operation: Operation, walk: Walk) -> Stuck:
-    """The evidence: what went on since nothing was under way, and who wrote what is in question before."""
+    """Collect the evidence: the operations since none was pending, and the earlier writes of the values in question."""
     end = operation.returned or 0
     window = [each for each in operations if each.invoked <= end and (each.returned or end) >= walk.quiet_at]
     window = sorted(window, key=lambda each: each.returned or end)[-SHOWN:]
@@ -215,6 +221,6 @@ def _short(value: Value | bool) -> str:
 
 
 def _interval(operation: Operation, start: int) -> str:
-    """When an operation was under way, in microseconds."""
+    """Return the start and end of an operation, in microseconds."""
     end = "..." if operation.returned is None else f"{(operation.returned - start) / 1000:.0f}"
     return f"{(operation.invoked - start) / 1000:9.0f} to {end:>9} us"

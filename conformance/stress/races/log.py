@@ -15,12 +15,12 @@ from conformance.stress.common.base import Finding
 from conformance.stress.races.linearizability import Key, Kind, Operation, Stuck, Value
 
 Call = tuple[int, int]
-"""Which thread invoked it, and when."""
+"""The thread and the time of the invocation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a request that a thread invoked, in ns; an answer of 5xx leaves open what has happened."""
+    """The result of a request of a thread, with times in ns; after a 5xx its effect is unknown."""
 
     thread: int
     invoked: int
@@ -34,23 +34,23 @@ class Answer:
 
     @property
     def settled(self) -> bool:
-        """Whether the answer says what has happened."""
+        """Whether the answer determines the effect."""
         return 0 < self.status < 500
 
     @property
     def done(self) -> bool:
-        """Whether it says that all went well."""
+        """Whether the request succeeded."""
         return 200 <= self.status < 300
 
     @property
     def session(self) -> str | None:
-        """Where an upload session goes on, if it does."""
+        """The location of an upload session, if the answer has one."""
         return location_of(self.exchange) if self.exchange and self.status == 202 else None
 
 
 @dataclass(slots=True)
 class Log:
-    """Written by all threads of one round; whatever it does is one step of the interpreter."""
+    """The log of all threads of one round. It needs no lock: each change is one atomic step of the interpreter."""
 
     operations: list[Operation] = field(default_factory=list)
     exchanges: dict[Call, Exchange] = field(default_factory=dict)
@@ -59,41 +59,41 @@ class Log:
     def note(
         self, answer: Answer, kind: Kind, key: Key, *, argument: Value = None, result: Value | bool = None
     ) -> None:
-        """Write down that an answer says this of a key."""
+        """Log an operation on a key with its answer."""
         returned = answer.returned if answer.settled else None
         self.operations.append(Operation(answer.thread, kind, key, answer.invoked, returned, argument, result))
         if answer.exchange:
             self.exchanges[answer.thread, answer.invoked] = answer.exchange
 
     def wrote(self, answer: Answer, *keys: Key, value: str) -> None:
-        """The value is in the keys, or may be."""
+        """Log that the keys have the value, or may have it."""
         if answer.done or not answer.settled:
             for key in keys:
                 self.note(answer, Kind.WRITE, key, argument=value)
 
     def deleted(self, answer: Answer, key: Key) -> None:
-        """The key is empty, or may be; or there was nothing to delete."""
+        """Log that the key is empty, or may be, or that there was nothing to delete."""
         if answer.done or answer.status == 404 or not answer.settled:
             self.note(answer, Kind.DELETE, key, result=answer.status != 404)
 
     def read(self, answer: Answer, key: Key, value: Value) -> None:
-        """The key held this."""
+        """Log the value that the key had."""
         self.note(answer, Kind.READ, key, result=value)
 
     def saw(self, answer: Answer, key: Key, present: bool) -> None:
-        """The key held something, or nothing."""
+        """Log whether the key had a value."""
         self.note(answer, Kind.SEEN, key, result=present)
 
     def wrong(self, text: str, *exchanges: Exchange | None, evidence: str = "") -> None:
-        """Something is wrong that a few answers show, and what else is to be said of it.
+        """Add a finding that a few answers show, with further evidence.
 
-        The text is the same whenever the same goes wrong.
+        The text is the same for all findings of a kind.
         """
         shown = [f"{exchange.describe()}\n{exchange.curl()}" for exchange in exchanges if exchange]
         self.findings.append(Finding(text, "\n\n".join([*filter(None, [evidence]), *shown])))
 
     def stuck(self, key: Key, found: Stuck) -> None:
-        """The history of a key cannot have happened."""
+        """Add the finding that the history of a key is impossible."""
         what, repository, name = key
         called = [self.exchanges.get((each.thread, each.invoked)) for each in found.around]
         curls = [exchange.curl() for exchange in called if exchange]
@@ -106,7 +106,7 @@ class Log:
 
 
 def count(numbers: Counter[str], answer: Answer) -> None:
-    """Count an answer, and whether it was none or a refusal."""
+    """Count an answer, and whether it was missing or a refusal."""
     numbers["requests"] += 1
     if not answer.status:
         numbers["unanswered"] += 1

@@ -1,7 +1,7 @@
 """The part `concurrency`: threads race on few keys of new repositories, and the history must be linearizable.
 
-A round is a few hundred actions. After its threads have ended everything is read once more; an acknowledged write that
-was lost makes that read impossible in any order.
+A round is a few hundred actions. After its threads have ended everything is read once more; if an acknowledged write
+was lost, no order explains that read.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ ACTIONS_EACH = 60
 """Actions of each thread in one round."""
 
 MOST_FINDINGS = 20
-"""Findings, each of its own kind, after which the race is over."""
+"""Findings, each of its own kind, after which the race ends."""
 
 SWITCH = 1e-4
-"""Seconds after which another thread may go on in this process, so that requests there do overlap."""
+"""Seconds after which another thread of this process may run, so that requests to a fake in process overlap."""
 
 
 def run(stress: Stress) -> Figures:
-    """Let threads race, round by round, until the budget is spent or there are too many findings.
+    """Run rounds of races until the budget is spent or there are too many findings.
 
-    What goes wrong again in the same way is counted and not shown again.
+    A finding of a kind that was found already is only counted.
     """
     figures = Figures("concurrency")
     with ExitStack() as stack:
@@ -85,9 +85,9 @@ class Race:
         self._actions = [action for action in ACTIONS if action.needs <= abilities]
 
     def round(self, number: int) -> bool:
-        """One round from its content to what it shows; says whether another one can follow.
+        """Run one round from its content to its findings; return whether another one can follow.
 
-        Raise Unprepared where the content cannot be pushed.
+        Raise Unprepared if the content cannot be pushed.
         """
         stress = self._stress
         names = (stress.repository(f"race-{number}"), stress.repository(f"race-{number}-other"))
@@ -114,7 +114,7 @@ class Race:
         for thread in threads:
             thread.start()
         if not self._ended(threads, racing):
-            made.log.wrong(f"a request has had no answer for {self._patience:g} s, and the race ends here")
+            made.log.wrong(f"a request got no answer for {self._patience:g} s, so the race ends")
             return False
         self._read_everything(last, made)
         if self._stress.target.reset():
@@ -134,11 +134,11 @@ class Race:
 
     @property
     def _patience(self) -> float:
-        """Seconds without any answer after which a thread counts as stuck."""
+        """Seconds without any answer after which a thread is stuck."""
         return 2 * self._stress.target.settings.timeout
 
     def _ended(self, threads: list[Thread], workers: list[Worker]) -> bool:
-        """Wait for the threads as long as there are answers."""
+        """Wait for the threads as long as answers come; return whether all ended."""
         answers, since = 0, time.monotonic()
         while alive := [thread for thread in threads if thread.is_alive()]:
             alive[0].join(min(self._patience, 1))
@@ -150,7 +150,7 @@ class Race:
         return True
 
     def _read_everything(self, worker: Worker, made: Round) -> None:
-        """Read every key that was written, and the lists, when nobody else is at work."""
+        """Read every key that was written, and the lists, when no other thread is running."""
         for what, name, reference in sorted({each.key for each in made.log.operations}):
             if what == "blob":
                 worker.read_blob(name, reference)
@@ -162,7 +162,7 @@ class Race:
             worker.list_referrers()
 
     def _judge(self, made: Round, where: str) -> None:
-        """Find out whether what was seen can have happened; evidence begins with where in the run it was seen."""
+        """Check whether the observations are possible; the evidence begins with the place in the run."""
         for key, operations in by_key(made.log.operations).items():
             outcome = check(operations)
             self._figures.numbers["keys"] += 1

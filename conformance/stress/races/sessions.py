@@ -1,4 +1,4 @@
-"""One upload session that several threads use at a time, and the rules about its answers."""
+"""One upload session that several threads use at the same time, and the rules about its answers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import NamedTuple
 from conformance.stress.races.log import Answer, Log
 
 MOST_STEPS = 12
-"""Requests after which a session is left to its end."""
+"""Requests after which the threads leave a session alone."""
 
 
 class Step(NamedTuple):
     """One request: PATCH with a chunk that begins at `start` (None for a stream), PUT, DELETE or GET.
 
-    `content` is what a PUT says that the blob is.
+    `content` is the blob that a PUT names.
     """
 
     method: str
@@ -28,18 +28,18 @@ class Step(NamedTuple):
 
     @property
     def accepted(self) -> bool:
-        """Whether it was a chunk that is acknowledged."""
+        """Whether it was an acknowledged chunk."""
         return self.method == "PATCH" and self.answer.done
 
     @property
     def ended(self) -> bool:
-        """Whether it was the end of the session."""
+        """Whether it ended the session."""
         return self.method in {"PUT", "DELETE"} and self.answer.done
 
 
 @dataclass(slots=True)
 class SharedSession:
-    """A session, where it is now, and what was done to it, in the order in which the answers came."""
+    """A session with its current location and its requests, in the order of their answers."""
 
     repository: str
     url: str
@@ -47,18 +47,18 @@ class SharedSession:
 
     @property
     def over(self) -> bool:
-        """Whether nobody needs to go on with it."""
+        """Whether the threads can leave the session alone."""
         last = self.steps[-1:]
         refused = any(step.method == "PUT" and step.answer.status not in {0, 409, 416} for step in last)
         gone = any(step.ended or step.answer.status == 404 for step in last)
         return refused or gone or len(self.steps) >= MOST_STEPS
 
     def acknowledged(self) -> bytes:
-        """The chunks that were taken so far, in the order of the answers."""
+        """The acknowledged chunks so far, in the order of the answers."""
         return b"".join(step.chunk for step in list(self.steps) if step.accepted)
 
     def judge(self, log: Log) -> None:
-        """Write down everything that is wrong with how it went."""
+        """Log every fault in the history of the session."""
         for text, steps in self._problems():
             log.wrong(f"an upload session {text}", *(step.answer.exchange for step in steps))
 
@@ -76,21 +76,21 @@ class SharedSession:
         yield from self._sizes()
 
     def _overlaps(self) -> Iterator[tuple[str, tuple[Step, ...]]]:
-        """A chunk that begins where another began is out of order once that one is taken (end-5)."""
+        """Find chunks that begin at the same byte as an accepted one, which makes them out of order (end-5)."""
         ranged = [step for step in self.steps if step.accepted and step.start is not None]
         for one, other in combinations(ranged, 2):
             if one.start == other.start:
-                yield "took two chunks that begin at the same byte", (one, other)
+                yield "accepted two chunks that begin at the same byte", (one, other)
 
     def _after_the_end(self) -> Iterator[tuple[str, tuple[Step, ...]]]:
         for end in [step for step in self.steps if step.ended]:
             for step in self.steps:
                 goes_on = step.accepted or (step.method == "PUT" and step.ended and step.content != end.content)
                 if goes_on and _before(end, step):
-                    yield "went on after its end", (end, step)
+                    yield "accepted a request after its end", (end, step)
 
     def _sizes(self) -> Iterator[tuple[str, tuple[Step, ...]]]:
-        """What a GET says of the size counts what was acknowledged before, and nothing that was refused."""
+        """Check that the size in a GET includes the chunks acknowledged before, and no refused ones."""
         for look in self.steps:
             if look.method != "GET" or (size := _size(look.answer)) is None:
                 continue
@@ -99,16 +99,16 @@ class SharedSession:
             refused = [step for step in chunks if 400 <= step.answer.status < 500 and step.method == "PATCH"]
             most = sum(len(step.chunk) for step in chunks if step not in refused or not _before(step, look))
             if least > 1 and not least <= size <= most:
-                yield "says a size that it cannot have", (*(step for step in chunks if step.accepted), look)
+                yield "reported an impossible size", (*(step for step in chunks if step.accepted), look)
 
 
 def _before(one: Step, other: Step) -> bool:
-    """Whether one was over when the other began."""
+    """Return whether one request was answered before the other began."""
     return one.answer.returned < other.answer.invoked
 
 
 def _size(answer: Answer) -> int | None:
-    """The bytes that the Range of an answer speaks of, if any."""
+    """Return the number of bytes in the Range of an answer, if it has one."""
     text = answer.exchange.header("Range") if answer.exchange and answer.done else None
     match = re.fullmatch(r"(?:bytes=)?0-([0-9]+)", text or "")
     return int(match[1]) + 1 if match else None

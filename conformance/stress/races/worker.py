@@ -30,12 +30,12 @@ from conformance.stress.races.log import Answer, Log, count
 from conformance.stress.races.sessions import SharedSession, Step
 
 TORN = (digest_matches_body, digest_of_what_was_asked, content_that_was_asked, length_matches_body)
-"""What holds of every answer, whoever else is at work."""
+"""Checks of every answer that hold whatever other threads do."""
 
 KEPT = ("a-kept", "c-kept", "e-kept")
 RACED = ("b-raced", "d-raced", "f-raced")
 SESSIONS = 1
-"""Upload sessions that are open for all at one time."""
+"""Upload sessions that are open for all threads at one time."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Round:
 
     @classmethod
     def prepare(cls, steps: Steps, content: Content, abilities: frozenset[str], name: str, other: str) -> Round:
-        """Push what manifests need, so that nothing but the race decides what becomes of them."""
+        """Push the content that manifests need, so that only the race decides the outcome of a push."""
         make = content.image if "oci" in abilities else content.docker_image
         made = cls(name, other, tuple(make() for _ in range(4)), tuple(content.blob(200) for _ in range(3)))
         for manifest in made.manifests:
@@ -84,27 +84,27 @@ class Worker:
         return self.round.log
 
     def call(self, send: Callable[[], Exchange]) -> Answer:
-        """Make one request; what is wrong with any answer is found here."""
+        """Make one request, and check the answer for faults that need no history."""
         exchange, invoked = None, time.monotonic_ns()
         try:
             exchange = send()
         except TransportError:
-            pass  # it is counted; what has happened is open
-        except Exception as error:  # an application in this process has no server that would answer for it
+            pass  # it is counted; the effect is unknown
+        except Exception as error:  # an application in this process has no server that turns the error into an answer
             self.log.wrong(f"the target raised {error!r} instead of an answer", evidence=traceback.format_exc())
         answer = Answer(self.number, invoked, time.monotonic_ns(), exchange)
         count(self.numbers, answer)
         return answer if exchange and self._whole(exchange) else replace(answer, exchange=None)
 
     def _whole(self, exchange: Exchange) -> bool:
-        """Whether an answer can be believed; if not, that is written down."""
+        """Return whether an answer is consistent; if not, log a finding."""
         if exchange.status >= 500:
-            self.log.wrong(f"{exchange.request.method} was answered with {exchange.status}", exchange)
+            self.log.wrong(f"{exchange.request.method} was answered {exchange.status}", exchange)
         for check in TORN:
             for found in check(exchange):
                 if not found.ok:
                     said = f"expected {found.expected}, got {found.got}"
-                    what = f"{exchange.request.method} was answered with what contradicts itself"
+                    what = f"the answer to {exchange.request.method} contradicts itself"
                     self.log.wrong(f"{what} ({found.requirement})", exchange, evidence=said)
                     return False
         return True
@@ -112,7 +112,7 @@ class Worker:
     # Manifests and tags.
 
     def put_tag(self) -> None:
-        """Push a manifest to a tag; to one that is kept, only the manifest that is kept."""
+        """Push a manifest to a tag; a tag that must stay always gets the manifest that must stay."""
         tag = self.random.choice(KEPT + RACED)
         self.put(self.round.manifests[0] if tag in KEPT else self.random.choice(self.round.manifests), tag)
 
@@ -169,7 +169,7 @@ class Worker:
                 self.log.note(answer, Kind.DELETE_IF, ("tag", self.round.name, tag), argument=digest)
 
     def list_tags(self, n: int | None = None) -> None:
-        """List the tags in one page or several, where others may do something between two pages."""
+        """List the tags in one page or several, where other threads may act between two pages."""
         size = n or self.random.choice((None, 1, 2, 3))
         answer, pages = self._pages(lambda: self.client.list_tags(self.round.name, n=size))
         listed = [tag for page in pages for tag in tags_in(page)]
@@ -198,7 +198,7 @@ class Worker:
             self.log.wrong(f"a list of {what} has an entry that was never written", *pages)
 
     def _pages(self, send: Callable[[], Exchange]) -> tuple[Answer, list[Exchange]]:
-        """The pages of a list as one answer; that of the page that failed if one did."""
+        """Return the pages of a list as one answer; the failed page if one failed."""
         first = answer = self.call(send)
         pages: list[Exchange] = []
         while answer.status == 200 and answer.exchange and len(pages) < MAX_PAGES:
@@ -218,7 +218,7 @@ class Worker:
     # Blobs.
 
     def push_blob(self) -> None:
-        """Push one of few blobs, as others do at the same time, in one of the ways that there are."""
+        """Push one of a few blobs, in any of the possible ways, while other threads push the same."""
         name = self.random.choice((self.round.name, self.round.other))
         blob, way = self.random.choice(self.round.blobs), self.random.choice(("put", "patch", "post"))
         if way == "post" and "single_post" in self.abilities:
@@ -228,14 +228,14 @@ class Worker:
         self._finish(answer, name, blob, stream=way == "patch")
 
     def mount(self) -> None:
-        """Mount a blob that may be deleted in its source; push it if it cannot be."""
+        """Mount a blob that may be deleted in its source; push it if the mount fails."""
         blob = self.random.choice(self.round.blobs)
         source, target = self.random.sample((self.round.name, self.round.other), 2)
         answer = self.call(lambda: self.client.mount(target, blob.digest, source=source))
         self._finish(answer, target, blob)
 
     def _finish(self, answer: Answer, name: str, blob: Blob, *, stream: bool = False) -> None:
-        """Go on from a 202 to the end of the push."""
+        """Complete the push after a 202."""
         session, body = answer.session, blob.data
         if session and stream:
             session, body = self.call(partial(self.client.patch, session, Pieces(body))).session, b""
@@ -269,7 +269,7 @@ class Worker:
     # Upload sessions.
 
     def share_session(self) -> None:
-        """Do something to an upload session that another thread may be at, too."""
+        """Send a request to an upload session that other threads may use at the same time."""
         slot = self.random.randrange(SESSIONS)
         session = self.round.open.get(slot)
         if session is None or session.over:
@@ -294,7 +294,7 @@ class Worker:
         self._step(session, Step("PATCH", answer, data))
 
     def _close(self, session: SharedSession) -> None:
-        """Close a session as the blob that it should be, if nobody else is at it."""
+        """Close a session with the digest of its acknowledged content, if no other thread uses it."""
         before, tail = session.acknowledged(), self.random.choice((b"", self._bytes()))
         ranged = bool(tail) and self.random.random() < 0.5
         part = f"{len(before)}-{len(before + tail) - 1}" if ranged else None
@@ -319,7 +319,7 @@ class Worker:
 
 
 class Pieces:
-    """Bytes as a body in pieces, that lets other threads come between them."""
+    """A body in pieces, so that other threads can run between them."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -117,12 +117,15 @@ def _missing(exchange: Exchange) -> Exchange:
 @pytest.mark.parametrize(
     ("alter", "text"),
     [
-        (_answers("/manifests/", _header("Content-Type", "text/plain")), "was pushed as"),
-        (_answers("/manifests/", _header("Docker-Content-Digest", "sha256:0")), "another digest in its header"),
-        (_answers("/manifests/writer", _missing), "is nothing, but acknowledged was"),
-        (_answers("/blobs/sha256", _missing), "is nothing, but acknowledged was"),
+        (_answers("/manifests/", _header("Content-Type", "text/plain")), "as pushed, got"),
+        (
+            _answers("/manifests/", _header("Docker-Content-Digest", "sha256:0")),
+            "a digest in its header that does not match",
+        ),
+        (_answers("/manifests/writer", _missing), "as acknowledged, got nothing"),
+        (_answers("/blobs/sha256", _missing), "as acknowledged, got nothing"),
         (_answers("/blobs/sha256", _missing), "which it names, is not"),
-        (_answers("/manifests/sha256", _missing), "which is not there"),
+        (_answers("/manifests/sha256", _missing), "which does not exist"),
         (
             _answers("/blobs/sha256", lambda exchange: replace(exchange, body=exchange.body[::-1])),
             "other bytes than were pushed",
@@ -131,7 +134,7 @@ def _missing(exchange: Exchange) -> Exchange:
         (_answers("/tags/list", _missing), "the tag list of"),
         (_answers("/referrers/", _shorter("manifests")), "the referrers of"),
         (_answers("/blobs/uploads/", _header("Range", "0-2")), "were acknowledged, and at most"),
-        (_answers("/", lambda exchange: replace(exchange, status=500)), "is answered 500"),
+        (_answers("/", lambda exchange: replace(exchange, status=500)), "got 500"),
     ],
 )
 def test_what_differs_is_a_finding(scene: Scene, alter: Alter, text: str) -> None:
@@ -148,7 +151,7 @@ def test_bytes_of_a_session_that_are_not_what_was_sent_are_found(scene: Scene) -
     last = scene.writers[-1].book.sessions[-1].key
     assert len(keys) > 1
     found = scene.check(_answers(last[2], alter)).findings
-    assert any("from a session that went on" in finding.text for finding in found)
+    assert any("from a session continued after" in finding.text for finding in found)
 
 
 def test_a_session_that_is_gone_is_counted(scene: Scene) -> None:
@@ -170,7 +173,7 @@ def test_a_write_under_way_is_done_or_not_but_never_by_half(scene: Scene) -> Non
     client.delete_manifest(*tag[1:])
     book.begin({manifest: None, tag: None}, "DELETE of the manifest")
     (found,) = scene.check().findings
-    assert "was done by half" in found.text
+    assert "was done in part" in found.text
     assert "DELETE of the manifest was sent" in found.evidence
 
 

@@ -86,16 +86,16 @@ def _without_tag(store: Store) -> None:
         (lambda store: store.mark.unlink(), ["a temporary file is left over"]),
         (lambda store: store.blob.with_name("index.json.partial").touch(), ["a temporary file is left over"]),
         (lambda store: (store.layout / "index.json.tmp").touch(), ["a temporary file is left over"]),
-        (lambda store: (store.layout / "index.json").write_text('{"manifests": ['), ["is no image layout"]),
-        (lambda store: (store.layout / "oci-layout").unlink(), ["is no image layout"]),
+        (lambda store: (store.layout / "index.json").write_text('{"manifests": ['), ["is not an image layout"]),
+        (lambda store: (store.layout / "oci-layout").unlink(), ["is not an image layout"]),
         (lambda store: (store.layout / "oci-layout").write_text("{}"), ["oci-layout of"]),
-        (_without_tag, ["is not what is served"]),
+        (_without_tag, ["does not match the served content"]),
         (lambda store: (store.folder / "stray").touch(), ["an unknown file is in the folder"]),
         (
             lambda store: (store.folder / "repositories" / "other").touch(),
             ["an unknown file is among the repositories"],
         ),
-        (lambda store: next(store.folder.glob("uploads/*.json")).unlink(), ["half an upload session"]),
+        (lambda store: next(store.folder.glob("uploads/*.json")).unlink(), ["an incomplete upload session"]),
     ],
 )
 def test_what_is_wrong_in_a_folder_is_found(store: Store, damage: Callable[[Store], object], texts: list[str]) -> None:
@@ -113,9 +113,9 @@ def test_skopeo_reads_a_folder_that_is_right(store: Store) -> None:
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
-        (_without_tag, "skopeo does not read"),
-        (lambda store: store.blob.write_bytes(b"other"), "skopeo does not copy"),
-        (lambda store: store.blob.unlink(), "skopeo does not copy"),
+        (_without_tag, "skopeo cannot read"),
+        (lambda store: store.blob.write_bytes(b"other"), "skopeo cannot copy"),
+        (lambda store: store.blob.unlink(), "skopeo cannot copy"),
     ],
 )
 def test_skopeo_says_what_it_cannot_read(store: Store, damage: Callable[[Store], object], text: str) -> None:

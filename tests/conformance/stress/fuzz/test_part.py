@@ -136,7 +136,7 @@ def deletes(environ: WSGIEnvironment) -> bool:
         (with_range, answers("302 Found", [("Location", "/a\r\nX-Injected: a")]), "control character"),
         (with_range, answers("200 OK", [("Content-Length", "1")]), "length"),
         (with_range, answers("200 OK", [("X-Odd", "\u00e9")]), "not ASCII"),
-        (deletes, forgets, "has changed"),
+        (deletes, forgets, "content changed"),
         (deletes, escapes, "outside the store"),
     ],
 )  # fmt: skip

@@ -98,12 +98,12 @@ def test_a_server_that_only_looks_like_a_registry_is_good_enough(target: Target,
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("fails", "trigger: answer 1 is 500, which is not legal"),
-        ("says-no-HTTP", "trigger: answer 1 is no HTTP, which is not legal"),
+        ("fails", "trigger: answer 1 is 500, which is not allowed"),
+        ("says-no-HTTP", "trigger: answer 1 is no HTTP, which is not allowed"),
         ("dies", "after trigger: "),
         ("writes-outside", "trigger: files outside the store changed: inner/inner/inner/inner/escaped"),
         ("changes-canary", "trigger: files outside the store changed: inner/inner/inner/inner/stress-"),
-        ("gives-away", "trigger: the answer gives away a file that lies outside the store"),
+        ("gives-away", "trigger: the answer contains a file from outside the store"),
         ("logs", "trigger: the server logged a traceback"),
         ("fails-in-cancel", "a session cannot be cancelled"),
         ("fails-in-start", "a session cannot be opened"),
@@ -129,7 +129,7 @@ def test_silence_is_found(target: Target, tmp_path: Path, kind: str, text: str) 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory and files are not to be seen here")
 @pytest.mark.parametrize(
-    ("kind", "text"), [("grows", "the memory of the server grew"), ("keeps-files", "files open, and had")]
+    ("kind", "text"), [("grows", "the memory of the server grew"), ("keeps-files", "open files of the server grew")]
 )
 def test_growth_is_found(target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, text: str) -> None:
     monkeypatch.setattr("conformance.stress.hostile.watched._SETTLE_SECONDS", 0.2)
@@ -139,13 +139,13 @@ def test_growth_is_found(target: Target, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_an_answer_to_a_hidden_request_is_found(target: Target, tmp_path: Path) -> None:
     (found,) = _broken(target, "smuggles", tmp_path, BODY).findings
-    assert "got 2 answers, at most 1 are legal" in found.text
+    assert "got 2 answers, at most 1 are allowed" in found.text
     assert "GET /v2/trigger" in found.evidence
 
 
 def test_a_tag_that_a_hidden_request_deletes_is_missed(target: Target, tmp_path: Path) -> None:
     (found,) = _broken(target, "deletes-tag", tmp_path, BODY).findings
-    assert found.text == "body: a request that was hidden deleted a tag"
+    assert found.text == "body: a hidden request deleted a tag"
 
 
 def test_a_server_that_does_not_start_is_a_finding(target: Target, tmp_path: Path) -> None:

@@ -212,9 +212,9 @@ def with_another_tag(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("method", "path", "change", "problem"),
     [
-        ("GET", "/blobs/sha", flipped, "GET blob: the bytes are not those of the digest"),
-        ("GET", "/manifests/", flipped, "GET manifest: the bytes are not those of the digest"),
-        ("GET", "/blobs/sha", lambda body: body[:-1], "GET blob: the bytes are not those of the digest"),
+        ("GET", "/blobs/sha", flipped, "GET blob: the bytes do not match the digest"),
+        ("GET", "/manifests/", flipped, "GET manifest: the bytes do not match the digest"),
+        ("GET", "/blobs/sha", lambda body: body[:-1], "GET blob: the bytes do not match the digest"),
         ("GET", "/blobs/sha", lambda body: 404, "GET blob: status 404 instead of 200"),
         ("GET", "/manifests/", lambda body: 503, "GET manifest: status 503 instead of 200"),
         ("PUT", "/manifests/", lambda body: 500, "PUT manifest: status 500 instead of 201"),
@@ -352,7 +352,7 @@ def test_wrong_bytes_are_failures_of_the_run(tmp_path: Path) -> None:
         code, output = ended(locust("-u", "2", "-t", "2s", "--csv", str(tmp_path / "load"), url=server.url))
     registry.close()
     assert code == 1, output
-    assert "GET blob: the bytes are not those of the digest" in output
+    assert "GET blob: the bytes do not match the digest" in output
     assert "curl -i -X GET http://127.0.0.1" in output
     assert {name for name, (_, failures) in figures(tmp_path).items() if failures} == {"GET blob"}
 

@@ -85,7 +85,7 @@ def test_a_difference_that_does_not_come_again_is_found_and_said_to_be_one() -> 
 
     (found,) = compared(fake(once), fake(), seconds=3).findings
     assert "status is '418' here" in found.text
-    assert found.text.endswith("(once: it did not come again)")
+    assert found.text.endswith("(once: not reproduced)")
 
 
 def test_a_known_difference_is_counted_and_not_found() -> None:

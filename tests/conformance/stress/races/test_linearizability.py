@@ -135,7 +135,7 @@ def test_evidence_has_what_went_on_since_the_register_was_quiet_and_who_wrote_wh
     assert isinstance(outcome, Stuck)
     assert outcome.possible == {"a"}
     assert outcome.around == (quiet[-2], last, overlapping, wrong)
-    assert str(outcome).splitlines()[0] == "no order explains thread 0: read -> x; it could hold a before"
+    assert str(outcome).splitlines()[0] == "no order explains thread 0: read -> x; before it the register could hold a"
 
 
 def test_evidence_stays_small_where_the_register_is_never_quiet() -> None:

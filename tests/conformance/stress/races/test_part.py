@@ -208,14 +208,14 @@ NOT_EXPLAINED = "the history of the {} is not linearizable"
 
 BROKEN_STORAGES: list[tuple[Callable[[], Repositories], str]] = [
     (Unlocked, NOT_EXPLAINED.format("tag")),
-    (TornReads, r"GET was answered with what contradicts itself \(OCI-R013\)"),
+    (TornReads, r"the answer to GET contradicts itself \(OCI-R013\)"),
     (RetagsInTwoSteps, NOT_EXPLAINED.format("tag")),
     (KeepsTagsOfDeleted, NOT_EXPLAINED.format("tag")),
     (MountsBorrow, NOT_EXPLAINED.format("blob")),
     (DeletesLate, NOT_EXPLAINED.format("blob")),
     (ListsReferrersTwice, "a list of referrers has an entry twice"),
     (ForgetsReferrers, NOT_EXPLAINED.format("referrer")),
-    (NeverEndsSessions, "an upload session (went on after its end|was closed twice)"),
+    (NeverEndsSessions, "an upload session (accepted a request after its end|was closed twice)"),
     (FailsAtTimes, r"the target raised RuntimeError\('busy'\)"),
 ]
 
@@ -347,10 +347,10 @@ def busy_at_times(app: WSGIApplication) -> WSGIApplication:
 BROKEN_FRONTS: list[tuple[Middleware, str]] = [
     (caching, NOT_EXPLAINED.format("tag")),
     (answering(twice_in_list), "a list of tags has an entry twice"),
-    (answering(cut_blobs), r"GET was answered with what contradicts itself \(OCI-R018\)"),
-    (any_order, "an upload session took two chunks that begin at"),
-    (forgetful, "an upload session says a size"),
-    (busy_at_times, "GET was answered with 503"),
+    (answering(cut_blobs), r"the answer to GET contradicts itself \(OCI-R018\)"),
+    (any_order, "an upload session accepted two chunks that begin at"),
+    (forgetful, "an upload session reported an impossible size"),
+    (busy_at_times, "GET was answered 503"),
 ]
 
 
@@ -397,7 +397,7 @@ def test_a_request_that_never_ends_ends_the_race() -> None:
         figures = race(target, ENOUGH)
     finally:
         released.set()
-    assert "a request has had no answer for 0.2 s, and the race ends here" in {each.text for each in figures.findings}
+    assert "a request got no answer for 0.2 s, so the race ends" in {each.text for each in figures.findings}
     assert figures.numbers["rounds"] == 1
 
 
