@@ -24,6 +24,8 @@ def open_storage(text: str, *, namespace: str = "") -> Storage:
     name, separator, argument = text.partition(":")
     if name in _WITH_PATH and not argument:
         raise ValueError(f"the storage {name} needs a path: {name}:PATH")
+    if name == "memory" and separator:
+        raise ValueError(f"the storage memory takes no argument, got {text!r}")
     factory = _factory(name)
     arguments = (argument,) if separator else ()
     options = {"namespace": namespace} if namespace else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -282,6 +283,20 @@ def test_sqlite_removes_files_without_a_row_at_its_start_and_leaves_none_behind(
     repositories.delete_blob(A, blob)
     assert not list(files.iterdir())
     storage.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("directory", "the storage directory needs a path: directory:PATH"),
+        ("sqlite:", "the storage sqlite needs a path: sqlite:PATH"),
+        ("memory:x", "the storage memory takes no argument, got 'memory:x'"),
+        ("paper:x", "storage 'paper' is unknown; known are directory, memory, sqlite"),
+    ],
+)
+def test_a_text_that_opens_no_storage_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        open_storage(text)
 
 
 def test_what_is_behind_the_name_is_the_storage_s_own(tmp_path: Path) -> None:
