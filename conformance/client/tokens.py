@@ -15,7 +15,8 @@ CLIENT = "conformance"
 """The `client_id` of requests; it need not be registered."""
 
 FORM = ("Content-Type", "application/x-www-form-urlencoded")
-_NO_POST = {404, 405}
+NO_POST = {404, 405}
+"""Statuses of a token service that does not have POST."""
 
 
 def scope_of(repository: str, *actions: str) -> str:

@@ -9,7 +9,7 @@ from conformance.client.credentials import basic, challenge_of, token_in, token_
 from conformance.client.exchange import Exchange
 from conformance.client.identity import Identity
 from conformance.client.steps import unprepared
-from conformance.client.tokens import _NO_POST, CLIENT, FORM, text_in
+from conformance.client.tokens import CLIENT, FORM, NO_POST, text_in
 from conformance.scene.actors import Clients, unsupported
 
 
@@ -57,7 +57,7 @@ class TokenService:
     def post(self, fields: dict[str, str]) -> Exchange:
         """Request a token with POST; the scenario is unsupported if the service accepts only GET."""
         answer = self.clients.unwatched().request("POST", self.realm, headers=[FORM], body=urlencode(fields).encode())
-        if answer.status in _NO_POST:
+        if answer.status in NO_POST:
             unsupported(f"POST to the token service answered {answer.status}")
         return answer
 

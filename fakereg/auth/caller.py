@@ -10,11 +10,14 @@ from fakereg.spec.errors import RegistryError
 
 PULL, PUSH, DELETE = "pull", "push", "delete"
 
-
 Rights = frozenset[str]
 """Actions of Docker's scopes: pull, push and delete."""
+
 NOTHING: Rights = frozenset()
 EVERYTHING: Rights = frozenset({PULL, PUSH, DELETE})
+
+_OF_ACTIONS = {Role.NONE: NOTHING, Role.READ: frozenset({PULL}), Role.WRITE: EVERYTHING, Role.ADMIN: EVERYTHING}
+"""The rights that the permission `packages` of a GITHUB_TOKEN allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,3 @@ def token_rights(identity: Identity, *, write_includes_read: bool) -> Rights:
     read = read or (write and write_includes_read)
     allowed = {PULL: read, PUSH: write, DELETE: delete and read}
     return frozenset(action for action, allow in allowed.items() if allow)
-
-
-_OF_ACTIONS = {Role.NONE: NOTHING, Role.READ: frozenset({PULL}), Role.WRITE: EVERYTHING, Role.ADMIN: EVERYTHING}

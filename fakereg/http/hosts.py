@@ -15,7 +15,7 @@ from fakereg import values
 from fakereg.auth.tokens import Tokens
 from fakereg.clock import Clock
 from fakereg.dialect.fields import Dialect
-from fakereg.http.origin import _HOST, asked_host
+from fakereg.http.origin import HOST, asked_host
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.storage.base import Storage
 from fakereg.storage.repositories import Repositories
@@ -139,7 +139,7 @@ class Sites:
         asked = asked_host(request)
         if not self.hostname:
             return asked
-        match = _HOST.fullmatch(asked)
+        match = HOST.fullmatch(asked)
         port = (match["port"] if match else "") or ""
         if site is None:
             return self.hostname + port
@@ -153,7 +153,7 @@ class Sites:
         return next((site for site in self.all if service and site.dialect.service == service), at_host)
 
     def _face(self, host: str) -> Face | None:
-        match = _HOST.fullmatch(host)
+        match = HOST.fullmatch(host)
         return self._faces.get(match["name"].lower().rstrip(".")) if match else None
 
     def _host_of(self, dialect: Dialect) -> str:

@@ -6,13 +6,14 @@ import re
 
 from werkzeug.wrappers import Request
 
-_HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
+HOST = re.compile(r"(?P<name>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?P<port>:[0-9]{1,5})?")
+"""A Host header: a name or an address, and perhaps a port."""
 
 
 def asked_host(request: Request) -> str:
     """Return the host of a request, with its port; the address of the socket if the Host header is not valid."""
     asked = request.environ.get("HTTP_HOST", "")
-    if _HOST.fullmatch(asked):
+    if HOST.fullmatch(asked):
         return str(asked)
     socket = request.environ.get("werkzeug.proxy_fix.orig", request.environ)  # the address, not X-Forwarded-Host
     name, port = socket["SERVER_NAME"], socket["SERVER_PORT"]
