@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from fakereg.app import Registry
 from fakereg.options import ServeOptions, takes
-from fakereg.server.listener import Server, tls_context
+from fakereg.server import Server
+from fakereg.server.listener import tls_context
 
 
 @takes(ServeOptions)

@@ -190,7 +190,7 @@ class SocketFake(Fake, StartedTarget):
     """Our fake on a socket."""
 
     def launch(self) -> str:
-        from fakereg.server.listener import Server
+        from fakereg.server import Server
 
         server = self._stack.enter_context(Server(self.application(self.registry())))
         port = f":{urlsplit(server.url).port}"

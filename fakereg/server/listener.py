@@ -1,8 +1,4 @@
-"""The embedded server: sockets and threads around h11, which parses and writes HTTP/1.1.
-
-One thread accepts connections, and one thread serves each connection. A body is read when the application reads it. So
-`100 Continue` is sent once and only if the body is needed, and an early refusal while the client is still sending.
-"""
+"""The listening socket, and the thread that accepts connections from it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakereg.server.listener import Server
+from fakereg.server import Server
 from tests.e2e.clients import Browser
 from tests.fakereg.ghes import HOSTNAME, Ghes
 

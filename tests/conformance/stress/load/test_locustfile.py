@@ -27,7 +27,7 @@ from conformance.stress.load.user import Load
 from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
 from fakereg import Registry
-from fakereg.server.listener import Server
+from fakereg.server import Server
 
 LOCUSTFILE = Path(__file__).parents[4] / "conformance/stress/load/locustfile.py"
 LIMIT = 60
