@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from fakereg.server import Server
 from fakereg.server import listener as server_module
 from fakereg.server.connection import Connection
-from fakereg.server import Server
 from tests.fakereg.sockets import read_answer, read_some
 
 
