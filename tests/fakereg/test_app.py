@@ -150,7 +150,7 @@ def test_whatever_is_sent_no_answer_is_a_5xx(
     path_info = {"PATH_INFO": path.encode().decode("latin-1")}
     response = client.open(method=method, query_string=query, headers=headers, data=body, environ_overrides=path_info)
     assert response.status_code < 500
-    if response.status_code >= 400 and method != "HEAD":
+    if response.status_code >= 400 and method != "HEAD" and response.text != "404 page not found\n":
         assert set(codes(response)) <= {code.value for code in Code}
 
 
