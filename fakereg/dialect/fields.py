@@ -90,11 +90,7 @@ class Dialect:
     plain_unknown_paths: bool = _setting(
         False, "answer 404 for paths that no endpoint has in plain text, as a router before the registry; off: JSON"
     )
-    slashless_ping: str = _setting(
-        "answer",
-        "/v2, the version check without its last slash. answer: as /v2/; redirect: 301 to /v2/; unknown: 404",
-        choices=("answer", "redirect", "unknown"),
-    )
+    slashless_ping: bool = _setting(True, "/v2 without its last slash is answered as /v2/; off: 404")
     name_unknown: bool = _setting(
         True,
         "a pull from a repository that does not exist is NAME_UNKNOWN; off: MANIFEST_UNKNOWN or BLOB_UNKNOWN",
