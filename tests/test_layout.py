@@ -29,6 +29,7 @@ ELSEWHERE = {
     "conformance/config/options.py": "tests/conformance/config/test_settings.py",
     "conformance/config/parser.py": "tests/conformance/command/test_main.py",
     "conformance/errors.py": "tests/conformance/config/test_settings.py",
+    "conformance/fakes.py": "tests/conformance/targets/test_fakes.py",
     "conformance/reports/comparison.py": "tests/conformance/command/test_compare.py",
     "conformance/reports/html.py": "tests/conformance/reports/test_html_report.py",
     "conformance/run/coverage.py": "tests/conformance/catalogue/test_requirements.py",
