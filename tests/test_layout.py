@@ -18,6 +18,7 @@ ELSEWHERE = {
     "conformance/checks/finding.py": "tests/conformance/checks/test_passive.py",
     "conformance/checks/passive_answers.py": "tests/conformance/checks/test_passive.py",
     "conformance/checks/passive_content.py": "tests/conformance/checks/test_passive.py",
+    "conformance/checks/read_back.py": "tests/test_mutants.py",
     "conformance/checks/trials.py": "tests/conformance/checks/test_checks.py",
     "conformance/client/content.py": "tests/conformance/command/test_main.py",
     "conformance/client/deadline.py": "tests/conformance/client/test_transport.py",
