@@ -8,11 +8,14 @@ from werkzeug.wrappers import Response
 from fakereg.api import conditional, manifest_rules
 from fakereg.http.answers import UPLOADED, EmptyResponse
 from fakereg.http.call import Call
+from fakereg.spec import go_manifest
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag, parse_reference
 from fakereg.storage.base import MissingContent
+
+_READINGS = {"spec": manifests.parse, "go": go_manifest.parse}
 
 
 def get(call: Call, name: Name, reference_text: str) -> Response:
@@ -97,7 +100,7 @@ def _parse(call: Call, reference: Tag | Digest) -> Manifest:
         details = [{"digest": reference, "content": digest}]
         raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
     media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
-    return manifests.parse(content, media_type or None, digest)
+    return _READINGS[call.dialect.manifest_reading](content, media_type or None, digest)
 
 
 def _tag_parameters(call: Call) -> list[Tag]:

@@ -39,6 +39,6 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     if more:
         kept = {"artifactType": wanted} if wanted else {}
         headers["Link"] = paging.link(call, last=page[-1].digest, **kept)
-    shown = [manifest.parse(*stored).referrer() for stored in page]
+    shown = [manifest.read(*stored).referrer() for stored in page]
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown}
     return json_response(index, content_type=OCI_INDEX, **headers)

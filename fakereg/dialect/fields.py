@@ -53,8 +53,8 @@ MANIFEST_RULES = (
     "indexes",
     "manifest_digest_algorithms",
     "manifest_formats",
+    "media_type_parameters",
     "oci_needs_accept",
-    "untyped_manifests",
 )
 """Settings that make a rule of `api/manifest_rules.py` apply when they are not the default."""
 
@@ -138,8 +138,15 @@ class Dialect:
     manifest_digest_algorithms: tuple[str, ...] = _setting(
         ALGORITHMS, "algorithms that are accepted for pushes of manifests by digest", choices=ALGORITHMS
     )
-    untyped_manifests: bool = _setting(
-        True, "accept manifests without Content-Type, and Docker's without mediaType; off: 400 MANIFEST_INVALID"
+    manifest_reading: str = _setting(
+        "spec",
+        "how the JSON of a pushed manifest is read. spec: as the image specification says, but lists may be null; go: "
+        "as docker-registry's structures in Go are filled: names in any case, null for anything, any size and media "
+        "type, and an index may refer to blobs",
+        choices=("spec", "go"),
+    )
+    media_type_parameters: bool = _setting(
+        True, "accept media types with parameters in descriptors, as those of podman's artifacts are; off: 400"
     )
     indexes: bool = _setting(True, "accept manifest lists and image indexes; off: 403 DENIED")
     index_needs_accept: bool = _setting(False, "an index is 404 unless Accept names its media type")

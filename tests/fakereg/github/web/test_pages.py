@@ -92,7 +92,7 @@ def test_an_index_shows_its_platforms_and_an_untagged_manifest_its_digest(ghes: 
     client = ghes.containers()
     children = [client.publish(NAME, "1.0", layer=layer) for layer in (b"one", b"two")]
     document = index(*children)
-    for entry, platform in zip(document["manifests"], ({"os": "linux", "architecture": "arm64"}, "odd"), strict=True):
+    for entry, platform in zip(document["manifests"], ({"os": "linux", "architecture": "arm64"}, None), strict=True):
         entry["platform"] = platform
     document["annotations"] = {LABEL + "description": "from the index"}
     client.put_manifest(NAME, "multi", document)
