@@ -77,6 +77,23 @@ def test_what_is_refused_is_said(tamper: Tamper, scenario: str, said: str) -> No
     assert reason.endswith(end)
 
 
+def rate_limit(ask: Ask) -> Answer | None:
+    """Every third request is one too many."""
+    count = ask.registry.__dict__.setdefault("conformance.count", [0])
+    count[0] += 1
+    if count[0] % 3:
+        return None
+    answer = refusal(429, "TOOMANYREQUESTS")
+    answer.set("Retry-After", "1")
+    return answer
+
+
+def test_a_rate_limit_is_no_violation() -> None:
+    facts = facts_of(rate_limit)
+    assert violated(facts) == set()
+    assert "status 429 and TOOMANYREQUESTS" in str(not_judged(facts))
+
+
 @pytest.mark.parametrize("requirement", ["OCI-R055", "OCI-R011"])
 def test_a_known_failure_excuses_what_cannot_be_prepared(tmp_path: Path, requirement: str) -> None:
     """The line may be about the step that failed, or about the scenario."""
