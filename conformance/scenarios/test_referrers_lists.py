@@ -121,7 +121,7 @@ def test_deleted_referrer(client: Client, check: Checks, given: Steps, content: 
         given.manifest(repository, manifest)
     given.delete_manifest(repository, gone.digest)
     answer = once_unlisted(client, given, repository, image, gone)
-    check.same_set("OCI-R101", answer, digests_in(given.pages(answer)), [kept.digest])
+    only(check, "OCI-R101", given.pages(answer), kept)
     given.delete_manifest(repository, kept.digest)
     check_empty(check, once_unlisted(client, given, repository, image, kept))
 
