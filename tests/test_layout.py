@@ -45,6 +45,7 @@ ELSEWHERE = {
     "conformance/stress/common/batches.py": "tests/conformance/stress/machine/test_machine.py",
     "conformance/stress/common/canaries.py": "tests/conformance/stress/fuzz/test_part.py",
     "conformance/stress/common/odd_json.py": "tests/conformance/stress/common/test_strategies.py",
+    "conformance/stress/common/odd_members.py": "tests/conformance/stress/machine/test_program.py",
     "conformance/stress/common/server_process.py": "tests/conformance/stress/crash/test_check.py",
     "conformance/stress/crash/book.py": "tests/conformance/stress/crash/test_check.py",
     "conformance/stress/crash/writer.py": "tests/conformance/stress/crash/test_check.py",

@@ -17,7 +17,7 @@ from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.reading import next_link
 from conformance.stress.common.base import Stress
-from conformance.stress.common.odd_json import ODD_VALIDITY
+from conformance.stress.common.odd_members import ODD_MANIFEST_VALIDITY
 from conformance.stress.machine.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest
 
 MAX_PAGES = 20
@@ -27,7 +27,7 @@ MAX_PAGES = 20
 class Call:
     """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
-    `valid` says whether the program considers a manifest valid: yes, no, either.
+    `valid` says whether the program considers a manifest valid: yes, no, either, unclear (`odd_members`).
     """
 
     method: str
@@ -313,5 +313,5 @@ def _parts(world: World, repository: Value, recipe: Recipe) -> Calls:
 
 
 def _validity(made: Made, media_type: str) -> str:
-    odd = ODD_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
-    return odd if odd == "no" or media_type in {"", made.media_type} else "either"
+    odd = ODD_MANIFEST_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
+    return odd if odd in {"no", "unclear"} or media_type in {"", made.media_type} else "either"
