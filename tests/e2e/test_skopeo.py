@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.clients import Skopeo
-from tests.e2e.layout import Descriptor, read_blobs, write_image, write_index, write_layout
+from tests.e2e.layout import MANIFEST, Descriptor, read_blobs, write_blob, write_image, write_index, write_layout
 from tests.e2e.server import Server, serving
 
 REPOSITORY = "e2e/some-image"
@@ -31,6 +31,27 @@ def test_image_comes_back_with_the_same_bytes(
     skopeo.copy(f"{image}@{manifest['digest']}", f"oci:{tmp_path / 'by-digest'}:latest")
     assert read_blobs(tmp_path / "by-tag") == read_blobs(folder)
     assert read_blobs(tmp_path / "by-digest") == read_blobs(folder)
+
+
+@pytest.mark.parametrize("layers", [None, [("text/plain; charset=utf-8", b"hello\n")]], ids=["null", "a text file"])
+def test_image_as_other_clients_write_it_comes_back(
+    skopeo: Skopeo, server: Server, tmp_path: Path, layers: list[tuple[str, bytes]] | None
+) -> None:
+    """Docker Engine writes null for an image without layers, podman artifacts have media types with a parameter."""
+    folder = tmp_path / "source"
+    document = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": write_blob(folder, "application/vnd.oci.empty.v1+json", b"{}") | {"data": "e30="},
+        "layers": layers and [write_blob(folder, *layer) for layer in layers],
+        "annotations": None,
+    }
+    manifest = write_blob(folder, MANIFEST, json.dumps(document).encode())
+    write_layout(folder, {"latest": manifest})
+    image = f"docker://{server.host}/{REPOSITORY}:v1"
+    skopeo.copy(f"oci:{folder}:latest", image, "--preserve-digests")
+    skopeo.copy(image, f"oci:{tmp_path / 'copy'}:latest", "--preserve-digests")
+    assert read_blobs(tmp_path / "copy") == read_blobs(folder)
 
 
 def test_index_comes_back_with_every_image(skopeo: Skopeo, server: Server, tmp_path: Path, seed: int) -> None:
