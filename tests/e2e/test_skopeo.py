@@ -43,7 +43,7 @@ def test_image_as_other_clients_write_it_comes_back(
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": write_blob(folder, "application/vnd.oci.empty.v1+json", b"{}") | {"data": "e30="},
-        "layers": layers and [write_blob(folder, *layer) for layer in layers],
+        "layers": None if layers is None else [write_blob(folder, *layer) for layer in layers],
         "annotations": None,
     }
     manifest = write_blob(folder, MANIFEST, json.dumps(document).encode())
