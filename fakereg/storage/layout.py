@@ -32,7 +32,7 @@ from fakereg.spec.names import ALGORITHMS, Digest, is_digest
 from fakereg.storage import document as documents
 from fakereg.storage.base import Delta
 from fakereg.storage.document import Document
-from fakereg.storage.files import PARTIAL, open_file, read, remove, write, write_all
+from fakereg.storage.files import PARTIAL, is_file, open_file, read, remove, write, write_all
 from fakereg.storage.index import State
 from fakereg.storage.taking import FOUND, LOG, NOTES, Found, Reading, blob_path, files, read_log, take_up
 
@@ -196,8 +196,7 @@ class Layout:
 
     def _write_found(self) -> None:
         if self._found:
-            document = {"index": self._found.index, "content": sorted(self._found.content)}
-            write(self.path / FOUND, json.dumps(document).encode())
+            write(self.path / FOUND, self._found.text().encode())
 
     def reset(self, version: int) -> bool:
         """Remove all but what other tools wrote, take that up again, and tell whether there is any.
@@ -226,7 +225,7 @@ def _put_back(layout: Path, reading: Reading) -> None:
     ours = {Digest(key) for key in state.notes if is_digest(key)} | state.manifests.keys() | state.blobs.keys()
     ours |= {Digest(documents.digest_of(entry)) for entry in entries if documents.is_ours(entry)}
     index = found.index if found else None
-    write(layout / _INDEX, json.dumps(index or documents.empty()).encode())
+    write(layout / _INDEX, index or json.dumps(documents.empty()).encode())
     (layout / LOG).unlink(missing_ok=True)
     for digest in ours - (found.content if found else set()):
         blob_path(layout, digest).unlink(missing_ok=True)
@@ -241,6 +240,8 @@ def _put_back(layout: Path, reading: Reading) -> None:
         (layout / _INDEX).unlink()
         (layout / _VERSION).unlink()
         _remove_folders(layout, layout / "blobs")
+        if layout.exists():  # with files of others
+            write(layout / FOUND, b"{}")
 
 
 def _remove_marks(folder: Path) -> None:
@@ -257,9 +258,9 @@ def _remove_folders(*folders: Path) -> None:
 
 
 def is_free(folder: Path) -> bool:
-    """Tell whether a layout can be made here: there is nothing, or a folder that is no layout."""
+    """Tell whether a layout can be made here: there is nothing, or what a reset has left of one."""
     if folder.is_dir():
-        return not any(os.path.lexists(folder / name) for name in (_INDEX, _VERSION))
+        return is_file(folder / FOUND) and not any(os.path.lexists(folder / name) for name in (_INDEX, _VERSION))
     return not os.path.lexists(folder)
 
 
@@ -267,7 +268,7 @@ def is_free(folder: Path) -> bool:
 def created(layout: Path, state: State) -> Iterator[tuple[Path, Reading]]:
     """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it gets.
 
-    A folder that is there already, with files of others, becomes a layout with the last file.
+    A folder that a reset has left, with files of others, becomes a layout with the last file.
     """
     partial = layout if layout.exists() else layout.with_name(PARTIAL)
     if partial is not layout:

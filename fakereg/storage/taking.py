@@ -35,15 +35,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Found:
-    """What other tools wrote: the document with their entries, None if they wrote none, and content."""
+    """What other tools wrote: `index.json` with their entries, None if they wrote none, and content."""
 
-    index: Document | None
+    index: bytes | None
     content: set[Digest]
 
     @property
     def entries(self) -> list[Descriptor]:
         """The entries of the document."""
-        return list(self.index["manifests"]) if self.index else []
+        return list(documents.parse(self.index)["manifests"]) if self.index else []
+
+    def text(self) -> str:
+        """Return the text of `found.json`."""
+        index = None if self.index is None else self.index.decode(errors="surrogateescape")
+        return json.dumps({"index": index, "content": sorted(self.content)})
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Found:
+        """Read the object in `found.json`."""
+        index = document.get("index")
+        content = {Digest.parse(str(digest)) for digest in document.get("content", [])}
+        return cls(None if index is None else str(index).encode(errors="surrogateescape"), content)
 
 
 @dataclass
@@ -119,11 +131,12 @@ class _Taking:
         self._imported = set[Digest]()
         """Blobs that new manifests name."""
         self._unknown = False
-        document = documents.changed(documents.parse(read(layout / "index.json")), logged)
+        data = read(layout / "index.json")
+        document = documents.changed(documents.parse(data), logged)
         self._read_notes(logged)
         self._read_found()
         self._read_manifests(document)
-        self._find(document)
+        self._find(data, document)
         self._list_blobs(document)
 
     def _read_notes(self, logged: Delta) -> None:
@@ -137,8 +150,7 @@ class _Taking:
     def _read_found(self) -> None:
         found = _object(self._layout / FOUND)
         if found:
-            index = documents.parse(json.dumps(found["index"]).encode()) if found.get("index") else None
-            self.reading.found = Found(index, {Digest.parse(str(digest)) for digest in found.get("content", [])})
+            self.reading.found = Found.of(found)
 
     def _read_manifests(self, document: Document) -> None:
         """Read every manifest, and the children of those that are new."""
@@ -195,17 +207,17 @@ class _Taking:
             _log.warning("%s: manifest %s is not served: %s", self._layout, text, problem)
             return None
 
-    def _find(self, document: Document) -> None:
+    def _find(self, data: bytes, document: Document) -> None:
         """Note what other tools wrote."""
         reading = self.reading
         if reading.foreign:
-            reading.found = Found(document, set(self._blobs))
+            reading.found = Found(data, set(self._blobs))
         elif reading.news:
             before = reading.found or Found(None, set())
             new = [entry for entry in document["manifests"] if documents.digest_of(entry) in reading.news]
             content = {digest for digest in (*reading.news, *self._imported) if digest in self._blobs}
             index = documents.with_entries({**document, "manifests": before.entries}, new)
-            reading.found = Found(index, before.content | content)
+            reading.found = Found(json.dumps(index).encode(), before.content | content)
 
     def _list_blobs(self, document: Document) -> None:
         """List the blobs that are served, and the strays."""

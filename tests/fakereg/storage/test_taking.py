@@ -40,7 +40,7 @@ def write_layout(place: Path, document: object, *contents: bytes) -> None:
     for content in contents:
         file_of(place, Digest.of(content)).write_bytes(content)
     (place / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (place / "index.json").write_text(json.dumps(document))
+    (place / "index.json").write_text(json.dumps(document, indent=1))
 
 
 def file_of(place: Path, digest: Digest) -> Path:
@@ -398,6 +398,12 @@ def test_a_reset_leaves_files_of_an_unknown_purpose_and_the_name_can_be_used_aga
         with opened(folder) as storage:
             assert storage.manifest(APP, Tag("tag")) == stored(manifest)
             assert mine.read_bytes() == b"mine"
+    with opened(folder) as storage:
+        storage.clear()
+    with opened(folder) as storage:
+        assert storage.repositories() == []
+        pushed_image(storage, APP, "tag")
+    assert mine.read_bytes() == b"mine"
 
 
 def test_a_reset_goes_on_where_a_repository_has_been_removed(folder: Path, place: Path) -> None:
