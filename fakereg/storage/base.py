@@ -208,7 +208,10 @@ class Storage(Protocol):
     # Life.
 
     def clear(self) -> None:
-        """Remove everything: repositories, content, spools. Streams that are open can be read to their end."""
+        """Remove everything that came through this protocol: repositories, content, spools.
+
+        Streams that are open can be read to their end. What others put into the storage may be there again.
+        """
 
     def close(self) -> None:
         """Close files, locks and connections; no method is called afterwards."""

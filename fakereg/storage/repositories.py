@@ -321,7 +321,7 @@ class Repositories:
     # Life.
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything that was pushed."""
         self.storage.clear()
         self._indexes.clear()
         self._homes.clear()
