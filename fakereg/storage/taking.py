@@ -178,14 +178,15 @@ class _Taking:
             if new.digest in self.reading.news:
                 continue
             self.reading.news.append(new.digest)
-            known = {blob.digest for blob in new.blobs} | {child.digest for child in new.manifests}
-            self._imported |= {blob.digest for blob in new.blobs} if known else _named_in(new.content)
-            for child in new.manifests:
+            blobs = {blob.digest for blob in new.blobs}
+            blobs |= {entry.digest for entry in new.manifests if not entry.of_manifest}
+            self._imported |= blobs if new.blobs or new.manifests else _named_in(new.content)
+            for child in (each for each in new.manifests if each.of_manifest):
                 if child.digest in self._marked or child.digest not in self._blobs:  # an index may be sparse
                     continue
                 below = self._read(child.digest, child.media_type)
                 if below is None:
-                    self._imported.add(child.digest)
+                    self._unknown = True
                     continue
                 if child.digest not in state.manifests:
                     state.manifests[child.digest] = entry_of(below)
@@ -202,7 +203,7 @@ class _Taking:
             if Digest.of(content, algorithm=digest.algorithm) != digest:
                 raise ValueError("the content does not match the digest")
             self._named |= _named_in(content)
-            return manifests.parse(content, str(media_type), digest)
+            return manifests.read(content, str(media_type), digest)
         except (RegistryError, ValueError) as problem:
             _log.warning("%s: manifest %s is not served: %s", self._layout, text, problem)
             return None

@@ -127,7 +127,7 @@ def test_a_push_leaves_what_another_tool_wrote_in_the_index(folder: Path, place:
 
 
 def _refused() -> Manifest:
-    content = b'{"schemaVersion": 2, "layers": "' + str(Digest.of(b"of the refused")).encode() + b'"}'
+    content = b'["' + str(Digest.of(b"of the refused")).encode() + b'"]'
     return Manifest(content, image(CONFIG).media_type, Digest.of(content))
 
 
