@@ -327,6 +327,8 @@ class DirectoryStorage:
         if timer := self._timer:
             timer.cancel()
             timer.join()
+        if self._lock_file.closed:  # another process may have the folder
+            return
         for repository in self._repositories.values():
             with repository.lock:
                 repository.fold()

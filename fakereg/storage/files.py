@@ -130,10 +130,16 @@ class FolderLock:
         except OSError:  # file systems over a network may lock files only
             return True
 
+    @property
+    def closed(self) -> bool:
+        """Whether another process may have the folder."""
+        return self._file.closed
+
     def close(self) -> None:
         """Let another process lock the folder."""
-        self._file.close()
-        os.close(self._folder)
+        if not self.closed:
+            self._file.close()
+            os.close(self._folder)
 
 
 def lock(file: BinaryIO | int) -> bool:

@@ -122,7 +122,7 @@ def deletions_forgotten(folder: Path) -> None:
     def keep(pushed: Path, blobs: Mapping[Digest, int | None]) -> None:
         mark(pushed, {digest: size for digest, size in blobs.items() if size is not None})
 
-    layout._mark = keep  # type: ignore[assignment]
+    layout._mark = keep
     Layout.keeps = lambda self, digest: True  # type: ignore[method-assign]
 
 

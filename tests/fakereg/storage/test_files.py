@@ -214,6 +214,23 @@ def test_a_folder_is_of_one_process_though_the_lock_is_removed(folder: Path) -> 
         assert read(storage, A, DIGEST) == BLOB
 
 
+def test_a_storage_that_is_closed_twice_leaves_alone_what_is_of_others_by_then(folder: Path, tmp_path: Path) -> None:
+    storage = DirectoryStorage(folder)
+    pushed_image(Repositories(storage), A, "tag")
+    storage.close()
+    (tmp_path / "file").write_bytes(b"text")
+    with opened(folder) as other, (tmp_path / "file").open("rb") as file:
+        pushed_image(other, A, "other", note="other")
+        path = folder / "repositories" / "team+a" / "index.json"
+        path.write_bytes(path.read_bytes() + b"\n")
+        before = path.read_bytes()
+        storage.close()
+        assert file.read() == b"text"
+        assert path.read_bytes() == before
+        with pytest.raises(StorageError, match="in use"):
+            DirectoryStorage(folder)
+
+
 @pytest.mark.parametrize("text", ["2\n", "", "newer"])
 def test_a_folder_of_another_version_is_refused_and_left_as_it_is(folder: Path, text: str) -> None:
     with opened(folder) as storage:
