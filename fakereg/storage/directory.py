@@ -28,9 +28,10 @@ import itertools
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from fakereg.spec.errors import RegistryError
 from fakereg.spec.names import Digest, Name
@@ -52,6 +53,8 @@ from fakereg.storage.files import (
 from fakereg.storage.index import State
 from fakereg.storage.layout import Layout
 from fakereg.storage.taking import blob_path, take_up
+
+Result = TypeVar("Result")
 
 _FORMAT = "1"
 
@@ -110,7 +113,6 @@ class DirectoryStorage:
                 continue
             repository = self._repositories[name] = Layout(folder, next(self._versions), reading)
             if reading.log_size:
-                repository.adopt()
                 repository.fold()
             layout.tidy(folder, reading)
 
@@ -145,15 +147,20 @@ class DirectoryStorage:
 
     def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
         """Change index and content if the version is still `version`."""
+        if delta.removes:
+            return self._with_reserve(lambda: self._apply(name, version, delta, contents))
+        return self._apply(name, version, delta, contents)
+
+    def _with_reserve(self, remove: Callable[[], Result]) -> Result:
+        """Remove something; if the disk is full, do so in the room of the reserve."""
         try:
-            return self._apply(name, version, delta, contents)
+            return remove()
         except OSError as problem:
-            full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
-            if not (full and delta.removes and self._reserve.release()):
+            if problem.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._reserve.release():
                 raise
-            new = self._apply(name, version, delta, contents)
+            result = remove()
             self._reserve.fill()
-            return new
+            return result
 
     def _apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
         if version == 0:
@@ -180,9 +187,9 @@ class DirectoryStorage:
                 return None
             if not layout.is_free(folder):
                 raise StorageError(f"{folder} is not a repository: move it away")
-            with layout.created(folder, state) as (partial, reading):
+            with layout.created(folder, state) as (new, reading):
                 for digest, source in contents.items():
-                    self._place(blob_path(partial, digest), digest, source)
+                    self._place(blob_path(new, digest), digest, source)
             repository = self._repositories[name] = Layout(folder, next(self._versions), reading)
         self._end_spools(contents)
         return repository.version
@@ -315,7 +322,7 @@ class DirectoryStorage:
             for name, repository in list(self._repositories.items()):
                 try:
                     with repository.lock:
-                        if not repository.reset(next(self._versions)):
+                        if not self._with_reserve(partial(repository.reset, next(self._versions))):
                             del self._repositories[name]
                 except OSError as problem:
                     problems.append(problem)

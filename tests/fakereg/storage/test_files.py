@@ -280,6 +280,16 @@ def test_deletions_work_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyP
         assert (folder / "reserve").stat().st_size == 64 << 10
 
 
+def test_a_reset_works_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(folder) as storage:
+        pushed_image(storage, A, "tag")
+        with monkeypatch.context() as patched:
+            FullDisk(patched, folder)
+            storage.clear()
+        assert storage.repositories() == []
+        assert not list((folder / "repositories").iterdir())
+
+
 def test_a_start_on_a_full_disk_serves_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(folder) as storage:
         manifest = pushed_image(storage, A, "tag")
