@@ -115,7 +115,6 @@ ELSEWHERE = {
     "fakereg/storage/contract/uploads.py": "tests/fakereg/storage/test_contract.py",
     "fakereg/storage/database.py": "tests/fakereg/storage/test_processes.py",
     "fakereg/storage/directory.py": "tests/fakereg/storage/test_contract.py",
-    "fakereg/storage/files.py": "tests/fakereg/storage/test_contract.py",
     "fakereg/storage/index.py": "tests/fakereg/storage/test_contract.py",
     "fakereg/storage/memory.py": "tests/fakereg/storage/test_contract.py",
     "fakereg/storage/repositories.py": "tests/fakereg/storage/test_contract.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from werkzeug.wrappers import Response
 
@@ -14,7 +14,7 @@ from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import UploadBusy, UploadGone
+from fakereg.storage.base import StorageError, UploadBusy, UploadGone
 from fakereg.storage.repositories import TooManyUploads, Upload
 
 _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
@@ -46,7 +46,8 @@ def put(call: Call, name: Name, id: str) -> Response:
     digest = _digest(call, text)
     with _resumed(call, name, id) as upload:
         _receive(call, upload, last=True)
-        return _finish(call, name, upload, digest)
+        with _undone_by_failures(upload):
+            return _finish(call, name, upload, digest)
 
 
 def get(call: Call, name: Name, id: str) -> Response:
@@ -192,7 +193,8 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     before = upload.size
     for data in call.chunks():
         _check_limit(call, upload, len(data))
-        upload.append(data)
+        with _undone_by_failures(upload) if last else nullcontext():
+            upload.append(data)
     received = upload.size - before
     if length is not None and received != length:
         upload.rollback()
@@ -200,6 +202,16 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
             Code.SIZE_INVALID, f"the body must have the {length} bytes of Content-Range, got {received}"
         )
     upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
+
+
+@contextmanager
+def _undone_by_failures(upload: Upload) -> Iterator[None]:
+    """Drop the bytes of this request if the storage fails: it is sent again as a whole, and the disk may be full."""
+    try:
+        yield
+    except (OSError, StorageError):
+        upload.rollback()
+        raise
 
 
 def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:

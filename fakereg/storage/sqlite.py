@@ -17,7 +17,7 @@ from typing import BinaryIO
 from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, SpoolInfo, StorageError, UploadGone
 from fakereg.storage.database import Database
-from fakereg.storage.files import FileSpool, link
+from fakereg.storage.files import FileSpool, Verified, link
 
 _TABLES = """CREATE TABLE IF NOT EXISTS spool (space, id, file, text, touched, PRIMARY KEY (space, id));
 CREATE TABLE IF NOT EXISTS content (repository, digest, file, data, PRIMARY KEY (repository, digest));
@@ -35,7 +35,7 @@ class SqliteStorage:
     """Opens the database `path`, or creates it; a `namespace` has its own repositories and uploads in it."""
 
     def __init__(self, path: str | Path, *, namespace: str = "") -> None:
-        self._space, self._files = namespace, Path(f"{path}-content")
+        self._space, self._files, self._verified = namespace, Path(f"{path}-content"), Verified()
         try:
             self._files.mkdir(parents=True, exist_ok=True)
             self._db = Database(Path(path), _TABLES)
@@ -100,8 +100,7 @@ class SqliteStorage:
 
     def open(self, name: Name, digest: Digest) -> BinaryIO | None:
         for file, data in self._db.rows(_CONTENT, self._space, name, digest):
-            with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
-                return io.BytesIO(data) if file is None else Path(self._files, file).open("rb")
+            return io.BytesIO(data) if file is None else self._verified.open(self._files / file, digest)
         return None
 
     def create_spool(self, id: str, text: str, touched: float) -> None:

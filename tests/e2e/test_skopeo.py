@@ -1,6 +1,7 @@
 """skopeo copies images in and out, lists, inspects and deletes them, and reads the store of a stopped server."""
 
 import json
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.e2e.layout import MANIFEST, Descriptor, read_blobs, write_blob, write
 from tests.e2e.server import Server, serving
 
 REPOSITORY = "e2e/some-image"
+SECRET = "of-the-control-api"
 
 
 @pytest.fixture
@@ -130,3 +132,49 @@ def test_store_survives_a_restart(skopeo: Skopeo, source: tuple[Path, Descriptor
     with serving(store, tmp_path / "requests-2.log") as server:
         skopeo.copy(f"docker://{server.host}/{REPOSITORY}:v1", f"oci:{tmp_path / 'copy'}:latest")
     assert read_blobs(tmp_path / "copy") == read_blobs(folder)
+
+
+def test_what_skopeo_copies_into_a_served_store_is_kept(
+    skopeo: Skopeo, source: tuple[Path, Descriptor], tmp_path: Path, seed: int
+) -> None:
+    folder, manifest = source
+    store, other = tmp_path / "store", write_image(folder, seed=seed + 100)
+    write_layout(folder, {"latest": manifest, "other": other})
+    layout = store / "repositories" / REPOSITORY.replace("/", "+")
+    with serving(f"directory:{store}", tmp_path / "requests-1.log") as server:
+        image = f"docker://{server.host}/{REPOSITORY}"
+        skopeo.copy(f"oci:{folder}:latest", f"{image}:pushed")
+        skopeo.copy(f"oci:{folder}:other", f"oci:{layout}:copied")
+        skopeo.copy(f"oci:{folder}:latest", f"{image}:again")
+    digests = {"pushed": manifest["digest"], "copied": other["digest"], "again": manifest["digest"]}
+    for tag, digest in digests.items():
+        assert skopeo.inspect(f"oci:{layout}:{tag}")["Digest"] == digest
+    with serving(f"directory:{store}", tmp_path / "requests-2.log") as server:
+        image = f"docker://{server.host}/{REPOSITORY}"
+        assert skopeo.inspect(f"{image}:pushed")["RepoTags"] == sorted(digests)
+        skopeo.copy(f"{image}:copied", f"oci:{tmp_path / 'copy'}:latest")
+    assert read_blobs(tmp_path / "copy").items() <= read_blobs(folder).items()
+
+
+def test_a_layout_of_skopeo_is_served_and_a_reset_brings_it_back(
+    skopeo: Skopeo, source: tuple[Path, Descriptor], tmp_path: Path
+) -> None:
+    folder, manifest = source
+    store = tmp_path / "store"
+    layout = store / "repositories" / REPOSITORY.replace("/", "+")
+    layout.parent.mkdir(parents=True)
+    for name in ("found", "docker.io/library/x:1"):
+        skopeo.copy(f"oci:{folder}:latest", f"oci:{layout}:{name}")
+    before = {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()}
+    (tmp_path / "fakereg.toml").write_text(f'control_secret = "{SECRET}"')
+    with serving(f"directory:{store}", tmp_path / "requests.log", "--config", str(tmp_path / "fakereg.toml")) as server:
+        image = f"docker://{server.host}/{REPOSITORY}"
+        skopeo("delete", "--tls-verify=false", f"{image}:found")
+        skopeo.copy(f"oci:{folder}:latest", f"{image}:pushed", "--format", "v2s2")
+        reset = urllib.request.Request(f"{server.url}/_fakereg/reset", method="POST")
+        reset.add_header("Authorization", f"Bearer {SECRET}")
+        assert urllib.request.urlopen(reset, timeout=30).status == 204
+        assert skopeo.inspect(f"{image}:found")["Digest"] == manifest["digest"]
+        assert json.loads(skopeo("list-tags", "--tls-verify=false", image).stdout)["Tags"] == ["found"]
+    assert {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()} == before
+    assert skopeo.inspect(f"oci:{layout}:docker.io/library/x:1")["Digest"] == manifest["digest"]

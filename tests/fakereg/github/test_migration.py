@@ -15,7 +15,7 @@ from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import StorageError
 from fakereg.storage.memory import MemoryStorage
-from fakereg.storage.repositories import Guard, Repositories
+from fakereg.storage.repositories import Repositories
 from tests.fakereg.client import descriptor, docker_image
 from tests.fakereg.ghes import Ghes
 
@@ -194,13 +194,11 @@ class Failing(Repositories):
         super().__init__(MemoryStorage(), **options)
         self.at_bad: Any = None
 
-    def put_manifest(
-        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
-    ) -> None:
+    def put_manifest(self, name: Name, manifest: Manifest, *, tags: Collection[Tag], **options: Any) -> None:
         """Store the manifest, or not."""
         if self.at_bad and "bad" in tags:
             self.at_bad()
-        super().put_manifest(name, manifest, tags=tags, complete=complete, guard=guard)
+        super().put_manifest(name, manifest, tags=tags, **options)
 
 
 def _fail() -> None:
