@@ -7,14 +7,11 @@ whose subject the step is reports the violation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urljoin
 
 from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content, Manifest
 from conformance.client.exchange import Exchange
-from conformance.client.reading import next_link
-
-MAX_PAGES = 100
+from conformance.client.reading import pages_from
 
 
 class Steps:
@@ -66,11 +63,8 @@ class Steps:
         return image
 
     def pages(self, first: Exchange) -> list[Exchange]:
-        """Return an answer and its next pages, at most a hundred."""
-        pages = [first]
-        while (target := next_link(pages[-1])) is not None and len(pages) < MAX_PAGES:
-            pages.append(self.client.request("GET", urljoin(pages[-1].request.url, target)))
-        return pages
+        """Return an answer and its next pages."""
+        return pages_from(first, lambda url: self.client.request("GET", url))
 
 
 def unprepared(what: str, answer: Exchange) -> Unprepared:

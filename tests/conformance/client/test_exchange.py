@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from conformance.client.exchange import redact
+from conformance.output.secrets import redact
 from tests.conformance.servers import exchange
 
 
