@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import SplitResult, unquote_to_bytes
 
 from conformance.client.exchange import Exchange, Header, Request
-from conformance.output.secrets import learn_token, learn_tokens_in
-from conformance.output.terminal import told
+from conformance.output.secrets import learn_token, learn_tokens_in, redact
+from conformance.output.terminal import visible
 from conformance.urls import NOWHERE, origin_of, parsed, port_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class TransportError(Exception):
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__(text if len(text := told(text)) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}...")
+        super().__init__(
+            text if len(text := visible(redact(text), keep="")) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}..."
+        )
 
 
 class ProtocolViolation(Exception):
