@@ -9,6 +9,8 @@ PORTS = {"http": 80, "https": 443}
 NOWHERE = SplitResult("", "", "", "", "")
 _HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0/\\@?#\"<>^`{|}]+")
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+
 Origin = tuple[str, str, int]
 """Scheme, host and port, in one form for each origin (RFC 6454 section 4)."""
 
@@ -24,9 +26,9 @@ def parsed(url: str) -> SplitResult:
 
 
 def joined(base: str, reference: str) -> str:
-    """Resolve a reference against a URL; an unparsable one stays as it is, and leads nowhere."""
+    """Resolve a reference against a URL (RFC 3986 section 5.2.2, the strict way); an unparsable one stays as it is."""
     try:
-        return urljoin(base, reference)
+        return reference if _SCHEME.match(reference) else urljoin(base, reference)
     except ValueError:
         return reference
 

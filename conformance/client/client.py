@@ -95,7 +95,7 @@ class Client:
     def _send(self, request: Request, authorization: str | None = None) -> Exchange:
         if authorization and not any(name.lower() == "authorization" for name, _ in request.headers):
             request = replace(request, headers=(*request.headers, ("Authorization", authorization)))
-        if carries_secrets(request) and parsed(self.base_url).scheme == "https" != parsed(request.url).scheme:
+        if parsed(self.base_url).scheme == "https" != parsed(request.url).scheme and carries_secrets(request):
             raise TransportError(
                 f"{request.method} {request.url} was not sent: it would carry a secret over http://, and the registry "
                 f"is at https://"

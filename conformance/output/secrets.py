@@ -7,6 +7,7 @@ that usually hold secrets are hidden as well, since a server may tell one that n
 from __future__ import annotations
 
 import re
+import threading
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
@@ -36,6 +37,7 @@ _ESCAPES = re.compile(
 )
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
+_lock = threading.Lock()
 _secrets: dict[str, tuple[str, ...]] = {}
 _tokens: dict[str, tuple[str, ...]] = {}
 
@@ -50,9 +52,10 @@ def learn_token(token: str) -> None:
     """Hide a token from now on, and the parts of a JWT; what is too short to be one is left alone."""
     for text in (token, *token.split(".")):
         if len(text) >= SHORTEST_TOKEN and text not in _tokens:
-            _tokens[text] = tuple(_forms(text))
-            if len(_tokens) > MOST_TOKENS:
-                del _tokens[next(iter(_tokens))]
+            with _lock:
+                _tokens[text] = tuple(_forms(text))
+                if len(_tokens) > MOST_TOKENS:
+                    del _tokens[next(iter(_tokens))]
 
 
 def learn_tokens_in(body: str) -> None:

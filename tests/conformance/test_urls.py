@@ -28,6 +28,11 @@ def test_any_reference_can_be_joined(reference: str) -> None:
     assert isinstance(joined("http://h/v2/", reference), str)
 
 
+@pytest.mark.parametrize("reference", ["http:///a", "http:a", "http:/a"])
+def test_reference_without_a_host_gets_none(reference: str) -> None:
+    assert parsed(joined("http://h/v2/", reference)) == NOWHERE
+
+
 @pytest.mark.parametrize("other", ["http://h:80/x", "HTTP://H/", "http://H:80", "http://u:p@h"])
 def test_one_origin(other: str) -> None:
     assert origin_of(other) == origin_of("http://h/v2/")
