@@ -21,7 +21,7 @@ ELSEWHERE = {
     "conformance/checks/read_back.py": "tests/test_mutants.py",
     "conformance/checks/trials.py": "tests/conformance/checks/test_checks.py",
     "conformance/client/content.py": "tests/conformance/command/test_main.py",
-    "conformance/client/deadline.py": "tests/conformance/client/test_transport.py",
+    "conformance/client/bounds.py": "tests/conformance/client/test_transport.py",
     "conformance/client/identity.py": "tests/conformance/client/test_authenticator.py",
     "conformance/client/reading.py": "tests/conformance/checks/test_passive.py",
     "conformance/client/steps.py": "tests/conformance/client/test_references.py",
@@ -124,6 +124,8 @@ ELSEWHERE = {
 """Modules that are tested in the test file of another one."""
 
 FURTHER = {
+    "tests/conformance/command/test_endings.py": "conformance/client/transport.py",
+    "tests/conformance/command/test_secrets_in_output.py": "conformance/output/secrets.py",
     "tests/conformance/client/test_authenticator.py": "conformance/client/credentials.py",
     "tests/conformance/stress/machine/test_machine_mutants.py": "conformance/stress/machine/machine.py",
     "tests/conformance/targets/test_instance.py": "conformance/config/target_file.py",

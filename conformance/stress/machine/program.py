@@ -117,7 +117,7 @@ class Program:
             recipes = tuple(Recipe(**{**entry, "blobs": tuple(entry["blobs"]), "children": tuple(entry["children"])})
                             for entry in document["recipes"])  # fmt: skip
             return cls(tuple(Step(**entry) for entry in document["steps"]), recipes)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"it must be a program of a stress run: {error!r}") from None
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
-from urllib.parse import urljoin
 
 from conformance.client.client import Client, location_of
 from conformance.client.content import digest_of
@@ -19,6 +18,7 @@ from conformance.client.reading import next_link
 from conformance.stress.common.base import Stress
 from conformance.stress.common.odd_members import ODD_MANIFEST_VALIDITY
 from conformance.stress.machine.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest
+from conformance.urls import joined
 
 MAX_PAGES = 20
 
@@ -248,7 +248,7 @@ def list_tags(world: World, repository: Value, n: Value = None, last: str | None
         link = next_link(answer)
         if link is None:
             break
-        answer = yield Call("request", ("GET", urljoin(answer.request.url, link)))
+        answer = yield Call("request", ("GET", joined(answer.request.url, link)))
 
 
 def list_referrers(world: World, repository: Value, digest: str, artifact_type: str = "") -> Calls:
