@@ -50,6 +50,7 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest = _parse(call, reference)
     if rules:
         manifest_rules.check_push(call, manifest)
+    _check_digest(call, reference, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
         with call.policy.publishing(call, name, manifest, tags):
@@ -93,11 +94,21 @@ def _parse(call: Call, reference: Tag | Digest) -> Manifest:
     code = Code.MANIFEST_INVALID if status == 400 else Code.SIZE_INVALID
     content = call.body(call.dialect.manifest_size_limit, "a manifest", code=code, status=status)
     digest = Digest.of(content, algorithm=reference.algorithm if isinstance(reference, Digest) else "sha256")
-    if isinstance(reference, Digest) and digest != reference:
-        details = [{"digest": reference, "content": digest}]
-        raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
     media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
-    return manifests.parse(content, media_type or None, digest)
+    known = media_type.lower()  # the case of a media type does not count (RFC 9110, section 8.3.1)
+    return manifests.parse(content, known if known in manifest_rules.FORMATS else media_type or None, digest)
+
+
+def _check_digest(call: Call, reference: Tag | Digest, manifest: Manifest) -> None:
+    """Raise DIGEST_INVALID for a push by a digest that the content has not, or whose algorithm is not accepted."""
+    if not isinstance(reference, Digest):
+        return
+    if reference.algorithm not in call.dialect.manifest_digest_algorithms:
+        message = f"digest algorithm {reference.algorithm} is not supported for manifests"
+        raise RegistryError(Code.DIGEST_INVALID, message)
+    if manifest.digest != reference:
+        details = [{"digest": reference, "content": manifest.digest}]
+        raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
 
 
 def _tag_parameters(call: Call) -> list[Tag]:
