@@ -143,6 +143,8 @@ class Registry(Instance):
             response = self._refusal(_reason(problem), request, resource, dialect)
         if resource is not routes.ROOT:
             response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
+        if dialect.json_charset and response.content_type == "application/json":
+            response.content_type = "application/json; charset=utf-8"
         if dialect.warnings:
             for warning in dialect.warning_headers():
                 response.headers.add("Warning", warning)

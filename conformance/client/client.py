@@ -72,6 +72,13 @@ class Client:
         home, there = urlsplit(self.base_url), urlsplit(url)
         return (home.scheme, home.netloc) == (there.scheme, there.netloc)
 
+    def token(self, *scopes: str) -> str:
+        """Get a token of the identity for scopes, from the service that the registry names; empty without one."""
+        if not self._authenticator:
+            return ""
+        challenge = self._transport.send(Request("GET", f"{self.base_url}/v2/"))
+        return self._authenticator.token(challenge, scopes, self._transport.send)
+
     def follow(self, exchange: Exchange) -> Exchange:
         """Follow the redirects of a GET or HEAD, at most five; secrets do not leave the registry's host."""
         for _ in range(MAX_REDIRECTS):

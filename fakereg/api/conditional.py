@@ -46,10 +46,14 @@ def check_match(call: Call, digest: Digest) -> None:
 
 
 def manifest_unchanged(call: Call, digest: Digest) -> bool:
-    """Return whether a pull of a manifest is answered with 304; some dialects accept only one digest, quoted or not."""
-    if call.dialect.manifest_conditions == "rfc":
-        return unchanged(call, digest)
-    return call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
+    """Return whether a pull of a manifest is answered with 304."""
+    return call.dialect.manifest_conditions == "rfc" and unchanged(call, digest)
+
+
+def names_only(call: Call, digest: Digest) -> bool:
+    """Return whether If-None-Match is this digest alone, quoted or not, in dialects that look at it before anything."""
+    single = call.dialect.manifest_conditions == "digest"
+    return single and call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
 
 
 def check_manifest(call: Call, digest: Digest) -> None:

@@ -32,7 +32,6 @@ def check_push(call: Call, manifest: Manifest) -> None:
         raise RegistryError(Code.MANIFEST_INVALID, f"manifests of type {manifest.media_type} are not supported")
     if not call.dialect.untyped_manifests:
         _check_typed(call, manifest)
-    _check_layers(call, manifest)
 
 
 def check_pull(call: Call, manifest: StoredManifest) -> None:
@@ -42,7 +41,7 @@ def check_pull(call: Call, manifest: StoredManifest) -> None:
         message = f"{kind} found, but Accept header does not support {plural}"
         raise RegistryError(Code.MANIFEST_UNKNOWN, message)
     if not call.dialect.foreign_layers:
-        _check_layers(call, manifests.parse(*manifest))
+        check_layers(call, manifests.parse(*manifest))
 
 
 def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
@@ -92,7 +91,8 @@ def _check_typed(call: Call, manifest: Manifest) -> None:
         raise RegistryError(Code.MANIFEST_INVALID, "the manifest must have a media type")
 
 
-def _check_layers(call: Call, manifest: Manifest) -> None:
+def check_layers(call: Call, manifest: Manifest) -> None:
+    """Raise MANIFEST_INVALID for a layer that is stored elsewhere, if the dialect refuses them."""
     if not call.dialect.foreign_layers and any(blob.foreign for blob in manifest.blobs):
         status = call.dialect.foreign_layer_refusal
         raise RegistryError(Code.MANIFEST_INVALID, "foreign layers are not supported", status=status)

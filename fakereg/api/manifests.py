@@ -23,6 +23,9 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if rules:
         manifest_rules.check_reference(call, name, reference)
     manifest = call.storage.manifest(name, reference)
+    digest = reference if isinstance(reference, Digest) else manifest.digest if manifest else None
+    if digest and conditional.names_only(call, digest):
+        return EmptyResponse(status=304, headers=scope)
     if manifest is None:
         raise _unknown(call, name, reference)
     if rules:
@@ -32,7 +35,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if call.dialect.index_needs_accept:
         headers["Vary"] = "Accept"
     if conditional.manifest_unchanged(call, manifest.digest):
-        return EmptyResponse(status=304, headers=headers if call.dialect.manifest_conditions == "rfc" else scope)
+        return EmptyResponse(status=304, headers=headers)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers=headers, content_type=content_type)
     if call.request.method == "GET":  # HEAD does not count as a download
@@ -51,6 +54,8 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     if rules:
         manifest_rules.check_push(call, manifest)
     _check_digest(call, reference, manifest)
+    if rules:
+        manifest_rules.check_layers(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
         with call.policy.publishing(call, name, manifest, tags):

@@ -93,6 +93,7 @@ class Dialect:
     )
     list_head: bool = _setting(True, "HEAD of the lists of tags and repositories; off: 405")
     ping_any_method: bool = _setting(False, "/v2/ answers every method; off: GET and HEAD, others 405")
+    json_charset: bool = _setting(False, "`; charset=utf-8` after application/json")
     options_method: bool = _setting(False, "OPTIONS is 200 with Allow; off: 405")
     root_answer: bool = _setting(False, "`/` is 200 without a body, for checks that the server lives; off: 404")
     path_redirects: bool = _setting(
@@ -219,7 +220,7 @@ class Dialect:
     manifest_conditions: str = _setting(
         "rfc",
         "conditional requests for manifests. rfc: as RFC 9110 says; digest: only If-None-Match of a pull, with one "
-        "digest and nothing else",
+        "digest and nothing else, before anything of the manifest is looked at",
         choices=("rfc", "digest"),
     )
     etag_form: str = _setting(

@@ -89,6 +89,7 @@ GITHUB_CONTAINER: dict[str, Any] = {
 DISTRIBUTION: dict[str, Any] = {
     "name_form": "host/image",
     "plain_errors": True,
+    "json_charset": True,
     "name_unknown": False,
     "list_head": False,
     "ping_any_method": True,

@@ -212,8 +212,12 @@ def _allowed(call: Call, action: str, name: Name) -> bool:
     """Return whether the caller may do the action, and pull from the source of a mount where that is demanded."""
     dialect = call.dialect
     wanted = _WANTED[action] if dialect.checked_first == "rights" else frozenset({action})
-    source = _source(call) if dialect.mount_needs_pull else None
-    return wanted <= call.rights(name) and (not source or PULL in call.rights(source))
+    if not wanted <= call.rights(name):
+        return False
+    if not dialect.mount_needs_pull or not call.parameter("from"):
+        return True
+    source = _source(call)
+    return PULL in call.rights(source) if source else call.caller.access is None  # no token is for a malformed name
 
 
 def _with_scope(problem: RegistryError, scope: str) -> RegistryError:

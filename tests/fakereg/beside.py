@@ -59,6 +59,7 @@ class Server:
         if 300 <= status < 400:  # the real one has a page for people on some of these
             return kept | {"Location": headers.get("Location")}
         kept["kind"] = headers.get_content_type() if "Content-Type" in headers else None
+        kept["charset"] = headers.get_content_charset()
         body = response.read()
         if status < 300:
             kept |= {name: self._plain(headers.get(name)) for name in _COMPARED} | {

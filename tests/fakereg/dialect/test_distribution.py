@@ -297,6 +297,8 @@ LISTS: dict[str, list[Step]] = {
         ),
         *ranged("if", LAYER_DIGEST, "bytes=0-1", If_Range=""),
         *pulls("if", "one", If_Match='"x"'),
+        *pulls("if", NEVER, If_None_Match=f'"{NEVER}"'),
+        *pulls("if", "one", "none", accept=None, If_None_Match=str(IMAGE_DIGEST)),
         Step("PUT", "/v2/if/manifests/one", {"Content-Type": OCI_IMAGE, "If-Match": '"x"'}, json.dumps(IMAGE).encode()),
         Step(
             "PUT", "/v2/if/manifests/one", {"Content-Type": OCI_IMAGE, "If-None-Match": "*"}, json.dumps(IMAGE).encode()
@@ -374,6 +376,7 @@ LISTS: dict[str, list[Step]] = {
 FOUND_IN = {
     "name_form": "names",
     "plain_errors": "paths",
+    "json_charset": "paths",
     "name_unknown": "paths",
     "list_head": "paths",
     "ping_any_method": "paths",
