@@ -118,7 +118,6 @@ _HEADERS = (
     *(f"Accept: {accept}" for accept in _ACCEPTS),
     *(f"Content-Type: {kind}" for kind in _TYPES),
     *(f"{name}: {text}" for name in ("If-None-Match", "If-Match") for text in _ETAGS),
-    *(f"Accept: {IMAGE}\n{name}: {text}" for name in ("If-None-Match", "If-Match") for text in _ETAGS),
     *(f"Range: {text}" for text in _RANGES),
     *(
         f"Range: bytes=0-1\nIf-Range: {text}"
@@ -127,7 +126,7 @@ _HEADERS = (
     *(f"Content-Range: {text}" for text in _CONTENT_RANGES),
     *("Expect: 100-continue", "X-HTTP-Method-Override: PUT", "Content-Encoding: gzip"),
     *("If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT", "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT"),
-    *("Host: other.example:1234", "Origin: http://other.example", "Connection: close", "Accept-Encoding: gzip"),
+    *("Origin: http://other.example", "Connection: close", "Accept-Encoding: gzip"),
 )
 """Headers, one on a line; {E} is the digest of the manifest or blob in the path."""
 
@@ -212,9 +211,19 @@ def asks() -> SearchStrategy[Step]:
         _step(**usual, headers=st.sampled_from(_HEADERS)),
         _step(**usual, headers=st.sampled_from(_HEADERS), body=st.sampled_from(_BODIES), chunked=st.booleans()),
         _step(method=_chosen("GET", "HEAD"), path=_chosen(*_HELD), headers=st.sampled_from(_HEADERS)),
+        _step(method=_chosen("GET", "HEAD"), path=_chosen(*_HELD), headers=_accepting(_HEADERS)),
         _step(method=_chosen("PUT", "PATCH"), path=_chosen(*_UPLOADS), headers=_sent(_TYPES), body=_chosen(*_BODIES)),
         _step(method=_chosen("POST"), path=_chosen(*_MOUNTS), headers=_sent(_TYPES), body=_chosen(*_BODIES)),
         _step(method=_chosen("PUT"), path=_chosen(*_HELD), headers=_sent(_TYPES), body=_chosen("{manifest-text}", "x")),
+    )
+
+
+def asks_of_hosts() -> SearchStrategy[Step]:
+    """Draw requests for other hosts; a registry with tokens may send a client there for them."""
+    hosts = ("other.example", "other.example:1234", "OTHER.example", "[::1]:5000", "127.0.0.1")
+    paths = ("/v2/", "/v2/{name}/blobs/uploads/", "{upload}", "{upload}&digest={empty}", *_MOUNTS)
+    return _step(
+        method=st.sampled_from(METHODS), path=_chosen(*paths), headers=_chosen(*(f"Host: {host}" for host in hosts))
     )
 
 
@@ -234,6 +243,10 @@ def _step(**arguments: SearchStrategy[Value]) -> SearchStrategy[Step]:
 
 def _chosen(*values: str) -> SearchStrategy[Value]:
     return st.sampled_from(values)
+
+
+def _accepting(headers: Sequence[str]) -> SearchStrategy[Value]:
+    return st.sampled_from([f"Accept: {IMAGE}\n{lines}" for lines in headers if "Accept:" not in lines])
 
 
 def _sent(types: Sequence[str]) -> SearchStrategy[Value]:

@@ -18,10 +18,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from conformance.client.exchange import Exchange
 from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Clients, Figures, Finding, Stress
-from conformance.stress.machine.asks import ask, asks, asks_with_tokens
+from conformance.stress.machine.asks import ask, asks, asks_of_hosts, asks_with_tokens
 from conformance.stress.machine.generate import programs
 from conformance.stress.machine.program import Program, Step
 from conformance.stress.machine.rules import RULES, Call, Calls, World
@@ -32,6 +34,9 @@ DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
 GRACE = 30.0
 """Seconds for shortening a program that shows a difference, even if the budget is spent."""
+
+FEW = settings(batches.DRAWN, max_examples=20)
+"""Programs with one seed; they resemble each other, so another seed follows soon."""
 
 _RULES: Mapping[str, Callable[..., Calls]] = {**RULES, "ask": ask}
 
@@ -234,12 +239,12 @@ class Hunt:
     def __post_init__(self) -> None:
         self._clients = [Clients(stress) for stress in self.sides]
         anonymous = any(stress.target.writer.anonymous for stress in self.sides)
-        self._programs = programs(further=[asks()] if anonymous else [asks(), asks_with_tokens()])
+        self._programs = programs(further=[asks(), asks_of_hosts() if anonymous else asks_with_tokens()])
 
     def batch(self, number: int) -> Failure | None:
         """Play programs until one shows an unknown difference, which is shortened, or until there are enough."""
         self.found = None
-        batches.play(number, self._programs, self._next, how=batches.DRAWN)
+        batches.play(number, self._programs, self._next, how=FEW)
         return self._shortened(self.found) if self.found else None
 
     def play(self, program: Program) -> Failure | None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange, Request
 from conformance.config.settings import Settings
 from conformance.stress.common.base import Budget, Stress
-from conformance.stress.machine.asks import ask, asks, asks_with_tokens
+from conformance.stress.machine.asks import ask, asks, asks_of_hosts, asks_with_tokens
 from conformance.stress.machine.differential import comparison, replay
 from conformance.stress.machine.program import Program, Step
 from conformance.stress.machine.rules import Call, Upload, World
@@ -46,7 +47,7 @@ def only(calls: list[Call]) -> Call:
     return call
 
 
-@given(asks())
+@given(st.one_of(asks(), asks_of_hosts()))
 @settings(max_examples=300)
 def test_every_request_can_be_made_and_leaves_no_braces(step: Step) -> None:
     for call in made(world(), (202, "/up?_state=1"), **step.arguments):

@@ -59,12 +59,12 @@ def without_digest(ask: Ask) -> Answer | None:
 def test_two_fakes_of_one_dialect_do_not_differ() -> None:
     figures = compared(fake(), fake())
     assert figures.findings == []
-    assert figures.numbers["programs"] > 10
-    assert figures.numbers["requests"] > 300
+    assert figures.numbers["programs"] > 0
+    assert figures.numbers["requests"] > 100
 
 
 def test_a_broken_fake_is_found_with_a_short_program_that_can_be_played_again() -> None:
-    figures = compared(fake(without_digest), fake())
+    figures = compared(fake(without_digest), fake(), seconds=3 * SECONDS)
     found = figures.findings[0]
     assert "Docker-Content-Digest is '' here and 'sha256:" in found.text
     program = Program.from_json(found.program)
