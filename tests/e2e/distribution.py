@@ -12,8 +12,8 @@ from typing import IO
 
 from conformance.config.description import Description
 from conformance.config.settings import Settings
+from conformance.fakes import accounts, identities, places
 from conformance.targets.base import StartedTarget
-from conformance.targets.fakes import accounts, identities, places
 from fakereg import serve
 from tests.e2e.clients import require_command
 

@@ -6,7 +6,7 @@ import json
 import re
 
 from conformance.client.client import INDEX
-from conformance.client.content import BAD_DIGESTS, digest_of
+from conformance.client.content import BAD_DIGESTS, LAYER, digest_of
 from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead, settings_break
 
@@ -25,6 +25,12 @@ def stored(ask: Ask) -> Answer:
     answer = Answer(201)
     answer.set("Location", ask.path)
     return answer
+
+
+def config_of(ask: Ask) -> dict[str, object]:
+    """The descriptor of the config of a manifest that is pushed."""
+    config: dict[str, object] = json.loads(ask.body())["config"]
+    return config
 
 
 # Manifests.
@@ -78,6 +84,21 @@ def unknown_types_are_refused(ask: Ask) -> Answer | None:
 @instead("OCI-R055", "an index in an index is refused")
 def nested_index_is_refused(ask: Ask) -> Answer | None:
     return Answer(400) if is_put(ask) and ask.body().count(INDEX.encode()) > 1 else None
+
+
+@instead("OCI-R055", "a manifest with an empty config is the server's fault")
+def empty_config_is_500(ask: Ask) -> Answer | None:
+    return Answer(500) if is_put(ask) and b'"config": {' in ask.body() and config_of(ask).get("size") == 0 else None
+
+
+@instead("OCI-R055", "a manifest with an empty layer is refused")
+def empty_layer_is_refused(ask: Ask) -> Answer | None:
+    return Answer(400) if is_put(ask) and b'"size": 0}]' in ask.body() else None
+
+
+@instead("OCI-R055", "an index whose entries are no manifests is refused")
+def index_of_blobs_is_refused(ask: Ask) -> Answer | None:
+    return Answer(404) if is_put(ask) and ask.header("Content-Type") == INDEX and LAYER.encode() in ask.body() else None
 
 
 @instead("OCI-R055", "a manifest that is there already is refused")

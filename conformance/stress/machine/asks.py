@@ -195,6 +195,8 @@ def ask(
     options = {"headers": _headers(filled(headers), path, filled), "body": [data] if chunked else data}
     who = None if authorization is None else (authorization, tuple(filled(scopes).split()))
     answer = yield Call("request", (method, url), options, credentials=who)
+    if "Host: " in headers:
+        return  # the Location is at that host
     if number is None:
         world.opened(answer)
     else:

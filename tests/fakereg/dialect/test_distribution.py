@@ -23,8 +23,10 @@ from fakereg.dialect.fields import PRESETS, Dialect
 from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX
 from fakereg.spec.names import Digest
 from tests.e2e import distribution
+from tests.fakereg import shapes
 from tests.fakereg.beside import SESSION, Server, Step, differences
 from tests.fakereg.client import DOCKER_LAYER, descriptor, docker_image, image, index
+from tests.fakereg.shapes import SHAPES
 
 CONFIG, LAYER, NEVER = b"{}", b"layer", Digest.of(b"never pushed")
 CONFIG_DIGEST, LAYER_DIGEST, EMPTY_DIGEST = Digest.of(CONFIG), Digest.of(LAYER), Digest.of(b"")
@@ -399,7 +401,7 @@ FOUND_IN = {
     "manifest_size_refusal": "manifests",
     "manifest_formats": "manifests",
     "manifest_digest_algorithms": "references",
-    "untyped_manifests": "manifests",
+    "manifest_reading": "manifests",
     "oci_needs_accept": "manifests",
     "tag_parameters": "manifests",
     "range_reading": "ranges",
@@ -424,7 +426,6 @@ UNLIKE = (
 """What the suite knows the real one to get wrong, and the fake does not follow."""
 
 NOT_SEEN = {
-    "foreign_layers": "the real one answers 500",
     "octet_stream_chunks": "the real one answers 500",
     "mount_needs_pull": "test_distribution_tokens.py",
     "token_leeway": "test_distribution_tokens.py",
@@ -446,6 +447,21 @@ def fake() -> Iterator[Server]:
 @pytest.mark.parametrize("name", LISTS)
 def test_the_fake_answers_as_the_real_one(real: Server, fake: Server, name: str) -> None:
     assert list(differences(real, fake, LISTS[name])) == []
+
+
+def test_the_real_one_reads_manifests_as_the_table_says(real: Server) -> None:
+    """That the fake does, too, is in `tests/fakereg/api/test_descriptors.py`."""
+    name, wrong = "shapes", []
+    for step in (step for content in shapes.BLOBS for step in push_blob(name, content)):
+        real.ask(step)
+    for document in shapes.MANIFESTS:
+        real.ask(push(name, "child", document, document["mediaType"]))
+    for title, shape in SHAPES.items():
+        answer = real.ask(push(name, "shape", shape.content, shape.media_type))
+        refusals = answer.get("codes", [])
+        if (shape.distribution not in refusals and answer["status"] != 500) if shape.distribution else refusals:
+            wrong.append((title, answer))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("setting", FOUND_IN)
