@@ -193,7 +193,7 @@ def test_every_known_line_has_a_reason_of_its_own_and_patterns_that_compile() ->
 def test_the_command_compares_two_targets_and_writes_what_it_did(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["fake:distribution", "--against", "fake:oci", "--seconds", "2", "--report", str(tmp_path)]
+    arguments = ["fake:distribution", "--against", "fake:oci", "--seconds", "8", "--report", str(tmp_path)]
     assert main(arguments) == 1
     shown = capsys.readouterr().out
     assert "differential: fake:distribution against fake:oci" in shown
