@@ -134,6 +134,7 @@ FURTHER = {
     "tests/fakereg/auth/test_jwt_keys.py": "fakereg/auth/jwt.py",
     "tests/fakereg/dialect/test_distribution.py": "fakereg/dialect/presets.py",
     "tests/fakereg/dialect/test_distribution_settings.py": "fakereg/dialect/fields.py",
+    "tests/fakereg/dialect/test_distribution_tokens.py": "fakereg/dialect/presets.py",
     "tests/fakereg/github/test_access.py": "fakereg/github/rights.py",
     "tests/fakereg/github/test_container.py": "fakereg/dialect/presets.py",
     "tests/fakereg/github/test_container_auth.py": "fakereg/dialect/presets.py",

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from fakereg.auth.caller import EVERYTHING, NOBODY, PULL, Caller, Rights, open_rights, token_rights
@@ -91,6 +92,10 @@ class Policy:
 
 DEFAULT_POLICY = Policy()
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FORM_BYTES = 10 << 20
+"""Most bytes of a form in a body; Go's net/http reads as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -119,6 +124,23 @@ class Call:
         """Whether the request has a condition on the current state (RFC 9110, section 13)."""
         environ = self.request.environ
         return "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of a parameter of the query, or of a form in the body if the dialect reads forms.
+
+        A form that has been read is no content any more. Raise SIZE_INVALID if it is too large.
+        """
+        request, value = self.request, self.request.args.get(name)
+        form = request.mimetype in _FORMS and request.method in ("POST", "PUT", "PATCH")
+        if not (self.dialect.form_bodies and form):
+            return value
+        request.max_content_length = _FORM_BYTES
+        try:
+            return request.form.get(name, value)
+        except RequestEntityTooLarge:
+            raise RegistryError(
+                Code.SIZE_INVALID, f"a form must have at most {_FORM_BYTES} bytes", status=413
+            ) from None
 
     def rights(self, name: Name) -> Rights:
         """Return the actions that the caller may do with a repository."""

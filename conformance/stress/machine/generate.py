@@ -6,7 +6,7 @@ program shrinks to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from hypothesis import strategies as st
@@ -168,10 +168,14 @@ RECIPES = st.builds(
 
 
 @st.composite
-def programs(draw: DrawFn, *, steps: int = STEPS) -> Program:
-    """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others."""
+def programs(draw: DrawFn, *, steps: int = STEPS, further: Sequence[SearchStrategy[Step]] = ()) -> Program:
+    """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others.
+
+    `further` are kinds of steps that are mixed with usual ones in some programs.
+    """
     recipes = tuple(draw(st.lists(RECIPES, max_size=2))) if draw(st.integers(0, 3)) == 3 else ()
-    kinds = draw(st.sampled_from(_FLAVOURS))
+    mixed = [st.one_of(_flavour(*_HOLDING), kind, kind, kind) for kind in further]
+    kinds = draw(st.sampled_from((*_FLAVOURS, *mixed * 4)))
     return Program(tuple(draw(kinds) for _ in range(draw(st.integers(1, steps)))), recipes)
 
 
@@ -180,6 +184,9 @@ def _flavour(*rules: str, odd: bool = False) -> SearchStrategy[Step]:
     usual = [st.sampled_from(ALPHABET[rule]) for rule in chosen for _ in range(_WEIGHTS.get(rule, 1))]
     return st.one_of(*usual, *(ODD if odd else ()))
 
+
+_HOLDING = ("push_manifest", "push_blob", "start_upload", "patch", "finish_upload", "delete_blob")
+"""Rules that give a registry something to answer with."""
 
 _FLAVOURS = (
     _flavour(),

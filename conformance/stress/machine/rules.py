@@ -22,12 +22,16 @@ from conformance.urls import joined
 
 MAX_PAGES = 20
 
+TOKEN = "{token}"
+"""Stands in an Authorization header for a token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
     `valid` says whether the program considers a manifest valid: yes, no, either, unclear (`odd_members`).
+    `credentials` are an Authorization header, with TOKEN for one of the client's identity, and the scopes of that token.
     """
 
     method: str
@@ -35,17 +39,24 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     upload: int | None = None
     valid: str = "yes"
+    credentials: tuple[str, tuple[str, ...]] | None = None
 
     def make(self, client: Client, world: World) -> Exchange:
         """Make the call."""
         where = () if self.upload is None else (world.uploads[self.upload].location,)
-        exchange: Exchange = getattr(client, self.method)(*where, *self.arguments, **self.options)
+        options = dict(self.options)
+        if self.credentials:
+            form, scopes = self.credentials
+            token = client.token(*scopes) if TOKEN in form else ""
+            options["headers"] = (*options.get("headers", ()), ("Authorization", form.replace(TOKEN, token)))
+        exchange: Exchange = getattr(client, self.method)(*where, *self.arguments, **options)
         return exchange
 
     def __str__(self) -> str:
         first = [] if self.upload is None else [f"upload_{self.upload}"]
         shown = first + [repr(value) for value in self.arguments]
         shown += [f"{name}={value!r}" for name, value in self.options.items()]
+        shown += [f"credentials={self.credentials!r}"] if self.credentials else []
         return f"client.{self.method}({', '.join(shown)})"
 
 
