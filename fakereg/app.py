@@ -71,6 +71,11 @@ class Registry(Instance):
                 stack.enter_context(policy.resetting())
             super().reset()
 
+    def close(self) -> None:
+        """Write what is in memory alone, and close the storages."""
+        self.github.close()
+        super().close()
+
     def _policy_of(self, dialect: Dialect) -> Policy:
         return next(filter(None, (vendor.of(dialect) for vendor in self._vendors)), DEFAULT_POLICY)
 
@@ -137,7 +142,8 @@ class Registry(Instance):
                     call = replace(call, caller=authorization.identify(call))
                     authorization.require_credentials(call, ping=routes.is_ping(request.path))
             resource, arguments = routes.find(call, face, self._policies.values())
-            response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
+            call = _at_home(call, arguments)
+            response = _handle(call, routes.endpoint(resource, request.method, call), arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = self._refusal(_reason(problem), request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
@@ -174,11 +180,19 @@ def _visible(text: str) -> str:
     return ascii(text)[1:-1]
 
 
+def _at_home(call: Call, arguments: tuple[str, ...]) -> Call:
+    """Return the call with the registry that holds the content of its repository."""
+    home = call.policy.home(call.site, name) if (name := _name(arguments)) else call.home
+    return call if home is call.home else replace(call, home=home)
+
+
+def _name(arguments: tuple[str, ...]) -> Name | None:
+    return arguments[0] if arguments and isinstance(arguments[0], Name) else None
+
+
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
     """Return the answer of the endpoint; raise RegistryError if the caller is not allowed."""
-    name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
-    if name and (home := call.policy.home(call.site, name)) is not call.home:
-        call = replace(call, home=home)
+    name = _name(arguments)
     if endpoint.action and call.dialect.auth != "none":
         authorization.authorize(call, endpoint.action, name)
     if name and endpoint.action in (PUSH, DELETE):

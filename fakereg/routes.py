@@ -131,7 +131,7 @@ def _in_registry(call: Call, path: str) -> Route:
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
         case _ if dialect.ecosystem == "disabled":
-            raise RegistryError(Code.NAME_UNKNOWN, "this registry is disabled", status=dialect.disabled_refusal)
+            raise _disabled(dialect)
         case ["", "v2", "_catalog"] if dialect.catalog:
             return CATALOG, ()
         case ["", "v2", *name, "tags", "list"]:
@@ -149,17 +149,27 @@ def _in_registry(call: Call, path: str) -> Route:
     raise _nothing(dialect)
 
 
-def endpoint(resource: Resource, method: str, dialect: Dialect) -> Endpoint:
-    """Return the endpoint for `method` (that of GET for HEAD); raise 405, or the dialect's refusal of a write."""
-    found = resource.get("GET" if method == "HEAD" else method)
-    if found and found.action in (PUSH, DELETE) and method != "GET" and dialect.ecosystem == "read-only":
-        raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
+def endpoint(resource: Resource, method: str, call: Call) -> Endpoint:
+    """Return the endpoint for `method` (that of GET for HEAD); raise 405, or the dialect's refusal of a write.
+
+    The state of the registry that holds the content counts, too.
+    """
+    found, dialect, home = resource.get("GET" if method == "HEAD" else method), call.dialect, call.home.dialect
+    if call.home is not call.site and home.ecosystem == "disabled":
+        raise _disabled(home)
+    for each in (dialect, home):
+        if found and found.action in (PUSH, DELETE) and method != "GET" and each.ecosystem == "read-only":
+            raise RegistryError(Code.DENIED, "this registry is read-only", status=each.read_only_refusal)
     if found and found.enabled(dialect) and (method != "HEAD" or found.answers_head(dialect)):
         return found
     refusal = dialect.deletion_refusal if found and found.action == DELETE else 405
     plain = dialect.plain_errors and (found is None or method == "HEAD")
     message = "Method not allowed" if plain else f"{method} is not supported here"
     raise RegistryError(Code.UNSUPPORTED, message, status=refusal, plain=plain)
+
+
+def _disabled(dialect: Dialect) -> RegistryError:
+    return RegistryError(Code.NAME_UNKNOWN, "this registry is disabled", status=dialect.disabled_refusal)
 
 
 def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:

@@ -17,8 +17,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     name, scope = call.source(name)
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
     size = call.storage.blob_size(name, digest)
-    reading = call.request.method == "GET"  # the HEAD of a push finds blobs of a deleted package, too
-    if size is None or (reading and not call.policy.shows_blobs(call, name)):
+    if size is None:
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}

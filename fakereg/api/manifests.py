@@ -52,13 +52,14 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
         manifest_rules.check_push(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        with call.policy.publishing(call, name, manifest, tags):
+        with call.policy.publishing(call, name, manifest, tags) as notes:
             call.storage.put_manifest(
                 name,
                 manifest,
                 tags=tags,
                 complete=not call.dialect.missing_descriptors,
                 guard=conditional.guard(call) if call.conditional else None,
+                notes=notes,
             )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]

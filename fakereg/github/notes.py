@@ -1,0 +1,73 @@
+"""Packages and versions as notes: the texts in which a storage keeps what it does not know itself.
+
+A repository has the note PACKAGE and a note for each version. They change in one step with its content.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from typing import Any
+
+from fakereg.auth.accounts import Role, Visibility
+from fakereg.github.model import Package, Version
+from fakereg.spec.names import Name
+from fakereg.storage.index import Index
+
+PACKAGE = "package"
+_VERSION = "version/"
+
+
+def package_document(package: Package) -> dict[str, Any]:
+    """Return a package as a JSON object, without its name."""
+    return {
+        "id": package.id,
+        "type": package.type,
+        "created_at": package.created_at,
+        "updated_at": package.updated_at,
+        "visibility": package.visibility,
+        "roles": {user: role.name.lower() for user, role in package.roles.items()},
+        "repository": package.repository,
+        "from_docker": package.from_docker,
+    }
+
+
+def package_of(name: Name, document: Mapping[str, Any]) -> Package:
+    """Return the package of a JSON object."""
+    fields = dict(document)
+    fields["visibility"] = Visibility.parse(fields["visibility"])
+    fields["roles"] = {user: Role.parse(role) for user, role in fields["roles"].items()}
+    return Package(name=name, **fields)
+
+
+def package(name: Name, index: Index) -> Package | None:
+    """Return the package of a repository, if it has the note; it may have lost all its versions since."""
+    text = index.notes.get(PACKAGE)
+    return package_of(name, json.loads(text)) if text else None
+
+
+def version(name: str, index: Index) -> Version | None:
+    """Return a version, if the repository has its note; the version itself may be gone."""
+    text = index.notes.get(_VERSION + name)
+    return Version(*json.loads(text)) if text else None
+
+
+def of_package(package: Package) -> dict[str, str]:
+    """Return the note of a package."""
+    return {PACKAGE: json.dumps(package_document(package))}
+
+
+def of_versions(versions: Iterable[Version]) -> dict[str, str]:
+    """Return the notes of versions."""
+    return {_VERSION + version.name: json.dumps(astuple(version)) for version in versions}
+
+
+def without_versions(index: Index) -> dict[str, None]:
+    """Return the change that removes the notes of all versions."""
+    return dict.fromkeys(key for key in index.notes if key.startswith(_VERSION))
+
+
+def without_version(version: Version) -> dict[str, None]:
+    """Return the change that removes the note of a version."""
+    return {_VERSION + version.name: None}
