@@ -73,8 +73,10 @@ class Registry(Instance):
 
     def close(self) -> None:
         """Write what is in memory alone, and close the storages."""
-        self.github.close()
-        super().close()
+        try:
+            self.github.close()
+        finally:
+            super().close()
 
     def _policy_of(self, dialect: Dialect) -> Policy:
         return next(filter(None, (vendor.of(dialect) for vendor in self._vendors)), DEFAULT_POLICY)

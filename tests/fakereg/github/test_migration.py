@@ -526,3 +526,34 @@ ghes.registry.github.migrate()
     assert ghes.docker().publish(NAME, "2.0")
     assert ghes.registry.github.migrate() == [NAME]
     ghes.registry.close()
+
+
+@pytest.mark.parametrize("change", ["push", "delete"])
+def test_a_change_that_a_migration_may_have_missed_is_not_acknowledged(
+    ghes: Ghes, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Between the look at the ledger and the change the images move."""
+    docker, api = ghes.docker(), ghes.api()
+    docker.publish(NAME, "1.0")
+    docker.publish(NAME, "2.0", layer=b"another")
+    (newest, *_) = api.get(f"{API}/docker/monalisa/versions").get_json()
+    document = docker_image(Digest.of(b"{}"), descriptor("a/b", Digest.of(b"layer")))
+    docker.push_blob(NAME, b"{}")
+    storage = ghes.registry.sites.all[0].storage.storage
+    apply, late = storage.apply, iter([ghes.registry.github.migrate])
+
+    def apply_late(*arguments: Any) -> int | None:
+        if migrate := next(late, None):
+            migrate()
+        return apply(*arguments)
+
+    monkeypatch.setattr(storage, "apply", apply_late)
+    if change == "push":
+        response = docker.put_manifest(NAME, "3.0", document)
+    else:
+        response = api.delete(f"{API}/docker/monalisa/versions/{newest['id']}")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert docker.get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["1.0", "2.0"]
+    if change == "push":
+        docker.push_blob(NAME, b"{}")
+        assert docker.put_manifest(NAME, "3.0", document).status_code == 201
