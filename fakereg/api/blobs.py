@@ -34,8 +34,9 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
 def delete(call: Call, name: Name, digest_text: str) -> Response:
     """Delete the blob from this repository and answer 202."""
     digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
-    if not call.storage.delete_blob(name, digest):
-        raise _unknown(call, name, digest)
+    with call.policy.deleting(call, name):
+        if not call.storage.delete_blob(name, digest):
+            raise _unknown(call, name, digest)
     return EmptyResponse(status=202)
 
 

@@ -80,12 +80,13 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
         kind = "tags" if by_tag else "manifests"
         raise RegistryError(Code.UNSUPPORTED, f"deleting {kind} is disabled", status=call.dialect.deletion_refusal)
     manifest_rules.check_reference(call, name, reference)
-    if isinstance(reference, Tag):
-        deleted = call.storage.delete_tag(name, reference)
-    else:
-        deleted = call.storage.delete_manifest(name, reference)
-    if not deleted:
-        raise _unknown(call, name, reference)
+    with call.policy.deleting(call, name):
+        if isinstance(reference, Tag):
+            deleted = call.storage.delete_tag(name, reference)
+        else:
+            deleted = call.storage.delete_manifest(name, reference)
+        if not deleted:
+            raise _unknown(call, name, reference)
     return EmptyResponse(status=202)
 
 

@@ -14,7 +14,7 @@ from fakereg.github import notes
 from fakereg.github.model import Package, Version
 from fakereg.spec.names import Digest, Name, Tag, is_digest
 from fakereg.storage.base import Delta, Entry, Source
-from fakereg.storage.index import UNLISTED, Change, Index
+from fakereg.storage.index import Change, Index
 
 _DELETED = "deleted/"
 ARRIVING = "arriving"
@@ -79,10 +79,9 @@ def arriving(name: Name, index: Index) -> Kept | None:
 
 
 def put_aside(index: Index, kept: Kept, delta: Delta) -> Change:
-    """Plan a deletion: `delta` removes from the index what is kept. A package leaves no trace of its repository."""
-    unlisted = {UNLISTED: ""} if kept.whole else {}
+    """Plan a deletion: `delta` removes from the index what is kept."""
     held = hold(index, kept.key, [*kept.manifests, *kept.blobs])
-    texts = {**delta.notes, **held, **unlisted, kept.key: kept.text()}
+    texts = {**delta.notes, **held, kept.key: kept.text()}
     return index.plan(Delta(delta.manifests, delta.tags, delta.blobs, texts))
 
 

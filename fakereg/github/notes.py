@@ -6,7 +6,7 @@ A repository has the note PACKAGE and a note for each version. They change in on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -63,9 +63,10 @@ def of_versions(versions: Iterable[Version]) -> dict[str, str]:
     return {_VERSION + version.name: json.dumps(astuple(version)) for version in versions}
 
 
-def without_versions(index: Index) -> dict[str, None]:
-    """Return the change that removes the notes of all versions."""
-    return dict.fromkeys(key for key in index.notes if key.startswith(_VERSION))
+def without_versions(index: Index, *, but: Container[str] = ()) -> dict[str, None]:
+    """Return the change that removes the notes of all versions, or of all but some."""
+    versions = (key for key in index.notes if key.startswith(_VERSION))
+    return dict.fromkeys(key for key in versions if key.removeprefix(_VERSION) not in but)
 
 
 def without_version(version: Version) -> dict[str, None]:

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from fakereg.auth.accounts import Identity, Kind, Role
 from fakereg.auth.caller import DELETE, PULL, PUSH, Rights
 from fakereg.dialect.fields import Dialect
-from fakereg.github import image, names, rights, routes
+from fakereg.github import image, names, restore, rights, routes
 from fakereg.github.model import NO_PACKAGES, TYPES, Package
 from fakereg.github.packages import inherited, type_of
 from fakereg.github.state import GitHub
@@ -78,6 +78,13 @@ class GitHubPolicy(Policy):
         if type_of(call.home) is NO_PACKAGES:
             return nullcontext()
         return self._publishing(call, name, manifest, tags)
+
+    @contextmanager
+    def deleting(self, call: Call, name: Name) -> Iterator[None]:
+        """Let the rest of a package go with its last version; raise 503 as for a push."""
+        with self.github.settled(call.home, name):
+            yield
+        restore.drop_vanished(call.home, name)
 
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Count a download."""

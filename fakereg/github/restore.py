@@ -17,7 +17,7 @@ from fakereg.http.hosts import Site
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Delta
-from fakereg.storage.index import Change, Index
+from fakereg.storage.index import UNLISTED, Change, Index
 
 
 class NameTaken(Exception):
@@ -81,9 +81,23 @@ def deleted_versions(site: Site, package: Package, *, now: float) -> list[Kept]:
 
 
 def drop_expired(site: Site, *, now: float) -> None:
-    """Drop everything of a registry that cannot be restored any more."""
+    """Drop everything of a registry that cannot be restored any more, or that a killed process has left."""
     for name in site.storage.storage.repositories():
         _restorable(site, name, now=now)
+        drop_vanished(site, name)
+
+
+def drop_vanished(site: Site, name: Name) -> None:
+    """Drop what is left of versions that were deleted without the API; with the last one, nobody may read the blobs."""
+
+    def plan(index: Index) -> Change | None:
+        there = type_of(site).versions(name, index)
+        if there or notes.PACKAGE not in index.notes:
+            stale = notes.without_versions(index, but=there)
+            return Change(Delta(notes=stale)) if stale else None
+        return index.plan(_emptied(index))
+
+    site.storage.change(name, plan)
 
 
 def _restorable(site: Site, name: Name, *, now: float) -> list[Kept]:
@@ -115,9 +129,13 @@ def _without_package(packages: Packages, site: Site, package: Package, index: In
         at=now,
         until=_until(site, now),
     )
-    texts = {**notes.without_versions(index), notes.PACKAGE: None}
-    emptied = Delta(dict.fromkeys(gone.manifests), dict.fromkeys(gone.tags), dict.fromkeys(gone.blobs), texts)
-    return keeping.put_aside(index, gone, emptied)
+    return keeping.put_aside(index, gone, _emptied(index))
+
+
+def _emptied(index: Index) -> Delta:
+    """Return the change that leaves nothing of a package, and of its repository no trace."""
+    texts = {**notes.without_versions(index), notes.PACKAGE: None, UNLISTED: ""}
+    return Delta(dict.fromkeys(index.manifests), dict.fromkeys(index.tags), dict.fromkeys(index.blobs), texts)
 
 
 def _of_version(index: Index, reference: Tag | Digest) -> tuple[dict[Tag, Digest], list[Digest]]:

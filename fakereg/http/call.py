@@ -68,6 +68,10 @@ class Policy:
         """
         return nullcontext()
 
+    def deleting(self, call: Call, name: Name) -> AbstractContextManager[None]:
+        """Return the context in which tags, manifests or blobs are deleted; entering or leaving it may raise."""
+        return nullcontext()
+
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Note a GET of a manifest."""
 

@@ -144,13 +144,13 @@ def test_nothing_is_mounted_from_a_deleted_package(ghes: Ghes, api: HostClient) 
     assert ghes.containers("hubot").post(path, query_string=query).status_code == 202
 
 
-def content_of_a_deleted_package_is_out_of_reach(ghes: Ghes, digest: Digest) -> None:
+def content_of_a_deleted_package_is_out_of_reach(ghes: Ghes, digest: Digest, layer: bytes = b"secret") -> None:
     """A member of the organization, who could not read the package, may publish one of its name."""
     hubot = ghes.containers("hubot")
-    for path in (f"manifests/{digest}", "manifests/1.0", f"blobs/{Digest.of(b'secret')}"):
+    for path in (f"manifests/{digest}", "manifests/1.0", f"blobs/{Digest.of(layer)}"):
         for method in ("GET", "HEAD"):
             assert hubot.open(f"/v2/{NAME}/{path}", method=method).status_code == 404, (method, path)
-    for query in ({"mount": Digest.of(b"secret"), "from": NAME}, {"mount": Digest.of(b"secret")}):
+    for query in ({"mount": Digest.of(layer), "from": NAME}, {"mount": Digest.of(layer)}):
         for target in (NAME, "octo-org/other"):
             assert hubot.post(f"/v2/{target}/blobs/uploads/", query_string=query).status_code == 202
 
@@ -223,6 +223,16 @@ def test_a_new_push_to_a_deleted_name_is_a_new_package(ghes: Ghes, api: HostClie
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
 
 
+def test_a_version_that_vanished_without_the_api_leaves_no_note(ghes: Ghes, api: HostClient) -> None:
+    ghes.registry.configure(registry="github-container", manifest_deletion=True)
+    client, site = ghes.containers(), ghes.registry.github.site("container")
+    assert site is not None
+    before = site.storage.notes(Name(NAME))
+    digest = client.publish(NAME, "2.0", layer=b"another")
+    assert client.delete(f"/v2/{NAME}/manifests/{digest}").status_code == 202
+    assert site.storage.notes(Name(NAME)).keys() == before.keys()
+
+
 @pytest.mark.row("GHD-30")
 def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: HostClient) -> None:
     ghes.registry.configure(registry="github-container", manifest_deletion=True)
@@ -231,7 +241,9 @@ def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: Ho
     (version,) = api.get(f"{CONTAINER}/versions").get_json()
     assert client.delete(f"/v2/{NAME}/manifests/{version['name']}").status_code == 202
     assert api.get(CONTAINER).status_code == 404
-    ghes.containers("hubot").publish(NAME, "1.0")
+    content_of_a_deleted_package_is_out_of_reach(ghes, Digest(version["name"]), b"layer")
+    ghes.containers("hubot").publish(NAME, "2.0", layer=b"another")
+    content_of_a_deleted_package_is_out_of_reach(ghes, Digest(version["name"]), b"layer")
     assert api.get(CONTAINER).get_json()["id"] != old
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
 
