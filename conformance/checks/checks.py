@@ -10,6 +10,7 @@ from conformance.checks.verdict import Case
 from conformance.client.client import Client, location_of
 from conformance.client.content import ALGORITHMS, digest_of
 from conformance.client.exchange import Exchange, summarize
+from conformance.client.reading import first_error
 from conformance.client.transport import TransportError
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -78,13 +79,13 @@ class Checks:
 
     def body(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the body is exactly the expected bytes."""
-        ok = exchange.body == expected
-        self.that(requirement, ok, expected=summarize(expected), got=summarize(exchange.body), exchange=exchange)
+        ok = exchange.content == expected
+        self.that(requirement, ok, expected=summarize(expected), got=summarize(exchange.content), exchange=exchange)
 
     def pullable(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the answer at an earlier Location is the pushed content."""
-        ok = exchange.status == 200 and exchange.body == expected
-        got = f"status {exchange.status} with {summarize(exchange.body)}"
+        ok = exchange.status == 200 and exchange.content == expected
+        got = f"status {exchange.status} with {summarize(exchange.content)}"
         wanted = f"the Location to give status 200 with {summarize(expected)}"
         self.that(requirement, ok, expected=wanted, got=got, exchange=exchange)
 
@@ -154,10 +155,3 @@ def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exc
         except TransportError as error:
             silence = str(error)
     return client.ping(), silence
-
-
-def first_error(exchange: Exchange) -> dict[str, object]:
-    """Return the first entry of an error body; empty without one."""
-    document = exchange.json()
-    errors = document.get("errors") if isinstance(document, dict) else None
-    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}

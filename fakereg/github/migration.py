@@ -155,7 +155,7 @@ class Migration:
                 referrers.setdefault(entry.subject, []).append(digest)
         for digest in (pending := list(found)):
             stored = self._old.storage.manifest(name, digest)
-            children = [child.digest for child in manifests.parse(*stored).manifests] if stored else []
+            children = [child.digest for child in manifests.read(*stored).manifests] if stored else []
             more = [
                 other
                 for other in dict.fromkeys(children + referrers.get(digest, []))

@@ -149,9 +149,12 @@ class Index:
         return digest if digest in self.manifests else None
 
     def check_complete(self, manifest: Manifest) -> None:
-        """Raise MissingContent if a blob or manifest that this one names is missing."""
-        missing = [blob.digest for blob in manifest.blobs if not blob.foreign and blob.digest not in self.blobs]
-        missing += [child.digest for child in manifest.manifests if child.digest not in self.manifests]
+        """Raise MissingContent if a blob or manifest that this one needs is missing."""
+        missing = [
+            need.digest
+            for need in manifest.needs
+            if not (need.blob and need.digest in self.blobs) and not (need.manifest and need.digest in self.manifests)
+        ]
         if missing:
             raise MissingContent(missing)
 

@@ -290,7 +290,9 @@ def _read_index(layout: Path, changes: Delta) -> tuple[State, set[Digest], set[D
         if manifest.digest not in news and not _annotation(descriptor, _TAKEN_UP):
             news.add(manifest.digest)
             named |= {blob.digest for blob in manifest.blobs}
-            pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
+            named |= {entry.digest for entry in manifest.manifests if not entry.of_manifest}
+            children = [entry for entry in manifest.manifests if entry.of_manifest]
+            pending += [_child(child) for child in children if not pushed_path(layout, child.digest).exists()]
     state.change(Delta(tags={tag: to for tag, to in changes.tags.items() if to is None or to in state.manifests}))
     return state, news, named
 
@@ -326,7 +328,7 @@ def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
         content = blob_path(layout, digest).read_bytes()
         if Digest.of(content, algorithm=digest.algorithm) != digest:
             raise ValueError("the content does not match the digest")
-        return manifests.parse(content, str(descriptor.get("mediaType")), digest)
+        return manifests.read(content, str(descriptor.get("mediaType")), digest)
     except (RegistryError, OSError, ValueError) as problem:
         if not (descriptor.get("child") and isinstance(problem, FileNotFoundError)):  # an index may be sparse
             _log.warning("%s: manifest %s is left out: %s", layout, descriptor.get("digest"), problem)
