@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from conformance.checks.passive import error_body
 from conformance.checks.verdict import Case
@@ -144,14 +144,27 @@ class Checks:
 
 
 def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exchange, str]:
-    """The answer, with redirects followed, and ""; or that to GET /v2/, and why a live server has none to this request.
+    """The answer, and ""; or that to GET /v2/, and why a live server has none to this request.
 
     The request is sent again once, as it may be the network that failed; TransportError when nothing is answered.
     """
     silence = ""
     for _ in range(2):
         try:
-            return client.follow(send()), ""
+            return send(), ""
         except TransportError as error:
             silence = str(error)
     return client.ping(), silence
+
+
+def cases_of(
+    client: Client, asked: Iterable[tuple[str, Callable[[], Exchange]]], is_right: Callable[[Exchange], bool]
+) -> list[tuple[str, Exchange, bool]]:
+    """Make the cases of `Checks.each` of odd requests, `(what, send)`; no answer is a wrong one."""
+    cases = []
+    for what, send in asked:
+        answer, silence = answer_or_silence(client, send)
+        cases.append(
+            (f"no answer to {what}, but to GET /v2/" if silence else what, answer, not silence and is_right(answer))
+        )
+    return cases

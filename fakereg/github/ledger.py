@@ -30,7 +30,7 @@ _SESSION_SECONDS = 86400.0
 _SESSION_LIMIT = 1 << 30
 
 
-class Running(ValueError):
+class MigrationRuns(ValueError):
     """A migration is running, here or in another process."""
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Ledger:
 
     @contextmanager
     def moving(self, owners: frozenset[str]) -> Iterator[Move]:
-        """Begin a migration and hold its session; raise Running if there is one already."""
+        """Begin a migration and hold its session; raise MigrationRuns if there is one already."""
         upload = self._storage.start_upload(LEDGER, algorithm="sha256", expiry=_SESSION_SECONDS, limit=_SESSION_LIMIT)
         with self.holding(upload.id):
             move = Move(owners, upload.id)
@@ -110,7 +110,7 @@ class Ledger:
 
     @contextmanager
     def holding(self, session: str) -> Iterator[None]:
-        """Hold the session of a migration, and end it afterwards; raise Running if its process lives and has it."""
+        """Hold the session of a migration, and end it afterwards; raise MigrationRuns if another one holds it."""
         upload = self._storage.upload(LEDGER, session)
         if not upload:  # it has expired
             yield
@@ -118,7 +118,7 @@ class Ledger:
         try:
             upload.claim()
         except UploadBusy:
-            raise Running from None
+            raise MigrationRuns from None
         try:
             yield
         finally:
@@ -138,7 +138,7 @@ class Ledger:
     def _turn(self, old: Move | None, new: Move | None, *, owners: frozenset[str]) -> None:
         def plan(index: Index) -> Change:
             if Move.of_index(index) != old:
-                raise Running if old is None else StorageError("the migration was ended by another process")
+                raise MigrationRuns if old is None else StorageError("the migration was ended by another process")
             migrated = json.dumps(sorted(_migrated(index) | owners))
             return Change(Delta(notes={_MOVING: new.text() if new else None, _MIGRATED: migrated}))
 
@@ -146,10 +146,10 @@ class Ledger:
 
     @contextmanager
     def resetting(self) -> Iterator[None]:
-        """Forget what was migrated while all content is removed, but no id; raise Running if a migration has begun."""
+        """Forget what was migrated while all content is removed, but no id; raise MigrationRuns if one has begun."""
         ids = self._storage.read(LEDGER, lambda index: index.notes.get(_IDS))
         if self.move:
-            raise Running
+            raise MigrationRuns
         yield
         if ids:
             self._storage.change(LEDGER, lambda index: Change(Delta(notes={_IDS: ids})))

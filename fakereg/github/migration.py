@@ -84,7 +84,7 @@ class Migration:
         return [package.name for package in images]
 
     def take_up(self) -> None:
-        """Undo or complete a migration whose process has died; raise Running if it lives."""
+        """Undo or complete a migration whose process has died; raise MigrationRuns if it lives."""
         move = self._ledger.move
         if move:
             with self._ledger.holding(move.session):

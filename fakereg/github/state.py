@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from fakereg.auth.accounts import Accounts
 from fakereg.clock import Clock
 from fakereg.github import restore
-from fakereg.github.ledger import Ledger, Running
+from fakereg.github.ledger import Ledger, MigrationRuns
 from fakereg.github.migration import Migration
 from fakereg.github.model import CONTAINER, DOCKER, NO_PACKAGES, Package
 from fakereg.github.packages import Packages, type_of
@@ -87,7 +87,7 @@ class GitHub:
 
     def _take_up(self) -> bool:
         """End a migration whose process has died; return False if it lives."""
-        with suppress(Running):
+        with suppress(MigrationRuns):
             if migration := self._migration():
                 migration.take_up()
             return True
@@ -119,7 +119,7 @@ class GitHub:
     def resetting(self) -> Iterator[None]:
         """Forget the packages while all content is removed; raise ValueError while a migration runs."""
         if not self._take_up():
-            raise Running
+            raise MigrationRuns
         with self.ledger.resetting():
             yield
         self.packages.clear()
