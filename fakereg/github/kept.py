@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
+from typing import Any
 
 from fakereg.github import notes
 from fakereg.github.model import Package, Version
@@ -38,9 +39,14 @@ class Kept:
     until: float = 0
 
     @property
+    def id(self) -> int:
+        """The id of the package or of its version; no two of them are the same."""
+        return self.package.id if self.whole else self.versions[0].id
+
+    @property
     def key(self) -> str:
-        """The key of its note, if it was deleted: ids of packages and versions are different."""
-        return f"{_DELETED}{self.package.id if self.whole else self.versions[0].id}"
+        """The key of its note, if it was deleted."""
+        return f"{_DELETED}{self.id}"
 
     def text(self) -> str:
         """Return its note."""
@@ -50,9 +56,12 @@ class Kept:
         return json.dumps({"package": notes.package_document(self.package), "versions": versions, **content, **times})
 
     @classmethod
-    def of_text(cls, name: Name, text: str) -> Kept:
-        """Read a note of the repository `name`."""
-        fields = json.loads(text)
+    def of_note(cls, key: str, name: Name, index: Index) -> Kept | None:
+        """Return what the note `key` of the repository `name` describes; None if there is no such note."""
+        return notes.read(key, index, lambda fields: cls._of_fields(name, fields))
+
+    @classmethod
+    def _of_fields(cls, name: Name, fields: Mapping[str, Any]) -> Kept:
         return cls(
             notes.package_of(name, fields["package"]),
             tuple(Version(*version) for version in fields["versions"]),
@@ -67,15 +76,8 @@ class Kept:
 
 def deleted(name: Name, index: Index) -> list[Kept]:
     """Return what was deleted in a repository, the last first."""
-    texts = [text for key, text in index.notes.items() if key.startswith(_DELETED)]
-    found = [Kept.of_text(name, text) for text in texts]
-    return sorted(found, key=lambda kept: (kept.at, kept.versions[0].id), reverse=True)
-
-
-def arriving(name: Name, index: Index) -> Kept | None:
-    """Return the package that is being migrated to a repository, once all its content is there."""
-    text = index.notes.get(ARRIVING)
-    return Kept.of_text(name, text) if text else None
+    found = (Kept.of_note(key, name, index) for key in index.notes if key.startswith(_DELETED))
+    return sorted(filter(None, found), key=lambda kept: (kept.at, kept.id), reverse=True)
 
 
 def put_aside(index: Index, kept: Kept, delta: Delta) -> Change:

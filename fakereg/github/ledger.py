@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from fakereg.clock import Clock
+from fakereg.github import notes
 from fakereg.spec.names import Name
 from fakereg.storage.base import Delta, Storage, StorageError, UploadBusy
 from fakereg.storage.index import Change, Index
@@ -54,10 +55,7 @@ class Move(NamedTuple):
     @classmethod
     def of_index(cls, index: Index) -> Move | None:
         """Return the migration that the notes tell of."""
-        if text := index.notes.get(_MOVING):
-            owners, session, copied = json.loads(text)
-            return cls(frozenset(owners), session, copied)
-        return None
+        return notes.read(_MOVING, index, lambda fields: cls(frozenset(fields[0]), fields[1], fields[2]))
 
 
 class Ledger:
@@ -83,7 +81,7 @@ class Ledger:
 
         def plan(index: Index) -> Change:
             nonlocal first
-            first = int(index.notes.get(_IDS, "1"))
+            first = notes.read(_IDS, index, int) or 1
             return Change(Delta(notes={_IDS: str(first + _ID_BLOCK)}))
 
         self._storage.change(LEDGER, plan)
@@ -156,4 +154,4 @@ class Ledger:
 
 
 def _migrated(index: Index) -> frozenset[str]:
-    return frozenset(json.loads(index.notes.get(_MIGRATED, "[]")))
+    return notes.read(_MIGRATED, index, frozenset) or frozenset()

@@ -206,7 +206,7 @@ class Migration:
         """Serve what was copied, all of it, or drop it; then note that the migration has ended."""
 
         def plan(index: Index) -> Change | None:
-            moved = keeping.arriving(name, index) if move.copied else None
+            moved = Kept.of_note(ARRIVING, name, index) if move.copied else None
             return keeping.put_in_place(index, ARRIVING, moved) if moved else keeping.drop(index, ARRIVING)
 
         for name in self._new.storage.storage.repositories():

@@ -5,15 +5,20 @@ A repository has the note PACKAGE and a note for each version. They change in on
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import astuple
-from typing import Any
+from typing import Any, TypeVar
 
 from fakereg.auth.accounts import Role, Visibility
 from fakereg.github.model import Package, Version
 from fakereg.spec.names import Name
+from fakereg.storage.base import StorageError
 from fakereg.storage.index import Index
+from fakereg.values import shown
+
+Made = TypeVar("Made")
 
 PACKAGE = "package"
 _VERSION = "version/"
@@ -41,16 +46,25 @@ def package_of(name: Name, document: Mapping[str, Any]) -> Package:
     return Package(name=name, **fields)
 
 
+def read(key: str, index: Index, make: Callable[[Any], Made]) -> Made | None:
+    """Return what `make` makes of the JSON of a note; None if there is no such note. Raise StorageError."""
+    text = index.notes.get(key)
+    if text is None:
+        return None
+    try:
+        return make(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise StorageError(f"the note {key} must be as it was written, got {shown(text)}: remove it") from problem
+
+
 def package(name: Name, index: Index) -> Package | None:
     """Return the package of a repository, if it has the note; it may have lost all its versions since."""
-    text = index.notes.get(PACKAGE)
-    return package_of(name, json.loads(text)) if text else None
+    return read(PACKAGE, index, functools.partial(package_of, name))
 
 
 def version(name: str, index: Index) -> Version | None:
     """Return a version, if the repository has its note; the version itself may be gone."""
-    text = index.notes.get(_VERSION + name)
-    return Version(*json.loads(text)) if text else None
+    return read(_VERSION + name, index, lambda fields: Version(*fields))
 
 
 def of_package(package: Package) -> dict[str, str]:

@@ -56,10 +56,10 @@ def restore(site: Site, deleted: Kept) -> None:
         if not deleted.whole:
             _current(site, deleted.package, index)
         _check_free(site, deleted, index)
-        text = index.notes.get(deleted.key)
-        if not text:  # somebody else has restored it
+        now = Kept.of_note(deleted.key, deleted.package.name, index)
+        if not now:  # somebody else has restored it
             raise _missing()
-        return keeping.put_in_place(index, deleted.key, Kept.of_text(deleted.package.name, text))
+        return keeping.put_in_place(index, deleted.key, now)
 
     site.storage.change(deleted.package.name, plan)
 
@@ -68,7 +68,7 @@ def deleted_packages(site: Site, owner: str, *, now: float) -> list[Kept]:
     """Return the packages of an account that can be restored, the last deleted first."""
     names = (name for name in site.storage.storage.repositories() if name.startswith(f"{owner}/"))
     found = [kept for name in names for kept in _restorable(site, name, now=now) if kept.whole]
-    return sorted(found, key=lambda kept: (kept.at, kept.package.id), reverse=True)
+    return sorted(found, key=lambda kept: (kept.at, kept.id), reverse=True)
 
 
 def deleted_versions(site: Site, package: Package, *, now: float) -> list[Kept]:

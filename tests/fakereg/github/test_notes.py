@@ -17,6 +17,8 @@ import pytest
 from fakereg.auth.accounts import Role, Visibility
 from fakereg.github import packages
 from fakereg.spec.names import Digest
+from fakereg.storage.base import Delta
+from fakereg.storage.index import Change
 from tests.fakereg.client import index
 from tests.fakereg.ghes import CONTAINER, DOCKER, DOCKER_NAME, LIST, NAME, Ghes
 
@@ -61,6 +63,10 @@ def seen(ghes: Ghes, secrets: dict[str, str]) -> dict[Any, Any]:
 def check(ghes: Ghes, step: str, folder: Path, secrets: dict[str, str]) -> None:
     """Compare the running registry with a fresh one on a copy of its folder."""
     ghes.registry.github.packages.write()
+    until = time.monotonic() + 60
+    while [*folder.rglob("changes.jsonl")]:  # a log is folded a moment later, and must not vanish from under the copy
+        assert time.monotonic() < until
+        time.sleep(0.01)
     copied = folder.parent / "copy"
     shutil.copytree(folder, copied)
     kind = ghes.options["storage"].partition(":")[0]
@@ -286,3 +292,16 @@ def test_the_notes_of_a_server_are_no_repository(ghes: Ghes) -> None:
     ghes.containers().publish(NAME, "1.0")
     assert client.get("/v2/fakereg/tags/list").status_code == 404
     assert "fakereg" not in client.get("/v2/_catalog").text
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"id": 1}', "17"])
+def test_a_note_that_somebody_has_changed_is_told_and_kept(ghes: Ghes, text: str) -> None:
+    client, site = ghes.containers(), ghes.registry.github.site("container")
+    client.publish(NAME, "1.0")
+    assert site is not None
+    name = ghes.package("container", NAME).name
+    site.storage.change(name, lambda index: Change(Delta(notes={"package": text})))
+    for path in (f"/v2/{NAME}/manifests/1.0", f"/v2/{NAME}/tags/list"):
+        assert client.get(path).status_code == 503
+    assert ghes.api().get(CONTAINER).status_code == 503
+    assert site.storage.notes(name)["package"] == text
