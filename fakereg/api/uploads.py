@@ -109,8 +109,8 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
-    """Mount the blob from one repository; refuse one that is deleted, or has moved to another registry."""
-    there = call.policy.home(call.site, source) is call.home and call.policy.shows_blobs(call, source)
+    """Mount the blob from one repository; refuse one that has moved to another registry."""
+    there = call.policy.home(call.site, source) is call.home
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 

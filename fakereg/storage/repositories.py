@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from fakereg.clock import Clock
 from fakereg.spec.manifest import Manifest
@@ -22,6 +22,8 @@ from fakereg.storage.index import UNLISTED, Change, Index, entry_of
 from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
 
 __all__ = ["Guard", "Notes", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
+
+Seen = TypeVar("Seen")
 
 _ATTEMPTS = 1000
 """Most attempts at a change while other processes change the same repository."""
@@ -298,6 +300,11 @@ class Repositories:
         """Return the notes of a repository, which may have nothing else."""
         with self._index(name) as index:
             return {key: text for key, text in index.notes.items() if key != UNLISTED}
+
+    def read(self, name: Name, look: Callable[[Index], Seen]) -> Seen:
+        """Return what `look` finds in the index of a repository at one moment."""
+        with self._index(name) as index:
+            return look(index)
 
     def change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
         """Apply the change that `plan` returns in one step; call it again if another process made a change meanwhile.

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS item (repository, kind, key, value, version, PRIMARY 
 CREATE INDEX IF NOT EXISTS item_by_version ON item (repository, version);
 CREATE TABLE IF NOT EXISTS repository (id INTEGER PRIMARY KEY, space, name, first, version, UNIQUE (space, name))"""
 _REPOSITORY = "SELECT id, first, version FROM repository WHERE space = ? AND name = ?"
-_CONTENT = "SELECT file, data FROM content, repository WHERE id = repository AND space = ? AND name = ? AND digest = ?"
+# `+` takes the type from `id`: the columns of `content` have none, and else its index is not used.
+_CONTENT = "SELECT file, data FROM content, repository WHERE repository = +id AND space = ? AND name = ? AND digest = ?"
 _OLD = "FROM content WHERE repository = ? AND digest = ?"
 _SPOOL = "FROM spool WHERE space = ? AND id = ?"
 _KEPT = 10_000  # versions after which a repository drops its rows of removed keys

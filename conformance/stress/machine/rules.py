@@ -31,7 +31,7 @@ class Call:
     """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
     `valid` says whether the program considers a manifest valid: yes, no, either, unclear (`odd_members`).
-    `credentials` are an Authorization header, with TOKEN for one of the client's identity, and the scopes of that token.
+    `credentials` are an Authorization header, with TOKEN for a token of the client's identity, and its scopes.
     """
 
     method: str
