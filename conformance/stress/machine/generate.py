@@ -15,7 +15,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.client.client import IMAGE, INDEX
 from conformance.stress.common import strategies
 from conformance.stress.common.odd_json import ODD_JSON
+from conformance.stress.common.odd_members import ODD_MEMBERS
 from conformance.stress.machine.program import (
+    AS_BLOB,
     BLOB_SIZES,
     MISSING,
     REPOSITORIES,
@@ -39,7 +41,7 @@ _BLOB_DIGESTS = [f"@blob{number}" for number in BLOBS]
 _SOURCES: tuple[Value, ...] = (0, 1, 2, None)
 _AXES: dict[str, dict[str, list[Value]]] = {
     "ping": {},
-    "push_blob": {"blob": [*BLOBS], "digest": ["", "", "", "@own/sha512", "@blob3"]},
+    "push_blob": {"blob": [*BLOBS, AS_BLOB], "digest": ["", "", "", "@own/sha512", "@blob3"]},
     "post_blob": {"blob": [*BLOBS], "digest": ["", "", "@blob1"]},
     "mount": {"digest": [*_BLOB_DIGESTS], "source": [*_SOURCES]},
     "start_upload": {"algorithm": ["", "", "sha512"]},
@@ -160,7 +162,7 @@ RECIPES = st.builds(
     st.sampled_from((None, 0, 2, 5, MISSING)),
     st.sampled_from(("", "application/vnd.example.sbom")),
     st.sampled_from(("", "text", "\u00e9\u2603", '"quoted"\n')),
-    odd=st.sampled_from(("", *ODD_JSON)),
+    odd=st.one_of(st.just(""), st.sampled_from(tuple(ODD_JSON)), st.sampled_from(tuple(ODD_MEMBERS))),
 )
 """Recipes beside the standard ones: other children and subjects, odd JSON."""
 

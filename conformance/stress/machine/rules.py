@@ -10,15 +10,15 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
-from urllib.parse import urljoin
 
 from conformance.client.client import Client, location_of
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.reading import next_link
 from conformance.stress.common.base import Stress
-from conformance.stress.common.odd_json import ODD_VALIDITY
+from conformance.stress.common.odd_members import ODD_MANIFEST_VALIDITY
 from conformance.stress.machine.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest
+from conformance.urls import joined
 
 MAX_PAGES = 20
 
@@ -30,8 +30,8 @@ TOKEN = "{token}"
 class Call:
     """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
-    `valid` says whether the program considers a manifest valid: yes, no, either. `credentials` are an Authorization
-    header, with TOKEN for one of the client's identity, and the scopes of that token.
+    `valid` says whether the program considers a manifest valid: yes, no, either, unclear (`odd_members`).
+    `credentials` are an Authorization header, with TOKEN for a token of the client's identity, and its scopes.
     """
 
     method: str
@@ -259,7 +259,7 @@ def list_tags(world: World, repository: Value, n: Value = None, last: str | None
         link = next_link(answer)
         if link is None:
             break
-        answer = yield Call("request", ("GET", urljoin(answer.request.url, link)))
+        answer = yield Call("request", ("GET", joined(answer.request.url, link)))
 
 
 def list_referrers(world: World, repository: Value, digest: str, artifact_type: str = "") -> Calls:
@@ -324,5 +324,5 @@ def _parts(world: World, repository: Value, recipe: Recipe) -> Calls:
 
 
 def _validity(made: Made, media_type: str) -> str:
-    odd = ODD_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
-    return odd if odd == "no" or media_type in {"", made.media_type} else "either"
+    odd = ODD_MANIFEST_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
+    return odd if odd in {"no", "unclear"} or media_type in {"", made.media_type} else "either"
