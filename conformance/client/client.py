@@ -112,6 +112,13 @@ class Client:
     def _is_home(self, url: str) -> bool:
         return origin_of(url) == origin_of(self.base_url)
 
+    def token(self, *scopes: str) -> str:
+        """Get a token of the identity for scopes, from the service that the registry names; empty without one."""
+        if not self._authenticator:
+            return ""
+        challenge = self._transport.send(Request("GET", f"{self.base_url}/v2/"))
+        return self._authenticator.token(challenge, scopes, self._transport.send)
+
     def follow(self, exchange: Exchange) -> Exchange:
         """Follow redirects, at most five, as RFC 9110 section 15.4 says; secrets do not leave the registry's host.
 

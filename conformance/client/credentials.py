@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -184,6 +184,14 @@ class Authenticator:
             self._asking.add(origin_of(request.url))
             return self._own_basic() if sent != self._own_basic() else None
         return None
+
+    def token(self, answer: Exchange, scopes: Sequence[str], send: Send) -> str:
+        """Return a token for these scopes from the service that a challenge names; empty if there is none."""
+        challenge = challenge_of(answer, "bearer")
+        if not challenge:
+            return ""
+        fields = challenge.fields
+        return self._token(_Key(fields.get("realm", ""), fields.get("service", ""), tuple(scopes)), send)
 
     def _with_token(self, request: Request, challenge: Challenge, sent: str | None, send: Send) -> str | None:
         key = _Key(challenge.fields.get("realm", ""), challenge.fields.get("service", ""), tuple(challenge.scopes))
