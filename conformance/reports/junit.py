@@ -11,17 +11,8 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from conformance.reports.reading import (
-    ONLY_WARNED,
-    REMOVED,
-    Document,
-    bug_report,
-    is_optional,
-    profile,
-    stale,
-    verdict,
-    visible,
-)
+from conformance.output.terminal import visible
+from conformance.reports.reading import ONLY_WARNED, REMOVED, Document, bug_report, is_optional, profile, stale, verdict
 
 _NOT_JUDGED = ("unsupported", "not applicable", "skipped", "known")
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from conformance.output.terminal import visible
 from conformance.reports.reading import (
     REMOVED,
     Document,
@@ -25,7 +26,6 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
-    visible,
 )
 from conformance.reports.summary import headline
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
 from conformance.errors import ConfigurationError
+from conformance.output.terminal import complain
 
 MOST = 8
 NEAR_SECONDS = 0.02
@@ -16,7 +16,7 @@ NEAR_SECONDS = 0.02
 REQUESTS_PER_SCENARIO = 8.0
 """The measured average of requests of a scenario, for the forecast."""
 
-FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast\n"
+FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast"
 
 PROCESS_SECONDS = 1.0
 """The approximate time that a worker takes to start."""
@@ -31,7 +31,7 @@ def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
         return []
     if find_spec("xdist") is None:
         if text == "auto":
-            sys.stderr.write(FAR)
+            complain(FAR)
             return []
         raise ConfigurationError(
             f"pytest-xdist must be installed for {number} workers: pip install 'fakereg[parallel]'"
