@@ -16,7 +16,7 @@ from conformance.errors import ConfigurationError
 from conformance.reports import comparison
 from conformance.reports.comparison import Comparison, Side
 
-SCHEMA = 2
+SCHEMA = 3
 """The supported version of results.json (results.schema.json)."""
 
 

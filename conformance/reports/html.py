@@ -7,7 +7,7 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from conformance.reports.reading import NOTHING, is_optional, visible
+from conformance.reports.reading import NOTHING, is_optional, mark_of, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -64,6 +64,7 @@ def _environment() -> Environment:
         policy=_policy(style, script),
         words={"requirement": {**REQUIREMENT_WORDS, NOTHING: "not in this run"}, "scenario": SCENARIO_WORDS},
         is_optional=is_optional,
+        mark_of=mark_of,
     )
     return environment
 

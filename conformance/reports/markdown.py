@@ -16,6 +16,7 @@ from conformance.reports.reading import (
     bug_report,
     findings,
     from_the_start,
+    is_partial,
     kept_text,
     listed,
     little_judged,
@@ -26,6 +27,8 @@ from conformance.reports.reading import (
     verdict,
     violated,
     visible,
+    why_not,
+    with_requirements,
 )
 from conformance.reports.summary import headline
 
@@ -40,6 +43,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>~&])")
 def markdown(document: Document) -> str:
     """Make the summary: verdict and counts, a table of violated requirements, each violation as a bug report."""
     head = [*_head(document), *_violations(document), *_known(document), *_stale(document), *_absent(document)]
+    head += _not_judged(document)
     text = "\n".join(head) + "\n"
     blocks = [*_reports(document), *_errors(document)]
     for number, block in enumerate(blocks):
@@ -112,8 +116,7 @@ def _again(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say how to reproduce the bug reports, once for all of them."""
     if not any(violation["curl"] for row in rows for violation in row["violations"]):
         return []
-    again = code(from_the_start(document, "ID"))
-    return ["", f"{REMOVED} {again}, with the other options of this run, does it all again."]
+    return ["", f"{REMOVED} {code(from_the_start(document, rows[0]['id']))} does it all again."]
 
 
 def _row(row: Mapping[str, Any]) -> list[str]:
@@ -156,6 +159,13 @@ def _absent(document: Document) -> list[str]:
     return ["", "## Capabilities", *lines] if lines else []
 
 
+def _not_judged(document: Document) -> list[str]:
+    """Return the reasons why claimed requirements were not judged, unless only some scenarios were asked for."""
+    found = [] if is_partial(document) else why_not(document, "untested")
+    lines = table(["Not judged", "Why"], [[listed(keys, most=SHOWN), plain(reason)] for reason, keys in found])
+    return ["", "## Requirements that were not judged", *lines] if lines else []
+
+
 def _reports(document: Document) -> list[str]:
     found = []
     for row in violated(document, "fail", "warn"):
@@ -169,7 +179,7 @@ def _reports(document: Document) -> list[str]:
 def _errors(document: Document) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
-        reasons.setdefault(scenario["reason"], []).append(scenario["id"])
+        reasons.setdefault(scenario["reason"], []).append(with_requirements(scenario))
     return [
         _details(f"Could not be judged: {listed(names, most=SHOWN)}", ["", *fence(reason)])
         for reason, names in reasons.items()

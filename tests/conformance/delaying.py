@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that lets everything arrive later, as a far-away server would, and counts what passes."""
+"""A TCP proxy on loopback that lets everything arrive later, as a far-away server would, and counts what waits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Link:
-    """The proxy's URL, and how many requests have gone through it."""
+    """The proxy's URL, how many requests wait for their answers, and how many were that at most."""
 
     url: str = ""
-    requests: int = 0
+    waiting: int = 0
+    most_waiting: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
 
@@ -66,7 +67,10 @@ async def _carry(
     with suppress(OSError):
         while piece := await reader.read(1 << 16):
             if counted:
-                link.requests += piece.count(b" HTTP/1.1\r\n")
+                link.waiting += piece.count(b" HTTP/1.1\r\n")
+                link.most_waiting = max(link.most_waiting, link.waiting)
+            else:
+                link.waiting -= piece.count(b"HTTP/1.1 ")
             loop.call_later(delay, _write, writer, piece)
     loop.call_later(delay, writer.close)
 
