@@ -114,7 +114,7 @@ def probed(arguments: Sequence[str]) -> list[str]:
     from conformance.targets.open import target_of
 
     made = Parser(prog="conformance probe", description="Probe the optional capabilities of a target.")
-    add_options(made)
+    add_options(made, without=("report", "requirement", "version", "level", "strict", "known", "full-size"))
     settings = settings_from(options_given(made.parse_args(arguments)))
     with target_of(settings) as target:
         described = target.description

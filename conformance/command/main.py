@@ -88,9 +88,11 @@ def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) ->
     """Return the arguments of pytest that spread a run over processes; none if pytest got its own."""
     from conformance.run import workers
 
-    if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
-        return []
     try:
+        if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
+            if text != "auto":
+                raise ConfigurationError("give the number of processes once: --workers, or -n of pytest")
+            return []
         return workers.arguments(text, given)
     except ConfigurationError as error:
         run_parser().exit(USAGE_ERROR, f"ERROR: conformance: {error}\n")

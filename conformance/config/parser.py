@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -22,11 +23,12 @@ class Parser(argparse.ArgumentParser):
         self.exit(USAGE_ERROR, f"ERROR: conformance: {message} (see --help)\n")
 
 
-def add_options(made: argparse.ArgumentParser) -> None:
-    """Add the argument TARGET and every option of a run."""
+def add_options(made: argparse.ArgumentParser, *, without: Collection[str] = ()) -> None:
+    """Add the argument TARGET and every option of a run, except those that the command has no use for."""
     made.add_argument("target", nargs="?", metavar="TARGET", help=OPTIONS[0].help)
     for option in OPTIONS:
-        _add(made, option)
+        if option.name not in without:
+            _add(made, option)
 
 
 def _add(made: argparse.ArgumentParser, option: Option) -> None:
@@ -67,6 +69,11 @@ def variables_of(given: Mapping[str, str]) -> list[str]:
     return [option.variable for option in OPTIONS if option.name == "password" and has_password]
 
 
+def shell_line(words: Sequence[str], variables: Sequence[str]) -> str:
+    """Return a line for a shell that names the variables with secrets, which must be set."""
+    return " ".join([*(f'{name}="${name}"' for name in variables), shlex.join(words)])
+
+
 def without_userinfo(target: str) -> tuple[str, str]:
     """Split a URL into one without user name and password, and the user name; other targets have none."""
     parts = urlsplit(target) if target.startswith(("http://", "https://")) else None
@@ -77,6 +84,6 @@ def without_userinfo(target: str) -> tuple[str, str]:
 
 def options_given(parsed: argparse.Namespace) -> dict[str, str | None]:
     """Return the value of each option by its short name, None where it was not given."""
-    given = {option.name: getattr(parsed, option.key) for option in OPTIONS}
+    given = {option.name: getattr(parsed, option.key, None) for option in OPTIONS}
     given["target"] = parsed.target or given["target"]
     return given

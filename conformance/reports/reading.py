@@ -5,12 +5,12 @@ The results are the object that `results.py` makes and results.json holds; repor
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.config.description import PROFILES
+from conformance.config.parser import shell_line
 
 Document = Mapping[str, Any]
 VIOLATED = ("fail", "warn", "known")
@@ -240,7 +240,7 @@ def from_the_start(document: Document, key: str) -> str:
     option = "--conformance-" if run["command"][0] == "pytest" else "--"
     more = {"requirement": key, "seed": str(run["seed"]), "report": f"{run['report'] or 'conformance-report'}-{key}"}
     words = [*run["command"], *(word for name, value in more.items() for word in (f"{option}{name}", value))]
-    return " ".join([*(f'{name}="${name}"' for name in run["variables"]), shlex.join(words)])
+    return shell_line(words, run["variables"])
 
 
 def bug_report(document: Document, row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from conformance.command import stress
 from conformance.command.stress import Job, main
+from conformance.config.settings import Settings
 from conformance.stress.common.base import Figures, Finding
 from conformance.stress.machine.program import Program, Step
 
@@ -34,6 +35,24 @@ DEVIANT = "fake:distribution"
         ),
         (["http://127.0.0.1:1", "--storage", "memory"], "storage must be left out unless the target is a fake"),
         (["fake:oci", "--replay", "nowhere.json"], "nowhere.json cannot be read"),
+        *(([f"--{name}", "1"], f"unrecognized arguments: --{name}") for name in ("requirement", "level", "references")),
+        (["--spec-version", "1.0"], "unrecognized arguments: --spec-version"),
+        (["--full-size"], "unrecognized arguments: --full-size"),
+        (["--strict"], "unrecognized arguments: --strict"),
+        (["--parts", "machine", "--against", "fake:oci"], "--against must be left out"),
+        (["fake:oci", "--replay", "nowhere.json", "--parts", "machine"], "--parts must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--seconds", "5"], "--seconds must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--seed", "5"], "--seed must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--report", "x"], "--report must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--storage", "memory,sqlite"], "needs one storage"),
+        (["fake:oci", "--parts", "concurrency", "--known", "known.toml"], "--known must be left out: it is not for "),
+        (["fake:oci", "--parts", "crash", "--username", "ann"], "--username must be left out"),
+        (["fake:oci", "--parts", "fuzz,crash", "--timeout", "5"], "--timeout must be left out"),
+        (["fake:oci", "--parts", "crash", "--storage", "memory,sqlite"], "got 'memory'"),
+        (["fake:distribution", "--parts", "crash"], "serves the fake in the dialect oci"),
+        (["fake:github-docker", "--parts", "hostile"], "serves the fake in the dialect oci"),
+        (["fake:oci", "--resolve", "a:1:127.0.0.1"], "resolve must be left out unless the target is a URL"),
+        (["fake:oci", "--insecure"], "insecure must be left out unless the target is a URL"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -44,12 +63,33 @@ def test_what_cannot_be_done_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("known.toml").write_text("")
     try:
         code = main(arguments)
     except SystemExit as ending:
         code = int(str(ending.code))
     assert code == 4
     assert said in capsys.readouterr().err
+
+
+def test_the_line_of_a_finding_has_every_option_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "target": "http://ann:hush@host",
+        "profile": "pull",
+        "repository": "it's/mine",
+        "seed": "3",
+        "level": "should",
+    }
+    settings = Settings(target="http://ann:hush@host", given=given)
+    job = Job("machine", "http://ann:hush@host", settings, 1.0, 3)
+    assert job.replay(Path("there/it.json")) == (
+        'CONFORMANCE_PASSWORD="$CONFORMANCE_PASSWORD" conformance stress http://host --profile pull '
+        "--repository 'it'\"'\"'s/mine' --username ann --replay there/it.json"
+    )
+    plain = Job("machine", "fake:oci", Settings(), 1.0, 3, "sqlite", "fake:distribution")
+    assert plain.replay(Path("it.json")) == (
+        "conformance stress fake:oci --storage sqlite --against fake:distribution --replay it.json"
+    )
 
 
 def test_a_finding_is_written_down_and_can_be_played_again(
