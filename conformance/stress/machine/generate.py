@@ -7,6 +7,7 @@ program shrinks to them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import strategies as st
@@ -170,7 +171,8 @@ def programs(draw: DrawFn, *, steps: int = STEPS) -> Program:
     """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others."""
     recipes = tuple(draw(st.lists(RECIPES, max_size=2))) if draw(st.integers(0, 3)) == 3 else ()
     kinds = draw(st.sampled_from(_FLAVOURS))
-    return Program(tuple(draw(kinds) for _ in range(draw(st.integers(1, steps)))), recipes)
+    drawn = (draw(kinds) for _ in range(draw(st.integers(1, steps))))
+    return Program(tuple(replace(step, turn=turn) for turn, step in enumerate(drawn, start=1)), recipes)
 
 
 def _flavour(*rules: str, odd: bool = False) -> SearchStrategy[Step]:

@@ -52,13 +52,18 @@ class Rules:
 
 @dataclass
 class Machine:
-    """Plays one program. `log` has every call as text with its exchange; `steps` counts the rules played."""
+    """Plays one program. `log` has every call as text with its exchange; `steps` counts the rules played.
+
+    `turn` is that of the step that is played: it decides what else is read, so that a step reads the same when another
+    one is left out.
+    """
 
     clients: Callable[[str], Client]
     rules: Rules
     world: World
     log: list[tuple[str, Call, Exchange]] = field(default_factory=list)
     steps: int = 0
+    turn: int = 0
     known: int = 0
 
     def __post_init__(self) -> None:
@@ -76,6 +81,7 @@ class Machine:
     def step(self, step: Step) -> None:
         """Play one rule, then read the affected content."""
         self.steps += 1
+        self.turn = step.turn
         before = len(self.log)
         calls = RULES[step.rule](self.world, **step.arguments)
         try:
@@ -86,7 +92,7 @@ class Machine:
             pass
         for _, call, exchange in self.log[before:][-1:]:
             self.look_at(call)
-            if exchange.status == 201 and call.method in ACTS and self.steps % 3 == 0:
+            if exchange.status == 201 and call.method in ACTS and self.turn % 3 == 0:
                 self._follow(call, exchange)
 
     def perform(self, call: Call, who: str = "writer") -> Exchange:
@@ -141,15 +147,15 @@ class Machine:
             return
         name = str(call.arguments[0]) if call.arguments else ""
         if name not in self.world.repositories:
-            name = self.world.repositories[self.steps % len(self.world.repositories)]
+            name = self.world.repositories[self.turn % len(self.world.repositories)]
         elsewhere = self.world.repositories[(self.world.repositories.index(name) + 1) % len(self.world.repositories)]
         if call.method in {"put_upload", "post_blob", "mount", "delete_blob", "head_blob", "get_blob"}:
-            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,) if self.steps % 3 == 0 else ():
+            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,) if self.turn % 3 == 0 else ():
                 self.perform(Call("head_blob", (there, call.arguments[1])))
         elif call.method in {"put_manifest", "delete_manifest"}:
             self._look_at_manifest(call, name, elsewhere)
-        elif self.steps % 3 == 0:
-            self._look_at_tags(name, self.steps % 4)
+        elif self.turn % 3 == 0:
+            self._look_at_tags(name, self.turn % 4)
 
     def _look_at_upload(self, call: Call) -> None:
         """Check the progress of an upload session, or the blob of a finished one."""
@@ -172,11 +178,11 @@ class Machine:
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
         """Read the affected manifest and tag, another manifest, the tags, and the referrers of its subject."""
-        for there in (name,) if self.steps % 3 else (name, elsewhere):
+        for there in (name,) if self.turn % 3 else (name, elsewhere):
             self.perform(Call("get_manifest", (there, call.arguments[1])))
         if call.method == "delete_manifest" and (others := list(self.model.of(name).manifests)):
-            self.perform(Call("get_manifest", (name, others[self.steps % len(others)])))
-        self._look_at_tags(name, self.steps % 4 if call.method == "put_manifest" else 0)
+            self.perform(Call("get_manifest", (name, others[self.turn % len(others)])))
+        self._look_at_tags(name, self.turn % 4 if call.method == "put_manifest" else 0)
         if subject := self._subject(call):
             self.perform(Call("list_referrers", (name, subject)))
 
@@ -208,7 +214,7 @@ class Machine:
 
     def look_at_everything(self) -> None:
         """Read all content of the model."""
-        for name in self.world.repositories:
+        for number, name in enumerate(self.world.repositories, start=1):
             held = self.model.of(name)
             for digest in held.blobs:
                 self.perform(Call("get_blob", (name, digest)))
@@ -217,4 +223,4 @@ class Machine:
             for subject in {manifest.subject for manifest in held.manifests.values()} - {None}:
                 self.perform(Call("list_referrers", (name, subject)))
             self._look_at_tags(name, 0)
-            self._walk_tags(name, self.steps % 3 + 1)
+            self._walk_tags(name, number)
