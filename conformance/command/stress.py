@@ -116,12 +116,11 @@ def main(arguments: Sequence[str]) -> int:
         settings = settings_from(given)
         if parsed.replay:
             _refuse_beside_replay(parsed, given)
-        parsed.seconds = parsed.seconds or SECONDS
         jobs = list(_jobs(parsed, settings, given["target"] or settings.target))
         if not parsed.replay:
             _refuse_ignored(jobs, given, settings)
         if parsed.replay:
-            return _shown_again(_replayed(jobs[0], parsed.replay))
+            return _shown_again(_replayed(jobs[0], parsed.replay), settings.report)
         report = settings.report or Path(REPORT)
         make_folder(report)
         _say(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
@@ -148,7 +147,9 @@ def _run(jobs: Sequence[Job], report: Path) -> int:
 def parser() -> Parser:
     """Make the parser of a stress run."""
     made = Parser(prog="conformance stress", description="Search for faults of a registry with generated traffic.")
-    made.add_argument("--seconds", type=_seconds, help=f"time for the whole run (default: {SECONDS:g})")
+    made.add_argument(
+        "--seconds", type=_seconds, default=SECONDS, help=f"time for the whole run (default: {SECONDS:g})"
+    )
     made.add_argument("--parts", metavar="PARTS", default="", help=f"separated by commas: {', '.join(PARTS)} "
                       f"(default: {', '.join(ON_ANY)}; without a target all except differential)")  # fmt: skip
     made.add_argument("--against", metavar="TARGET", default="", help="second target of the part differential")
@@ -166,9 +167,9 @@ def _seconds(text: str) -> float:
 
 def _refuse_beside_replay(parsed: Namespace, given: Mapping[str, str | None]) -> None:
     """Raise ConfigurationError for an option that the replay of a program has no use for."""
-    words = {"parts": parsed.parts, "seconds": parsed.seconds, "report": given["report"], "seed": given["seed"]}
+    words = {"parts": parsed.parts, "seed": given["seed"]}
     if ignored := [name for name, value in words.items() if value]:
-        raise ConfigurationError(f"--{ignored[0]} must be left out with --replay, which plays one program and prints")
+        raise ConfigurationError(f"--{ignored[0]} must be left out with --replay, which plays one program")
     if "," in (given["storage"] or ""):
         raise ConfigurationError(f"--replay needs one storage, got {given['storage']!r}")
 
@@ -310,10 +311,13 @@ def _replayed(job: Job, file: str) -> Figures:
         return _compare(job, program)(stress) if job.against else replay(program, stress)
 
 
-def _shown_again(figures: Figures) -> int:
-    """Print the findings of a replayed program and return the exit code."""
-    for finding in figures.findings:
-        sys.stdout.write(f"{finding.text}\n\n{finding.evidence}\n\n")
+def _shown_again(figures: Figures, report: Path | None) -> int:
+    """Print the findings of a replayed program, write them to replay.txt of a report, and return the exit code."""
+    text = "".join(f"{finding.text}\n\n{finding.evidence}\n\n" for finding in figures.findings)
+    sys.stdout.write(text)
+    if report:
+        make_folder(report)
+        (report / "replay.txt").write_text(text, encoding="utf-8")
     sys.stdout.write(f"{_counted(len(figures.findings))}\n")
     return FOUND if figures.findings else 0
 

@@ -12,7 +12,9 @@ import pytest
 from conformance.config.settings import Settings
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.machine import search
+from conformance.stress.machine.machine import Machine
 from conformance.stress.machine.program import Program, Step, Value
+from conformance.stress.machine.rules import World
 from conformance.stress.machine.shrink import shortened
 from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
@@ -220,6 +222,22 @@ def test_steps_that_a_fault_does_not_need_are_left_out(rules: str, fails: Callab
     found, is_short, played = shrunk(rules, fails)
     assert (found, is_short) == (left, True)
     assert played < 1500
+
+
+def test_a_step_reads_the_same_when_another_is_left_out() -> None:
+    """Else a fault that is seen only at every third step would keep steps that are there to be counted."""
+    last = step("push_blob", turn=3, repository=0, blob=0)
+    read = []
+    with fake(lambda ask: None) as target:
+        stage = stage_of(target)
+        for number in range(4):
+            machine = Machine(stage.clients, stage.rules, World.of(stage.stress, f"turn-{number}", ()))
+            for one in (*(step("ping", turn=turn) for turn in range(number)), last):
+                before = len(machine.log)
+                machine.step(one)
+            read.append([call.method for _, call, _ in machine.log[before:]])
+    assert len(read[0]) > 3
+    assert all(one == read[0] for one in read)
 
 
 def test_shortening_that_ends_early_says_so() -> None:
