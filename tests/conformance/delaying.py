@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.guard import GUARD
+
 
 @dataclass(slots=True)
 class Link:
@@ -27,7 +29,7 @@ def delaying(port: int, *, round_trip: float) -> Iterator[Link]:
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(port, round_trip / 2, link, ready, stop),))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(GUARD)
         yield link
     finally:
         loop.call_soon_threadsafe(stop.set)

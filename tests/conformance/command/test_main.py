@@ -18,6 +18,7 @@ import fakereg
 from conformance.command import main
 from tests.conformance.delaying import delaying
 from tests.conformance.servers import adding, served
+from tests.guard import GUARD
 
 SEED = "--seed=11"
 UNDELETING = "fake:oci,manifest_deletion=false"
@@ -39,7 +40,7 @@ def conformance(folder: Path, *arguments: str, **environment: str) -> subprocess
         env=clean | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=4 * GUARD,
         check=False,
     )
 
@@ -198,7 +199,7 @@ def test_an_interrupted_run_is_no_verdict(tmp_path: Path) -> None:
             assert running.stdout is not None
             assert any("test_auth" in line or "test_chunks" in line for line in iter(running.stdout.readline, ""))
             running.send_signal(signal.SIGINT)
-            running.communicate(timeout=60)
+            running.communicate(timeout=GUARD)
     assert running.returncode == 2
     found = results(tmp_path, "there")
     assert found["run"]["ended"] == "interrupted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from conformance.command import stress
 from conformance.command.stress import Job, main
 from conformance.config.settings import Settings
-from conformance.stress.common.base import Figures, Finding
+from conformance.stress.common.base import Budget, Figures, Finding
 from conformance.stress.machine.program import Program, Step
 
 DEVIANT = "fake:distribution"
@@ -94,10 +95,12 @@ def test_a_finding_is_written_down_and_can_be_played_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # The budget counts programs, as a machine may be too slow for any number of seconds.
+    monkeypatch.setattr(stress, "Budget", lambda programs: Budget(programs, clock=count().__next__))
     Path("found").mkdir()
     old = Path("found", "finding-99.txt")
     old.touch()
-    assert main([DEVIANT, "--parts", "machine", "--seconds", "5", "--seed", "1", "--report", "found"]) == 1
+    assert main([DEVIANT, "--parts", "machine", "--seconds", "50", "--seed", "1", "--report", "found"]) == 1
     shown = capsys.readouterr().out
     assert f"machine: {DEVIANT}: " in shown
     assert "FINDING 1: OCI-R" in shown

@@ -19,6 +19,7 @@ import fakereg
 from fakereg.command import cli, foreground
 from fakereg.dialect import fields
 from tests.fakereg.conftest import ALL_SCOPES
+from tests.guard import GUARD
 
 
 def start(
@@ -37,7 +38,7 @@ def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Si
     assert url.startswith("http://127.0.0.1:")
     urllib3.request("GET", f"{url}/v2/?last=%0Aline&token=hidden", headers={"Authorization": "Basic c2VjcmV0"})
     process.send_signal(number)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=GUARD)
     assert process.returncode == 0
     assert log.count("\n") == 1
     assert '127.0.0.1 "GET /v2/?last=%0Aline&token=[redacted]" 200' in log
@@ -52,7 +53,7 @@ def test_a_line_of_the_log_that_is_cut_ends_nevertheless() -> None:
     for path in ("a" * 10_000, "short"):
         urllib3.request("GET", f"{url}/{path}")
     process.terminate()
-    long, short = process.communicate(timeout=20)[1].splitlines()
+    long, short = process.communicate(timeout=GUARD)[1].splitlines()
     assert "/aaa" in long
     assert '"GET /short"' in short
 
@@ -62,7 +63,7 @@ def test_quiet_logs_no_request() -> None:
     assert process.stdout
     urllib3.request("GET", process.stdout.readline().strip())
     process.terminate()
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=GUARD) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_file_and_the_environment_set_up_several_registries(tmp_path: Path) ->
     bearer = {"Authorization": "Bearer a secret of a test"}
     assert urllib3.request("GET", f"{url}/_fakereg/accounts", headers=bearer).json()["users"] == {"mona": {}}
     process.terminate()
-    assert process.communicate(timeout=20)[0] == ""
+    assert process.communicate(timeout=GUARD)[0] == ""
 
 
 def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
@@ -134,7 +135,7 @@ def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
     path = "/v2/octocat/octo-app/monalisa/blobs/uploads/"
     assert urllib3.request("POST", lines[0].strip() + path, headers=basic).status == 202
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_bad_file_gives_one_sentence_and_exit_code_2(text: str, message: str, 
     (tmp_path / "fakereg.toml").write_text(text)
     process = start("--config", str(tmp_path / "fakereg.toml"))
     try:
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=GUARD)
     finally:
         process.kill()
     assert process.returncode == 2
@@ -178,7 +179,7 @@ def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Pa
     assert "issuer: me\n" in hints
     assert f"root certificate bundle: {path}\n" in hints
     assert f"octocat, password {ALL_SCOPES}\n" in hints
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 def test_a_token_server_that_nobody_can_trust_says_so() -> None:
@@ -187,7 +188,7 @@ def test_a_token_server_that_nobody_can_trust_says_so() -> None:
     process.stdout.readline()
     process.terminate()
     assert "start again with --write-cert FILE" in process.stdout.read()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 def test_names_are_printed_as_a_line_for_the_hosts_file() -> None:
@@ -197,7 +198,7 @@ def test_names_are_printed_as_a_line_for_the_hosts_file() -> None:
     process.terminate()
     line = "To reach these names from this machine, add to /etc/hosts: 127.0.0.1 ghes.test docker.ghes.test "
     assert f"{line}containers.ghes.test\n" in process.stdout.read()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ def test_a_log_that_nobody_reads_stops_nothing() -> None:
         for _ in range(1500):
             assert http.request("GET", f"{url}/v2/" + "x" * 100).status == 404
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=GUARD) == 0
     process.communicate()
 
 
@@ -246,7 +247,7 @@ def test_a_signal_right_after_the_url_is_obeyed() -> None:
         assert process.stdout
         process.stdout.readline()
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GUARD)
         assert process.returncode == 0
 
 

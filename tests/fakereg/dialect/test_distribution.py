@@ -25,6 +25,7 @@ from fakereg.spec.names import Digest
 from tests.e2e import distribution
 from tests.fakereg.beside import SESSION, Server, Step, differences
 from tests.fakereg.client import DOCKER_LAYER, descriptor, docker_image, image, index
+from tests.guard import GUARD
 
 CONFIG, LAYER, NEVER = b"{}", b"layer", Digest.of(b"never pushed")
 CONFIG_DIGEST, LAYER_DIGEST, EMPTY_DIGEST = Digest.of(CONFIG), Digest.of(LAYER), Digest.of(b"")
@@ -324,7 +325,7 @@ def test_the_suite_finds_what_it_finds_in_the_real_one(tmp_path: Path) -> None:
     listed = tmp_path / "known.toml"
     listed.write_text("".join(map(table, known)), "utf-8")
     command = [sys.executable, "-m", "conformance", "fake:distribution", "--known", str(listed)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=2 * GUARD)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -25,8 +25,8 @@ _TAG = "org.opencontainers.image.ref.name"
 
 
 def _when_fresh(place: Path, tags: dict[Tag, Digest]) -> bool:
-    """Wait until other tools see these tags; False if they do not within seconds."""
-    for _ in range(500):
+    """Wait until other tools see these tags; False if they do not within minutes."""
+    for _ in range(6000):
         if shown(place) == tags:
             return True
         time.sleep(0.02)
