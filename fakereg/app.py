@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("fakereg.requests")
 
+_RUNS_NOTHING = "default-src 'none'; sandbox"
+"""The policy of every answer but the pages, for browsers: clients choose content, media types and parts of texts."""
+
 _NOTES = "fakereg.notes"
 """The key in the WSGI environment that carries the notes of a request through the middleware."""
 
@@ -141,6 +144,8 @@ class Registry(Instance):
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = self._refusal(_reason(problem), request, resource, dialect)
         response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers.setdefault("Content-Security-Policy", _RUNS_NOTHING)
         if dialect.warnings:
             for warning in dialect.warning_headers():
                 response.headers.add("Warning", warning)

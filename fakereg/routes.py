@@ -12,7 +12,7 @@ from fakereg.http import authorization
 from fakereg.http.authorization import LOGIN
 from fakereg.http.call import Call, Found, Handler, Policy, path_segments
 from fakereg.http.hosts import Face
-from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.errors import Code, RegistryError, unknown_path
 from fakereg.spec.names import NAME_LENGTH_LIMIT, Name, is_digest, is_reference
 
 
@@ -44,6 +44,7 @@ PING: Resource = {
     "GET": Endpoint(ping.get, LOGIN),
     **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.get, LOGIN, "ping_any_method")),
 }
+SLASHLESS_PING: Resource = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.redirect))
 CATALOG: Resource = {"GET": Endpoint(catalog.get, authorization.CATALOG, head="list_head")}
 TAGS: Resource = {"GET": Endpoint(tags.get, PULL, head="list_head")}
 REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
@@ -105,7 +106,7 @@ def find(call: Call, face: Face, policies: Iterable[Policy]) -> Route:
         segments = path_segments(call.request)
         if found := next(filter(None, (policy.find(segments) for policy in policies)), None):
             return _of_vendor(found)
-    raise _nothing(dialect)
+    raise unknown_path(plain=face.registry and _has_router(dialect))
 
 
 def _of_vendor(found: Found) -> Route:
@@ -121,13 +122,17 @@ def _in_control(segments: list[str], policies: Iterable[Policy]) -> Route:
             return CONTROL_TOKEN, (id,)
     if found := next(filter(None, (policy.find_control(segments) for policy in policies)), None):
         return _of_vendor(found)
-    raise _nothing()
+    raise unknown_path()
 
 
 def _in_registry(call: Call, path: str) -> Route:
     """Route by the end of the path: a repository name has any number of parts."""
     dialect = call.dialect
     match path.split("/"):
+        case ["", "v2"] if dialect.slashless_ping == "unknown":
+            raise _nothing(dialect)
+        case ["", "v2"] if dialect.slashless_ping == "redirect":
+            return SLASHLESS_PING, ()
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
         case _ if dialect.ecosystem == "disabled":
@@ -138,7 +143,7 @@ def _in_registry(call: Call, path: str) -> Route:
             return TAGS, (_name(name, call),)
         case ["", "v2", *name, "manifests", reference]:
             return MANIFEST, (_name(name, call), _part(reference, is_reference, dialect))
-        case ["", "v2", *name, "referrers", digest] if dialect.referrers or not dialect.plain_errors:
+        case ["", "v2", *name, "referrers", digest] if dialect.referrers or not _has_router(dialect):
             return REFERRERS, (_name(name, call), digest)
         case ["", "v2", *name, "blobs", "uploads"] | ["", "v2", *name, "blobs", "uploads", ""]:
             return UPLOADS, (_name(name, call),)
@@ -146,6 +151,8 @@ def _in_registry(call: Call, path: str) -> Route:
             return UPLOAD, (_name(name, call), id)
         case ["", "v2", *name, "blobs", digest]:
             return BLOB, (_name(name, call), _part(digest, is_digest, dialect))
+    if dialect.ping_scope:
+        authorization.authorize(call, LOGIN, None)
     raise _nothing(dialect)
 
 
@@ -171,10 +178,12 @@ def allow(resource: Resource, dialect: Dialect, *, refused: str) -> str:
     return ", ".join(methods)
 
 
-def _nothing(dialect: Dialect | None = None) -> RegistryError:
-    if dialect and dialect.plain_errors:
-        return RegistryError(Code.UNSUPPORTED, "404 page not found", status=404, plain=True)
-    return RegistryError(Code.UNSUPPORTED, "there is no endpoint at this path", status=404)
+def _nothing(dialect: Dialect) -> RegistryError:
+    return unknown_path(plain=_has_router(dialect))
+
+
+def _has_router(dialect: Dialect) -> bool:
+    return dialect.plain_errors or dialect.plain_unknown_paths
 
 
 def _part(text: str, formed: Callable[[str], bool], dialect: Dialect) -> str:

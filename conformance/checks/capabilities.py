@@ -1,7 +1,9 @@
 """Probe the optional capabilities of a registry.
 
-A capability is absent when the answer is a refusal that the specification allows for it. Any other answer counts as
-present, so that the scenario runs and reports what is wrong.
+A capability is absent when the answer is a refusal that the specification allows for it. It knows no "no" for what many
+registries refuse all the same, such as moving a tag: there any 4xx will do, and where that is a violation, the scenario
+whose subject it is reports it; the others need the capability. Any other answer counts as present, so that the
+scenario runs and reports what is wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from conformance.client.client import Client, location_of
+from conformance.client.chunks import chunk_length, send_chunk
+from conformance.client.client import DOCKER_IMAGE, Client, location_of
 from conformance.client.content import Content, Manifest, digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
@@ -81,6 +84,10 @@ class Probe:
         self.steps.manifest(name, image, *tags)
         return name, image
 
+    def put(self, name: str, reference: str, manifest: Manifest) -> Exchange:
+        """Push a manifest whose parts are there."""
+        return self.client.put_manifest(name, reference, manifest.data, media_type=manifest.media_type)
+
 
 def judge(exchange: Exchange, *refusals: int) -> Answer:
     """Decide by the status: one of the legal refusals means that the capability is absent."""
@@ -89,8 +96,48 @@ def judge(exchange: Exchange, *refusals: int) -> Answer:
     return Answer(True)
 
 
+def unless_refused(exchange: Exchange) -> Answer:
+    """Decide by the status: any 4xx means that the capability is absent."""
+    return judge(exchange, *range(400, 500))
+
+
 def push(probe: Probe) -> Answer:
     return judge(probe.client.start_upload(next(probe.names)), 400, 401, 403, 404, 405)
+
+
+def empty_blobs(probe: Probe) -> Answer:
+    session, blob = probe.steps.session(next(probe.names)), probe.content.blob(0)
+    return unless_refused(probe.client.put_upload(location_of(session) or "", blob.digest, blob.data))
+
+
+def chunks(probe: Probe) -> Answer:
+    session = probe.steps.session(next(probe.names))
+    return unless_refused(send_chunk(probe.client, session, probe.content.blob(chunk_length(session)).data, 0))
+
+
+def tag_moves(probe: Probe) -> Answer:
+    name = next(probe.names)
+    old = probe.steps.any_image(name, probe.content, "moved")
+    new = probe.content.docker_image() if old.media_type == DOCKER_IMAGE else probe.content.image()
+    probe.steps.parts(name, new)
+    return unless_refused(probe.put(name, "moved", new))
+
+
+def digest_pushes(probe: Probe) -> Answer:
+    name, image = next(probe.names), probe.content.image()
+    probe.steps.parts(name, image)
+    return unless_refused(probe.put(name, image.digest, image))
+
+
+def indexes(probe: Probe) -> Answer:
+    name, image = probe.pushed("child")
+    return unless_refused(probe.put(name, "index", probe.content.index([image])))
+
+
+def artifacts(probe: Probe) -> Answer:
+    name, artifact = next(probe.names), probe.content.artifact()
+    probe.steps.parts(name, artifact)
+    return unless_refused(probe.put(name, "artifact", artifact))
 
 
 def single_post(probe: Probe) -> Answer:
@@ -127,8 +174,17 @@ def tag_deletion(probe: Probe) -> Answer:
 
 
 def manifest_deletion(probe: Probe) -> Answer:
-    name, image = probe.pushed()
-    return judge(probe.client.delete_manifest(name, image.digest), 400, 405)
+    name, image = probe.pushed("doomed")
+    answer = probe.client.delete_manifest(name, image.digest)
+    if 400 <= answer.status < 500:  # what a tag names may be kept, and the rest deleted
+        name, image = probe.pushed()
+        answer = probe.client.delete_manifest(name, image.digest)
+    return judge(answer, 400, 405)
+
+
+def tagged_manifest_deletion(probe: Probe) -> Answer:
+    name, image = probe.pushed("doomed")
+    return unless_refused(probe.client.delete_manifest(name, image.digest))
 
 
 def blob_deletion(probe: Probe) -> Answer:
@@ -138,15 +194,15 @@ def blob_deletion(probe: Probe) -> Answer:
 
 
 def referrers(probe: Probe) -> Answer:
-    name, image = probe.pushed()
+    name, image = probe.pushed("subject")
     referrer = probe.content.image(subject=image.descriptor)  # an empty list may be answered with 404, wrongly
     probe.steps.parts(name, referrer)
-    probe.client.put_manifest(name, referrer.digest, referrer.data, media_type=referrer.media_type)
+    probe.put(name, "referrer", referrer)
     return judge(probe.client.list_referrers(name, image.digest), 404)
 
 
 def referrers_filter(probe: Probe) -> Answer:
-    name, image = probe.pushed()
+    name, image = probe.pushed("subject")
     listed = probe.client.list_referrers(name, image.digest, artifact_type="application/vnd.example.thing")
     if listed.status == 404:
         return Answer(False, "GET answered 404")
@@ -176,7 +232,7 @@ def manifest_sha512(probe: Probe) -> Answer:
     name, image = next(probe.names), probe.content.image()
     probe.steps.parts(name, image)
     digest = digest_of(image.data, "sha512")
-    return judge(probe.client.put_manifest(name, digest, image.data, media_type=image.media_type), 400, 404, 405)
+    return judge(probe.put(name, digest, image), 400, 404, 405)
 
 
 def digest_algorithm_parameter(probe: Probe) -> Answer:
@@ -193,8 +249,8 @@ PULLED = frozenset({"push", "catalog"})
 PROBES: Mapping[str, Callable[[Probe], Answer]] = {
     probe.__name__: probe
     for probe in (
-        push, single_post, mount, anonymous_mount, blob_range, upload_cancel, tag_deletion, manifest_deletion,
-        blob_deletion, referrers, referrers_filter, tag_parameters, sha512, manifest_sha512,
-        digest_algorithm_parameter, catalog,
+        push, single_post, chunks, empty_blobs, mount, anonymous_mount, blob_range, upload_cancel, digest_pushes,
+        tag_moves, indexes, artifacts, tag_deletion, manifest_deletion, tagged_manifest_deletion, blob_deletion,
+        referrers, referrers_filter, tag_parameters, sha512, manifest_sha512, digest_algorithm_parameter, catalog,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from conformance.checks.verdict import Case
 from conformance.client.client import Client, location_of
 from conformance.client.content import ALGORITHMS, digest_of
 from conformance.client.exchange import Exchange, difference, summarize
+from conformance.client.reading import first_error
 from conformance.client.transport import TransportError
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -79,14 +80,14 @@ class Checks:
 
     def body(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the body is exactly the expected bytes."""
-        ok = exchange.body == expected
-        got = difference(expected, exchange.body)
+        ok = exchange.content == expected
+        got = difference(expected, exchange.content)
         self.that(requirement, ok, expected=summarize(expected), got=got, exchange=exchange)
 
     def pullable(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the answer at an earlier Location is the pushed content."""
-        ok = exchange.status == 200 and exchange.body == expected
-        got = f"status {exchange.status} with {difference(expected, exchange.body)}"
+        ok = exchange.status == 200 and exchange.content == expected
+        got = f"status {exchange.status} with {difference(expected, exchange.content)}"
         wanted = f"the Location to give status 200 with {summarize(expected)}"
         self.that(requirement, ok, expected=wanted, got=got, exchange=exchange)
 
@@ -164,10 +165,3 @@ def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exc
 def _content(exchange: Exchange) -> str:
     """Return the length of the content of a successful answer, which may be what is wrong with it."""
     return f" with {len(exchange.body)} bytes" if exchange.status < 300 and exchange.body else ""
-
-
-def first_error(exchange: Exchange) -> dict[str, object]:
-    """Return the first entry of an error body; empty without one."""
-    document = exchange.json()
-    errors = document.get("errors") if isinstance(document, dict) else None
-    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}

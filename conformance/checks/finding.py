@@ -20,4 +20,4 @@ class Finding:
 
 Findings = Iterator[Finding]
 Reads = dict[tuple[str, str, str], tuple[Exchange, int]]
-"""The last answer to each method, URL and Accept, without its body, and the length of that in bytes."""
+"""The last answer to each method, URL and choice of the client, without its body, and the length of that in bytes."""

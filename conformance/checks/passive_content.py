@@ -12,6 +12,7 @@ from conformance.client.reading import kind_of, reference_of
 
 _DIGEST = re.compile(r"[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _PART = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_CHOOSING = {"accept", "accept-encoding"}
 _SAME = ("Content-Type", "Docker-Content-Digest", "ETag")
 
 
@@ -23,7 +24,7 @@ def digest_matches_body(exchange: Exchange) -> Findings:
         return
     algorithm = digest.partition(":")[0]
     if algorithm in ALGORITHMS:
-        actual = digest_of(exchange.body, algorithm)
+        actual = digest_of(exchange.content, algorithm)
         yield Finding(requirement, digest == actual, f"Docker-Content-Digest: {actual}", digest)
     elif algorithm not in hashlib.algorithms_available:
         yield Finding(requirement, _DIGEST.fullmatch(digest) is not None, "Docker-Content-Digest: a digest", digest)
@@ -44,8 +45,8 @@ def content_that_was_asked(exchange: Exchange) -> Findings:
     asked = reference_of(exchange)
     algorithm = asked.partition(":")[0]
     if requirement and _is_whole(exchange, "GET") and ":" in asked and algorithm in ALGORITHMS:
-        ok = digest_of(exchange.body, algorithm) == asked
-        yield Finding(requirement, ok, f"content with the digest {asked}", summarize(exchange.body))
+        ok = digest_of(exchange.content, algorithm) == asked
+        yield Finding(requirement, ok, f"content with the digest {asked}", summarize(exchange.content))
 
 
 def length_matches_body(exchange: Exchange) -> Findings:
@@ -68,7 +69,7 @@ def head_like_get(exchange: Exchange, reads: Reads) -> Findings:
     if request.method not in {"GET", "HEAD"}:
         reads.clear()
     elif kind_of(exchange) in {"blobs", "manifests"} and exchange.status == 200:
-        accept = ", ".join(value for name, value in request.headers if name.lower() == "accept")
+        accept = ", ".join(value for name, value in request.headers if name.lower() in _CHOOSING)
         slim = Exchange(request, exchange.status, exchange.headers, b"", exchange.elapsed)
         reads[request.method, request.url, accept] = slim, len(exchange.body)
         got, head = (reads.get((method, request.url, accept)) for method in ("GET", "HEAD"))

@@ -151,6 +151,18 @@ class Case:
         self.violations.append(violation)
         raise Nonconformity(violation, version=self.version, seed=self.seed)
 
+    def excuse(self, reason: str, *requirements: str) -> None:
+        """Raise Nonconformity, as known, for a failed preparation that a line of known failures covers.
+
+        The line may be about one of the `requirements` on the step that failed, or about one of the scenario.
+        """
+        for key in (*requirements, *self.bound):
+            if known := find(self.known, key, self.id):
+                got, _, shown = reason.partition("\n")
+                violation = Violation(key, KNOWN, "the preparation to work", got, shown, "", reason=known.reason)
+                self.violations.append(violation)
+                raise Nonconformity(violation, version=self.version, seed=self.seed)
+
     def record(self, exchange: Exchange) -> None:
         """Record an exchange and run the passive checks on it."""
         if self.watch is not None:

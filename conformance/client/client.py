@@ -19,6 +19,13 @@ BINARY = ("Content-Type", "application/octet-stream")
 CASE_HEADER = "X-Conformance-Case"
 REDIRECTS = {301, 302, 303, 307, 308}
 MAX_REDIRECTS = 5
+_OF_ONE_REQUEST = {"connection", "host", "te", "transfer-encoding", "upgrade", CASE_HEADER.lower()}
+"""Headers that are made for each request anew."""
+
+_SECRETS = {"authorization", "cookie", "proxy-authorization"}
+_ABOUT_A_BODY = {
+    f"content-{name}" for name in ("digest", "encoding", "language", "length", "location", "range", "type")
+}
 
 
 class Client:
@@ -73,14 +80,22 @@ class Client:
         return (home.scheme, home.netloc) == (there.scheme, there.netloc)
 
     def follow(self, exchange: Exchange) -> Exchange:
-        """Follow the redirects of a GET or HEAD, at most five; secrets do not leave the registry's host."""
+        """Follow redirects, at most five, as RFC 9110 section 15.4 says; secrets do not leave the registry's host.
+
+        What the request asked for goes along, with the body unless the answer is 303, which asks for a GET.
+        """
         for _ in range(MAX_REDIRECTS):
-            location = exchange.header("Location")
-            if exchange.status not in REDIRECTS or location is None:
+            location, first = exchange.header("Location"), exchange.request
+            if exchange.status not in REDIRECTS or location is None or isinstance(first.body, Iterator):
                 break
-            first = exchange.request
-            carried = [pair for pair in first.headers if pair[0] in {"Accept", "Range", "If-Range", "If-None-Match"}]
-            exchange = self.request(first.method, urljoin(first.url, location), headers=carried)
+            url, left = urljoin(first.url, location), set(_OF_ONE_REQUEST)
+            if self._authenticator or not self._is_home(url):  # it adds what is for the registry's host
+                left |= _SECRETS
+            method, body = first.method, first.body
+            if exchange.status == 303 and method != "HEAD":
+                method, body, left = "GET", b"", left | _ABOUT_A_BODY
+            carried = [pair for pair in first.headers if pair[0].lower() not in left]
+            exchange = self.request(method, url, headers=carried, body=body)
         return exchange
 
     def ping(self) -> Exchange:
@@ -93,9 +108,11 @@ class Client:
         """GET a manifest (end-3)."""
         return self.request("GET", _path(name, "manifests", reference) + query, headers=[("Accept", accept), *headers])
 
-    def head_manifest(self, name: str, reference: str, *, accept: str = ACCEPT) -> Exchange:
+    def head_manifest(
+        self, name: str, reference: str, *, accept: str = ACCEPT, headers: Sequence[Header] = ()
+    ) -> Exchange:
         """HEAD of a manifest (end-3)."""
-        return self.request("HEAD", _path(name, "manifests", reference), headers=[("Accept", accept)])
+        return self.request("HEAD", _path(name, "manifests", reference), headers=[("Accept", accept), *headers])
 
     def put_manifest(
         self, name: str, reference: str, body: Body, *, media_type: str = IMAGE, tags: Iterable[str] = ()
@@ -165,9 +182,11 @@ class Client:
         """DELETE an upload session (end-14)."""
         return self.request("DELETE", location, headers=[("Content-Length", "0")])
 
-    def list_tags(self, name: str, *, n: int | str | None = None, last: str | None = None) -> Exchange:
+    def list_tags(
+        self, name: str, *, n: int | str | None = None, last: str | None = None, headers: Sequence[Header] = ()
+    ) -> Exchange:
         """GET the tag list (end-8a, end-8b)."""
-        return self.request("GET", _path(name, "tags", "list") + _page(n, last))
+        return self.request("GET", _path(name, "tags", "list") + _page(n, last), headers=headers)
 
     def list_referrers(self, name: str, digest: str, *, artifact_type: str | None = None) -> Exchange:
         """GET the referrers list (end-12a, end-12b)."""

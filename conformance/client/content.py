@@ -75,6 +75,18 @@ class Manifest:
     def descriptor(self) -> dict[str, Any]:
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.data)}
 
+    @property
+    def is_index(self) -> bool:
+        """Whether it is an index, of OCI or Docker."""
+        return self.media_type in {INDEX, DOCKER_LIST}
+
+    @property
+    def is_artifact(self) -> bool:
+        """Whether it is something else than an image or an index of images, by its own word or by its config."""
+        return b'"artifactType"' in self.data or (
+            bool(self.blobs) and self.blobs[0].media_type not in {CONFIG, DOCKER_CONFIG}
+        )
+
     def without_blobs(self) -> Manifest:
         """Return the same manifest without blobs to push, because they exist already."""
         return Manifest(self.data, self.media_type, (), self.children, self.algorithm)
@@ -116,16 +128,16 @@ class Content:
     def image(
         self,
         *,
-        layers: int = 1,
+        layers: int | Sequence[Blob] = 1,
         subject: Mapping[str, Any] | None = None,
         artifact_type: str | None = None,
         annotations: Mapping[str, str] | None = None,
         config: Blob | None = None,
         foreign: Sequence[Mapping[str, Any]] = (),
     ) -> Manifest:
-        """Generate an image; `subject` and the `foreign` layers, which come first, are descriptors."""
+        """Generate an image of layers, or so many; `subject` and the `foreign` layers (the first) are descriptors."""
         config = config or self.config()
-        blobs = [self.blob() for _ in range(layers)]
+        blobs = [self.blob() for _ in range(layers)] if isinstance(layers, int) else layers
         document: dict[str, Any] = {"schemaVersion": 2, "mediaType": IMAGE}
         if artifact_type:
             document["artifactType"] = artifact_type

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,8 @@ Body = bytes | Iterable[bytes]
 SHOWN_BYTES = 1000
 AROUND = 16
 """The number of bytes that are shown of a place in a body."""
+LARGEST_CONTENT = 64 << 20
+"""Bytes of a decoded body beyond which it is cut: a few bytes may decode to any number."""
 
 HIDDEN = "***"
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
@@ -73,10 +76,21 @@ class Exchange:
         """The Content-Type without parameters, in lower case; empty when there is none."""
         return (self.header("Content-Type") or "").partition(";")[0].strip().lower()
 
-    def json(self) -> object:
-        """Parse the body as JSON; None if it is not JSON."""
+    @property
+    def content(self) -> bytes:
+        """The body without the gzip that the request allowed and the answer names (RFC 9110 section 8.4)."""
+        asked = ", ".join(value for name, value in self.request.headers if name.lower() == "accept-encoding")
+        if "gzip" not in asked or (self.header("Content-Encoding") or "").lower() != "gzip":
+            return self.body
         try:
-            value: object = json.loads(self.body)
+            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(self.body, LARGEST_CONTENT)
+        except zlib.error:
+            return self.body
+
+    def json(self) -> object:
+        """Parse the content as JSON; None if it is not JSON."""
+        try:
+            value: object = json.loads(self.content)
         except ValueError:
             return None
         return value

@@ -33,6 +33,13 @@ def reference_of(exchange: Exchange) -> str:
     return unquote(match[2] or "") if match else ""
 
 
+def first_error(exchange: Exchange) -> dict[str, object]:
+    """Return the first entry of an error body; empty without one."""
+    document = exchange.json()
+    errors = document.get("errors") if isinstance(document, dict) else None
+    return errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+
+
 def next_link(exchange: Exchange) -> str | None:
     """Return the target of the Link with the relation type next, unchanged; None without one."""
     match = _NEXT.search(exchange.header("Link") or "")

@@ -22,7 +22,7 @@ blob = "10MiB"                                  # also manifest, image_notice, a
 
 [capabilities]
 required = ["mount"]
-absent = ["referrers"]
+absent = ["referrers", "tag_moves"]             # as `conformance probe` names them
 
 [[known]]
 requirement = "OCI-R066"

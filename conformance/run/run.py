@@ -118,7 +118,7 @@ class Run:
     def unique(self, label: str) -> str:
         """Make a unique part of a repository name with a recognizable label."""
         slug = "-".join(label.replace("_", "-").split())[:60].strip("-")
-        return f"{self.id}-{slug}-{secrets.token_hex(2)}"
+        return f"{self.id}-{slug}-{secrets.token_hex(4)}"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:

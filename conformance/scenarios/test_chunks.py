@@ -88,7 +88,7 @@ def test_nothing_between_chunks(client: Client, check: Checks, given: Steps, con
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(2 * length)
-    answer = client.patch(location_of(send_chunk(client, session, blob.data[:length], 0)) or "", b"")
+    answer = client.patch(location_of(given.chunk(session, blob.data[:length], 0)) or "", b"")
     if answer.status in NO_STREAMS:
         unsupported(f"a PATCH without bytes is answered with {answer.status}")
     check_progress(check, answer, length)
@@ -102,7 +102,7 @@ def beginning(mistake: str, length: int) -> int:
     return {"gap": length + 1, "overlap": length - 1, "again": 0}[mistake]
 
 
-@requirement("OCI-R040", "OCI-R041", "OCI-R044", "OCI-R045", "OCI-R046")
+@requirement("OCI-R037", "OCI-R040", "OCI-R041", "OCI-R044", "OCI-R045", "OCI-R046")
 @pytest.mark.parametrize("mistake", ["gap", "overlap", "again"])
 def test_chunk_out_of_order(
     client: Client, check: Checks, given: Steps, content: Content, repository: str, mistake: str
@@ -110,7 +110,7 @@ def test_chunk_out_of_order(
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(3 * length)
-    before = send_chunk(client, session, blob.data[:length], 0)
+    before = given.chunk(session, blob.data[:length], 0)
     first = beginning(mistake, length)
     check.status("OCI-R040", send_chunk(client, before, blob.data[first : first + length], first), 416)
     status = client.upload_status(location_of(before) or "")
@@ -119,10 +119,11 @@ def test_chunk_out_of_order(
     check.header("OCI-R046", status, "Range", f"0-{length - 1}")
     going_on = status if status.status == 204 else before
     answer = send_chunk(client, going_on, blob.data[length:], length)
+    check.status("OCI-R037", answer, 202)
     check.status("OCI-R041", client.put_upload(location_of(answer) or "", blob.digest), 201)
 
 
-@requirement("OCI-R040", "OCI-R041")
+@requirement("OCI-R037", "OCI-R040", "OCI-R041", needs="chunks")
 def test_first_chunk_not_at_zero(
     client: Client, check: Checks, given: Steps, content: Content, repository: str
 ) -> None:
@@ -130,6 +131,7 @@ def test_first_chunk_not_at_zero(
     blob = content.blob(chunk_length(session))
     check.status("OCI-R040", send_chunk(client, session, blob.data, 1), 416)
     answer = send_chunk(client, session, blob.data, 0)
+    check.status("OCI-R037", answer, 202)
     check.status("OCI-R041", client.put_upload(location_of(answer) or "", blob.digest), 201)
 
 
@@ -141,20 +143,20 @@ def test_last_chunk_out_of_order(
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(2 * length)
-    before = send_chunk(client, session, blob.data[:length], 0)
+    before = given.chunk(session, blob.data[:length], 0)
     first = beginning(mistake, length)
     content_range = f"{first}-{first + length - 1}"
     closed = client.put_upload(location_of(before) or "", blob.digest, blob.data[length:], content_range=content_range)
     check.status("OCI-R043", closed, 416)
 
 
-@requirement("OCI-R039", "OCI-R041", "OCI-R044", "OCI-R046")
+@requirement("OCI-R037", "OCI-R039", "OCI-R041", "OCI-R044", "OCI-R046")
 def test_odd_content_range(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
     """A registry must refuse such a chunk, or store the announced part or all of it, and report the number of bytes."""
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(7 * length)
-    going_on, count = send_chunk(client, session, blob.data[:length], 0), length
+    going_on, count = given.chunk(session, blob.data[:length], 0), length
     for odd in ("{first}-{beyond}", "{first}-{first}", "{last}-{first}", "{first}-", "bytes {first}-{last}/*", "all"):
         last = count + length - 1
         content_range = odd.format(first=count, last=last, beyond=last + 1)
@@ -172,10 +174,11 @@ def test_odd_content_range(client: Client, check: Checks, given: Steps, content:
             check.header("OCI-R039", answer, "Range", f"0-{now - 1}")
         count = now
     answer = send_chunk(client, going_on, blob.data[count:], count)
+    check.status("OCI-R037", answer, 202)
     check.status("OCI-R041", client.put_upload(location_of(answer) or "", blob.digest), 201)
 
 
-@requirement("OCI-R036")
+@requirement("OCI-R036", needs="chunks")
 def test_small_chunks(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
     session, blob = given.session(repository), content.blob(20)
     asked = session.header("OCI-Chunk-Min-Length")

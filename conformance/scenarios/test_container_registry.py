@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.checks.checks import Checks, first_error
+from conformance.checks.checks import Checks
 from conformance.client.client import DOCKER_IMAGE, IMAGE, Client, location_of
 from conformance.client.content import Content, Manifest
-from conformance.client.reading import next_link
+from conformance.client.reading import first_error, next_link
 from conformance.client.steps import Steps, tags_in
 from conformance.scene.actors import Clients, Places, Variant
 from conformance.scene.requirement import prepare, requirement

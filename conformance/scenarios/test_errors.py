@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
-from conformance.checks.checks import Checks, answer_or_silence, first_error
+from conformance.checks.checks import Checks, answer_or_silence
 from conformance.client.client import ACCEPT, Client, location_of
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
+from conformance.client.reading import first_error
 from conformance.client.steps import Steps
 from conformance.scene.actors import Clients, Variant, not_applicable
 from conformance.scene.requirement import requirement

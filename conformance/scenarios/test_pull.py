@@ -13,6 +13,9 @@ from conformance.scene.actors import not_applicable, unsupported
 from conformance.scene.requirement import requirement
 from conformance.targets.base import Target
 
+NO_SUCH_NAME = (404, 400, 403)
+"""What a name may get that matches the grammar and has more parts than the registry has names for."""
+
 
 def named(first: Exchange, last: Exchange) -> Exchange:
     """Return the answer with a digest header: the first, or the one after redirects to a storage without."""
@@ -133,10 +136,10 @@ def test_repositories_are_apart(
     image = content.image()
     given.manifest(repository, image, "v1")
     given.blob(another_repository, content.blob())
-    for elsewhere in (another_repository, f"{repository}/below"):
-        check.status("OCI-R019", client.follow(client.get_blob(elsewhere, image.blobs[-1].digest)), 404)
-        check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, "v1")), 404)
-        check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, image.digest)), 404)
+    for elsewhere, missing in ((another_repository, (404,)), (f"{repository}/below", NO_SUCH_NAME)):
+        check.status("OCI-R019", client.follow(client.get_blob(elsewhere, image.blobs[-1].digest)), *missing)
+        check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, "v1")), *missing)
+        check.status("OCI-R014", client.follow(client.get_manifest(elsewhere, image.digest)), *missing)
 
 
 @requirement("OCI-R024")
@@ -146,10 +149,10 @@ def test_existence_is_apart(
     image = content.image()
     given.manifest(repository, image, "v1")
     given.blob(another_repository, content.blob())
-    for elsewhere in (another_repository, f"{repository}/below"):
-        check.status("OCI-R024", client.follow(client.head_blob(elsewhere, image.blobs[-1].digest)), 404)
-        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, "v1")), 404)
-        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, image.digest)), 404)
+    for elsewhere, missing in ((another_repository, (404,)), (f"{repository}/below", NO_SUCH_NAME)):
+        check.status("OCI-R024", client.follow(client.head_blob(elsewhere, image.blobs[-1].digest)), *missing)
+        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, "v1")), *missing)
+        check.status("OCI-R024", client.follow(client.head_manifest(elsewhere, image.digest)), *missing)
 
 
 @requirement("OCI-R099")

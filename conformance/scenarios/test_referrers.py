@@ -53,17 +53,15 @@ def accepted(client: Client, given: Steps, repository: str, manifest: Manifest) 
 
 @requirement("OCI-R064", needs="referrers")
 @pytest.mark.parametrize("kind", ["image", "index"])
-def test_subject_header(
-    client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str
-) -> None:
+def test_subject_header(check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
     image = content.image()
     given.manifest(repository, image, "v1")
     make = content.artifact if kind == "image" else content.index
-    for subject in (image.descriptor, content.missing_descriptor()):
+    for number, subject in enumerate((image.descriptor, content.missing_descriptor())):
         referrer = make(subject=subject)
         given.parts(repository, referrer)
-        for reference in (referrer.digest, "tagged"):
-            pushed = client.put_manifest(repository, reference, referrer.data, media_type=referrer.media_type)
+        for reference in (f"tagged-{number}", referrer.digest):
+            pushed = given.put(repository, referrer, reference)
             check.header("OCI-R064", pushed, "OCI-Subject", subject["digest"])
 
 

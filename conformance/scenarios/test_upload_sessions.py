@@ -30,7 +30,7 @@ def test_status(client: Client, check: Checks, given: Steps, content: Content, r
     value = fresh.header("Range")
     check.that("OCI-R046", value in EMPTY_RANGES, expected="Range: 0-0, or none", got=value or "", exchange=fresh)
     length = chunk_length(session)
-    before = send_chunk(client, fresh, content.blob(length).data, 0)
+    before = given.chunk(fresh, content.blob(length).data, 0)
     status = client.upload_status(location_of(before) or "")
     check.status("OCI-R044", status, 204)
     check.location("OCI-R045", status)
@@ -44,7 +44,7 @@ def test_two_at_once(client: Client, check: Checks, given: Steps, content: Conte
     blobs = [content.blob(2 * length) for _ in sessions]
     for first in (0, length):
         for number, blob in enumerate(blobs):
-            sessions[number] = send_chunk(client, sessions[number], blob.data[first : first + length], first)
+            sessions[number] = given.chunk(sessions[number], blob.data[first : first + length], first)
             check.header("OCI-R039", sessions[number], "Range", f"0-{first + length - 1}")
     for session, blob in zip(sessions, blobs, strict=True):
         closed = client.put_upload(location_of(session) or "", blob.digest)
@@ -76,11 +76,11 @@ def test_resumed_after_a_break(client: Client, check: Checks, given: Steps, cont
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(3 * length)
-    before = send_chunk(client, session, blob.data[:length], 0)
+    before = given.chunk(session, blob.data[:length], 0)
     # Its place is said, so that it is refused if the server comes to it only after what is sent next.
     place = f"{length}-{2 * length - 1}"
     with suppress(TransportError):
-        client.patch(location_of(before) or "", cut_short(blob.data[length : 2 * length]), content_range=place)
+        _ = client.patch(location_of(before) or "", cut_short(blob.data[length : 2 * length]), content_range=place)
     for _ in range(RETRIES):  # the server may not have noticed yet
         status = client.upload_status(location_of(before) or "")
         if status.status == 404 or not check.status("OCI-R044", status, 204):
@@ -99,7 +99,7 @@ def test_cancel(client: Client, check: Checks, given: Steps, content: Content, r
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(2 * length)
-    place = location_of(send_chunk(client, session, blob.data[:length], 0)) or ""
+    place = location_of(given.chunk(session, blob.data[:length], 0)) or ""
     check.status("OCI-R047", client.cancel_upload(place), 204)
     check_gone(client, check, place, blob, length)
 
@@ -109,7 +109,7 @@ def test_closed_session_is_gone(client: Client, check: Checks, given: Steps, con
     session = given.session(repository)
     length = chunk_length(session)
     blob = content.blob(2 * length)
-    place = location_of(send_chunk(client, session, blob.data[:length], 0)) or ""
+    place = location_of(given.chunk(session, blob.data[:length], 0)) or ""
     closed = client.put_upload(place, blob.digest, blob.data[length:], content_range=f"{length}-{2 * length - 1}")
     if closed.status != 201:
         unsupported(f"the session cannot be closed with a chunk: {closed.status}")

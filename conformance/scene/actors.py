@@ -110,11 +110,12 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A fake that the scenario started with other settings."""
+    """A fake that the scenario started with other settings; `need` asks for what the target can do."""
 
     target: InProcessFake
     clients: Clients
     place: Places
+    need: Callable[[str], object]
 
     @property
     def client(self) -> Client:
@@ -124,7 +125,7 @@ class Variant:
     @property
     def given(self) -> Steps:
         """The preparations, as the writer."""
-        return Steps(self.client)
+        return Steps(self.client, self.need)
 
     @property
     def hosts(self) -> Hosts:

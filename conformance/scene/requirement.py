@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
+from conformance.client.steps import Unprepared
 from conformance.config.options import MARKER
 from conformance.scene.scene import ARGUMENTS, Scene
 
@@ -51,7 +52,11 @@ def _scenario(function: Callable[..., Any]) -> Callable[..., Any]:
     def scenario(**given: Any) -> None:
         __tracebackhide__ = True
         scene = given.pop(FIXTURE)
-        function(**_Arguments(scene, given, function).all())
+        try:
+            function(**_Arguments(scene, given, function).all())
+        except Unprepared as error:
+            scene.excuse(error)
+            raise
 
     names = dict.fromkeys([FIXTURE, *_of_pytest(function)])
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]

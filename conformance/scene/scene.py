@@ -7,17 +7,19 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
-from conformance.checks.capabilities import Capabilities
+from conformance.checks.capabilities import Answer, Capabilities
 from conformance.checks.checks import Checks
+from conformance.checks.read_back import ReadBack, Reader
 from conformance.checks.verdict import Case
 from conformance.client.client import Client
 from conformance.client.content import Content
-from conformance.client.steps import Steps, tags_in
+from conformance.client.credentials import basic
+from conformance.client.steps import Steps, Unprepared, tags_in
 from conformance.client.transport import TransportError
 from conformance.config.description import Hosts
 from conformance.config.settings import Settings
 from conformance.scene import github
-from conformance.scene.actors import Clients, Places, Variant, not_applicable, unsupported
+from conformance.scene.actors import Clients, Places, Variant, not_applicable, unconfigured, unsupported
 from conformance.targets.base import Target
 
 
@@ -56,8 +58,7 @@ class Scene:
 
         It does not apply to a target that is configured without the capability.
         """
-        answer = self.capabilities.ask(capability)
-        self.case.capabilities[capability] = str(answer)
+        answer = self._ask(capability)
         if answer.present:
             return
         described = self.target.description
@@ -67,6 +68,23 @@ class Scene:
             not_applicable(f"{capability}: {answer.reason}")
         lacking = "push" if answer.unknown else capability
         unsupported(f"{lacking}: {self.capabilities.ask(lacking).reason}")
+
+    def excuse(self, error: Unprepared) -> None:
+        """End the scenario as known if a line of known failures covers a preparation that failed; else return."""
+        self.case.excuse(str(error), *error.requirements)
+
+    def has(self, capability: str) -> bool:
+        """Whether a capability is present, for a scenario of which only a part needs it."""
+        return self._ask(capability).present
+
+    def _ask(self, capability: str) -> Answer:
+        try:
+            answer = self.capabilities.ask(capability)
+        except Unprepared as error:
+            self.excuse(error)
+            raise
+        self.case.capabilities[capability] = str(answer)
+        return answer
 
     @property
     def scene(self) -> Scene:
@@ -92,7 +110,22 @@ class Scene:
     def given(self) -> Steps:
         """The preparations, all of which push."""
         self.need("push")
-        return Steps(self.client)
+        return Steps(self.client, self.need)
+
+    @cached_property
+    def read_back(self) -> ReadBack:
+        """Read what was written in every way, as the writer and as whom else the target has configured.
+
+        The secret of the writer is also sent straight to the registry, as Basic and as a token, which need not count.
+        """
+        readers, writer = [Reader(self.client)], self.target.writer
+        if not writer.anonymous:
+            scheme, _, credentials = basic(writer.username, writer.secret).partition(" ")
+            straight = [self.clients.bearing(credentials, scheme=scheme), self.clients.bearing(writer.secret)]
+            readers += [Reader(client, may_be_refused=True) for client in straight]
+            if self.target.description.identity("reader"):
+                readers.append(Reader(self.clients("reader"), may_be_refused=True))
+        return ReadBack(self.check, readers)
 
     @cached_property
     def content(self) -> Content:
@@ -116,8 +149,11 @@ class Scene:
 
     @cached_property
     def another_repository(self) -> str:
-        """The name of a second repository of this scenario."""
-        return self.place()
+        """The name of a second repository of this scenario; unsupported if the place has only one."""
+        name = self.place()
+        if name == self.repository:
+            unconfigured("the target has no second repository")
+        return name
 
     def variant(self, **settings: Any) -> Variant:
         """Start a fake of the scenario's own with other settings: `variant(ecosystem="read-only")`."""
@@ -125,12 +161,17 @@ class Scene:
             changed: Any = self._stack.enter_context(self.target.variant(**settings))
         except LookupError as error:
             not_applicable(str(error))
-        return Variant(changed, Clients(changed, self.case), Places(changed, self._new_part, lambda name: None))
+        return Variant(
+            changed,
+            Clients(changed, self.case),
+            Places(changed, self._new_part, lambda name: None),
+            self.need,
+        )
 
 
 ARGUMENTS = frozenset(
     {"case", "target", "capabilities", "settings", "scene", "check", "clients", "client", "given", "content", "hosts"}
-    | {"place", "repository", "another_repository", "variant"}
+    | {"place", "repository", "another_repository", "variant", "read_back"}
 )
 """The names of arguments that a scenario gets from its scene; all others are pytest's."""
 

@@ -9,32 +9,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.catalogue.known_failures import KnownFailure
-from conformance.client.identity import Identity
 from conformance.client.transport import Transport, WsgiTransport
 from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
+from conformance.fakes import accounts, identities, places
 from conformance.targets import storage
 from conformance.targets.base import LOOPBACK, StartedTarget, Target, UnusableTarget
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-    from fakereg import Accounts, Registry
+    from fakereg import Registry
     from fakereg.dialect.fields import Dialect
 
 HOSTNAME = "ghes.test"
 SCALED_BLOB = 1 << 20
 """The limit of blobs of GitHub's dialects without --full-size, in bytes."""
 
-OWNER, MEMBER = "conformance-owner", "conformance-member"
-_READ, _WRITE, _DELETE = "read:packages", "write:packages", "delete:packages"
-_SCOPES = {
-    "none": (),
-    "reader": (_READ,),
-    "write": (_READ, _WRITE),
-    "delete": (_READ, _DELETE),
-    "all": (_READ, _WRITE, _DELETE, "repo"),
-}
 _REGISTRIES = {"docker": "github-docker", "container": "github-container"}
 """The preset and profile of each type of packages."""
 
@@ -201,63 +192,6 @@ class SocketFake(Fake, StartedTarget):
         return self._address(server.url)
 
 
-def accounts(*, package_names: bool = False) -> Accounts:
-    """Make the accounts that the scenarios need, with their repositories and roles.
-
-    The repositories are OWNER/REPOSITORY; with `package_names` they have container packages.
-    """
-    import fakereg
-
-    made = fakereg.Accounts()
-    for user in (OWNER, MEMBER, "conformance-reader", "conformance-writer", "conformance-stranger"):
-        made.add_user(user, password=f"{user}-password")
-    made.add_organization("conformance-org", owners=[OWNER], members=[MEMBER])
-    roles = {"conformance-reader": "read", "conformance-writer": "write"}
-    for name, visibility in (("shared", "private"), ("elsewhere", "private"), ("public", "public"),
-                             ("internal", "internal")):  # fmt: skip
-        repository = f"conformance-org/{name}"
-        made.add_repository(repository, visibility=visibility, roles=roles if name == "shared" else {})
-        if package_names:
-            linked = repository if name == "shared" else ""
-            granted = roles if name == "shared" else {}
-            made.add_package(f"{repository}/image", visibility=visibility, roles=granted, repository=linked)
-    for name, scopes in _SCOPES.items():
-        made.add_classic_token(OWNER, scopes, secret=_secret("ghp_", name))
-    for user in ("conformance-reader", "conformance-writer", "conformance-stranger"):
-        made.add_classic_token(user, _SCOPES["all"], secret=_secret("ghp_", user.removeprefix("conformance-") + "role"))
-    made.add_classic_token(OWNER, _SCOPES["all"], secret=_secret("ghp_", "expired"), expires=1.0)
-    made.add_fine_grained_token(OWNER, secret=_secret("github_pat_", "fine"))
-    for permission in ("write", "read"):
-        secret = _secret("ghs_", f"actions{permission}")
-        made.add_actions_token("conformance-org/shared", packages=permission, secret=secret)
-    return made
-
-
-def identities() -> dict[str, Identity]:
-    """Return the identities of `accounts`, by the names that scenarios use."""
-    found = {name: Identity(name, OWNER, _secret("ghp_", name)) for name in _SCOPES}
-    found["writer"] = replace(found["all"], name="writer")
-    found["stranger"] = Identity("stranger", "conformance-stranger", _secret("ghp_", "strangerrole"))
-    found["role-read"] = Identity("role-read", "conformance-reader", _secret("ghp_", "readerrole"))
-    found["role-write"] = Identity("role-write", "conformance-writer", _secret("ghp_", "writerrole"))
-    found["expired"] = Identity("expired", OWNER, _secret("ghp_", "expired"))
-    found["fine-grained"] = Identity("fine-grained", OWNER, _secret("github_pat_", "fine"))
-    found["password"] = Identity("password", OWNER, f"{OWNER}-password")
-    found["wrong"] = Identity("wrong", OWNER, _secret("ghp_", "neverissued"))
-    found["actions"] = Identity("actions", "github-actions", _secret("ghs_", "actionswrite"))
-    found["actions-read"] = Identity("actions-read", "github-actions", _secret("ghs_", "actionsread"))
-    return found
-
-
-def places(package_type: str) -> dict[str, str]:
-    """Return the places of `accounts` as patterns of repository names."""
-    if package_type == "container":
-        fixed = {name: f"conformance-org/{name}/image" for name in ("shared", "elsewhere", "public", "internal")}
-        return {"default": "conformance-org/{}", **fixed}
-    found = {name: f"conformance-org/{name}/{{}}" for name in ("shared", "elsewhere", "public", "internal")}
-    return {"default": found["shared"], **found}
-
-
 def hosts(port: str, *, isolation: bool) -> Hosts:
     """Return the hosts of the fake; `port` is empty or begins with a colon."""
     docker, containers, web = (f"http://{prefix}{HOSTNAME}{port}" for prefix in ("docker.", "containers.", ""))
@@ -265,11 +199,6 @@ def hosts(port: str, *, isolation: bool) -> Hosts:
     if isolation:
         return Hosts(docker=docker, containers=containers, web=web, unserved=(web, unknown))
     return Hosts(docker=web, web=web, unserved=(docker, containers, unknown))
-
-
-def _secret(prefix: str, name: str) -> str:
-    """Return a secret for a test account, the same in each process of a run."""
-    return prefix + f"conformance{name}".replace("-", "").ljust(36, "0")
 
 
 def _written(value: Any) -> str:

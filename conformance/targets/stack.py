@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
+from conformance.fakes import accounts, identities, places
 from conformance.targets.base import LOOPBACK, StartedTarget, UnusableTarget
 from conformance.targets.containers import data, described
 from conformance.targets.engine import Containers, Recipe
-from conformance.targets.fakes import HOSTNAME, SCALED_BLOB, accounts, identities, places
+from conformance.targets.fakes import HOSTNAME, SCALED_BLOB
 
 SERVED = f"docker.{HOSTNAME}"
 UNSERVED = (HOSTNAME, f"containers.{HOSTNAME}")

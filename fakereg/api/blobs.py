@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional
-from fakereg.http.answers import EmptyResponse
+from fakereg.http.answers import UPLOADED, EmptyResponse
 from fakereg.http.call import Call
 from fakereg.server.body import FileRange
 from fakereg.spec.errors import Code, RegistryError
@@ -51,7 +51,7 @@ def _part(
 def _send(
     call: Call, name: Name, digest: Digest, headers: dict[str, str], *, offset: int, count: int, status: int
 ) -> Response:
-    headers["Content-Length"] = str(count)
+    headers = {**headers, **UPLOADED, "Content-Length": str(count)}
     content_type = "application/octet-stream"
     if call.request.method == "HEAD":
         return Response(status=status, headers=headers, content_type=content_type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 
 from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response
@@ -11,7 +11,7 @@ from fakereg.dialect.fields import LARGE_IMAGE, Dialect, warning_header
 from fakereg.http.call import Call
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
-from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Manifest
+from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, INDEXES, OCI_IMAGE, OCI_INDEX, Descriptor, Manifest
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.repositories import StoredManifest
 
@@ -30,8 +30,8 @@ def check_push(call: Call, manifest: Manifest) -> None:
         raise RegistryError(Code.DENIED, "multi-platform images are not supported")
     if _FORMATS.get(manifest.media_type, "other") not in call.dialect.manifest_formats:
         raise RegistryError(Code.MANIFEST_INVALID, f"manifests of type {manifest.media_type} are not supported")
-    if not call.dialect.untyped_manifests:
-        _check_typed(call, manifest)
+    if not call.dialect.media_type_parameters and any(";" in each.media_type for each in _descriptors(manifest)):
+        raise RegistryError(Code.MANIFEST_INVALID, "media types of descriptors must have no parameters")
     _check_layers(call, manifest)
 
 
@@ -42,7 +42,7 @@ def check_pull(call: Call, manifest: StoredManifest) -> None:
         message = f"{kind} found, but Accept header does not support {plural}"
         raise RegistryError(Code.MANIFEST_UNKNOWN, message)
     if not call.dialect.foreign_layers:
-        _check_layers(call, manifests.parse(*manifest))
+        _check_layers(call, manifests.read(*manifest))
 
 
 def check_reference(call: Call, name: Name, reference: Tag | Digest) -> None:
@@ -69,7 +69,7 @@ def check_push_reference(call: Call, reference: Tag | Digest) -> None:
 def mark_large(call: Call, manifest: Manifest | StoredManifest, response: Response) -> Response:
     """Add the Warning, the journal note and the delay if an image is larger than the dialect's `image_size_notice`."""
     limit = call.dialect.image_size_notice
-    parsed = manifest if isinstance(manifest, Manifest) else manifests.parse(*manifest)
+    parsed = manifest if isinstance(manifest, Manifest) else manifests.read(*manifest)
     if limit and parsed.blob_bytes > limit:
         call.instance.sleep(call.dialect.large_image_delay)
         call.notes.append(LARGE_IMAGE)
@@ -88,11 +88,11 @@ def _accepted(call: Call, manifest: StoredManifest) -> bool:
     return any(kind.lower() == manifest.media_type and quality > 0 for kind, quality in named)
 
 
-def _check_typed(call: Call, manifest: Manifest) -> None:
-    """Raise MANIFEST_INVALID without a Content-Type, and for a Docker manifest without `mediaType`."""
-    docker = manifest.media_type in (DOCKER_IMAGE, DOCKER_LIST)
-    if not call.request.headers.get("Content-Type") or (docker and "mediaType" not in json.loads(manifest.content)):
-        raise RegistryError(Code.MANIFEST_INVALID, "the manifest must have a media type")
+def _descriptors(manifest: Manifest) -> Iterator[Descriptor]:
+    yield from manifest.blobs
+    yield from manifest.manifests
+    if manifest.subject:
+        yield manifest.subject
 
 
 def _check_layers(call: Call, manifest: Manifest) -> None:

@@ -6,13 +6,16 @@ from werkzeug.http import parse_options_header
 from werkzeug.wrappers import Response
 
 from fakereg.api import conditional, manifest_rules
-from fakereg.http.answers import EmptyResponse
+from fakereg.http.answers import UPLOADED, EmptyResponse
 from fakereg.http.call import Call
+from fakereg.spec import go_manifest
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag, parse_reference
 from fakereg.storage.base import MissingContent
+
+_READINGS = {"spec": manifests.parse, "go": go_manifest.parse}
 
 
 def get(call: Call, name: Name, reference_text: str) -> Response:
@@ -34,7 +37,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if conditional.manifest_unchanged(call, manifest.digest):
         return EmptyResponse(status=304, headers=headers if call.dialect.manifest_conditions == "rfc" else scope)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
-    response = Response(manifest.content, 200, headers=headers, content_type=content_type)
+    response = Response(manifest.content, 200, headers={**headers, **UPLOADED}, content_type=content_type)
     if call.request.method == "GET":  # HEAD does not count as a download
         call.policy.pulled(call, name, reference, manifest.digest)
     return manifest_rules.mark_large(call, manifest, response) if rules else response
@@ -97,7 +100,7 @@ def _parse(call: Call, reference: Tag | Digest) -> Manifest:
         details = [{"digest": reference, "content": digest}]
         raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
     media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
-    return manifests.parse(content, media_type or None, digest)
+    return _READINGS[call.dialect.manifest_reading](content, media_type or None, digest)
 
 
 def _tag_parameters(call: Call) -> list[Tag]:

@@ -22,7 +22,7 @@ from fakereg.spec.names import Digest, Name
 def get(call: Call, name: Name, digest_text: str) -> Response:
     """Answer with an image index of all manifests whose subject is the digest; never 404 while the API is on."""
     if not call.dialect.referrers:
-        raise RegistryError(Code.UNSUPPORTED, "the referrers API is not available", status=404)
+        raise RegistryError(Code(call.dialect.referrers_refusal), "the referrers API is not available", status=404)
     name, headers = call.source(name)
     subject = Digest.parse(digest_text)
     wanted = call.request.args.get("artifactType") if call.dialect.referrers_filter else None
@@ -39,6 +39,6 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
     if more:
         kept = {"artifactType": wanted} if wanted else {}
         headers["Link"] = paging.link(call, last=page[-1].digest, **kept)
-    shown = [manifest.parse(*stored).referrer() for stored in page]
+    shown = [manifest.read(*stored).referrer() for stored in page]
     index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": shown}
     return json_response(index, content_type=OCI_INDEX, **headers)

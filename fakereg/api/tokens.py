@@ -2,7 +2,7 @@
 
 GET is "Docker Registry v2 authentication via central service", POST "... using OAuth2". The token grants the actions of
 the scope that the caller may do, perhaps none, as the documentation says. With `anonymous_token_check`, an anonymous
-caller gets 401 instead if that is not the whole scope.
+caller is refused instead if that is not the whole scope.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from fakereg.auth import scopes
 from fakereg.auth.accounts import ANONYMOUS, Identity
-from fakereg.auth.caller import EVERYTHING, Caller
+from fakereg.auth.caller import EVERYTHING, PULL, Caller
 from fakereg.auth.scopes import Access
 from fakereg.auth.token_errors import TokenError
 from fakereg.http import authorization
@@ -110,8 +110,17 @@ def _granted(call: Call, identity: Identity, scope: str) -> list[Access]:
     own = dataclasses.replace(call, caller=Caller(identity))
     granted = [Access(entry.type, entry.name, entry.actions & _allowed(own, entry)) for entry in asked]
     if identity == ANONYMOUS and call.dialect.anonymous_token_check and granted != asked:
-        raise authorization.unauthorized(call, call.dialect.authentication_text, scope=scope)
+        raise _anonymous_refusal(call, asked, scope)
     return granted
+
+
+def _anonymous_refusal(call: Call, asked: list[Access], scope: str) -> RegistryError:
+    dialect = call.dialect
+    pulls = all(entry.actions <= {PULL} for entry in asked)
+    text = dialect.authentication_text if pulls else dialect.anonymous_push_text or dialect.authentication_text
+    if dialect.anonymous_token_refusal == 403:
+        return RegistryError(Code.DENIED, text)
+    return authorization.unauthorized(call, text, scope=scope)
 
 
 def _allowed(call: Call, asked: Access) -> frozenset[str]:

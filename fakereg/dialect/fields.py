@@ -53,8 +53,8 @@ MANIFEST_RULES = (
     "indexes",
     "manifest_digest_algorithms",
     "manifest_formats",
+    "media_type_parameters",
     "oci_needs_accept",
-    "untyped_manifests",
 )
 """Settings that make a rule of `api/manifest_rules.py` apply when they are not the default."""
 
@@ -71,8 +71,8 @@ class Dialect:
     name_form: str = _setting(
         "any",
         "which repository names exist. any: all that the specification allows; owner/repository/image: exactly three "
-        "parts, else 404 NAME_UNKNOWN; namespace/image: two or more parts, else NAME_INVALID; host/image: any number "
-        "of parts, and the first of several may be a host name with capitals",
+        "parts, else 404 NAME_UNKNOWN, and one part alone is an unknown path; namespace/image: two or more parts, else "
+        "NAME_INVALID; host/image: any number of parts, and the first of several may be a host name with capitals",
         choices=("any", "owner/repository/image", "namespace/image", "host/image"),
     )
     ecosystem: str = _setting(
@@ -86,6 +86,14 @@ class Dialect:
     plain_errors: bool = _setting(
         False,
         "answer 405, and 404 for unknown paths and for malformed names, tags and digests, in plain text; off: JSON",
+    )
+    plain_unknown_paths: bool = _setting(
+        False, "answer 404 for paths that no endpoint has in plain text, as a router before the registry; off: JSON"
+    )
+    slashless_ping: str = _setting(
+        "answer",
+        "/v2, the version check without its last slash. answer: as /v2/; redirect: 301 to /v2/; unknown: 404",
+        choices=("answer", "redirect", "unknown"),
     )
     name_unknown: bool = _setting(
         True,
@@ -134,8 +142,15 @@ class Dialect:
     manifest_digest_algorithms: tuple[str, ...] = _setting(
         ALGORITHMS, "algorithms that are accepted for pushes of manifests by digest", choices=ALGORITHMS
     )
-    untyped_manifests: bool = _setting(
-        True, "accept manifests without Content-Type, and Docker's without mediaType; off: 400 MANIFEST_INVALID"
+    manifest_reading: str = _setting(
+        "spec",
+        "how the JSON of a pushed manifest is read. spec: as the image specification says, but lists may be null; go: "
+        "as docker-registry's structures in Go are filled: names in any case, null for anything, any size and media "
+        "type, and an index may refer to blobs",
+        choices=("spec", "go"),
+    )
+    media_type_parameters: bool = _setting(
+        True, "accept media types with parameters in descriptors, as those of podman's artifacts are; off: 400"
     )
     indexes: bool = _setting(True, "accept manifest lists and image indexes; off: 403 DENIED")
     index_needs_accept: bool = _setting(False, "an index is 404 unless Accept names its media type")
@@ -147,7 +162,8 @@ class Dialect:
     digest_references: bool = _setting(True, "manifests by digest; off: a pull is 404, a push digest_push_refusal")
     digest_refusal_type: str = _setting(
         "application/json",
-        "Content-Type of the 404 of a pull by digest; Docker Engine 25 and later falls back to the tag for JSON only",
+        "Content-Type of the 404 of a pull by digest. Docker Engine 20.10 to 24 falls back to the tag whatever it is, "
+        "25 to 28.1 for JSON only; from 28.2 on, and with the containerd image store, no engine does",
         _HEADER,
     )
     digest_push_refusal: int = _status(400, "status of a push by digest if digest_references is off")
@@ -188,6 +204,11 @@ class Dialect:
     )
 
     referrers: bool = _setting(True, "referrers API and OCI-Subject; off: 404 and no header")
+    referrers_refusal: str = _setting(
+        "UNSUPPORTED",
+        "code of the 404 of the referrers API while it is off",
+        choices=("UNSUPPORTED", "MANIFEST_UNKNOWN"),
+    )
     referrers_filter: bool = _setting(True, "filter by artifactType; off: it is ignored")
     referrers_page_size: int = _setting(
         0, "most descriptors in one answer of the referrers API; 0: as many as fit into manifest_size_limit"
@@ -238,7 +259,9 @@ class Dialect:
         "", "service of the Bearer challenge and audience of its tokens; empty: the host of the request", _HEADER
     )
     token_url: str = _setting("", "realm of the Bearer challenge; empty: /token on the host of the request", _HEADER)
-    ping_scope: str = _setting("", "scope of the Bearer challenge on /v2/", _HEADER)
+    ping_scope: str = _setting(
+        "", "scope of the Bearer challenge on /v2/; with it, unknown paths below /v2/ get the challenge, too", _HEADER
+    )
     token_format: str = _setting(
         "opaque", "Bearer tokens are opaque, or JWTs signed with ES256 or RS256", choices=FORMATS
     )
@@ -255,10 +278,16 @@ class Dialect:
     )
     token_refusal: int = _status(401, "status of the token endpoint for invalid credentials: 401 or 403", 401, 403)
     anonymous_token_check: bool = _setting(
-        False, "without credentials the token endpoint answers 401 to a scope that needs credentials"
+        False, "without credentials the token endpoint refuses a scope that needs credentials"
     )
+    anonymous_token_refusal: int = _status(401, "status of that refusal: 401 or 403", 401, 403)
     denial_refusal: int = _status(401, "status if the user lacks a right: 401, 403 or 404", 401, 403, 404)
     authentication_text: str = _setting("authentication required", "message if credentials are missing")
+    anonymous_push_text: str = _setting(
+        "",
+        "message of the token endpoint if a scope that needs credentials has more than pull; empty: "
+        "authentication_text, whose default makes docker push without a login try for 50 seconds",
+    )
     invalid_text: str = _setting("the credentials are not valid", "message if credentials are invalid")
     denial_text: str = _setting("access to the resource is not authorized", "message if a right is missing")
     actions_denial_text: str = _setting("", "message if a GITHUB_TOKEN lacks the permission; empty: denial_text")

@@ -18,6 +18,8 @@ _NOT_AUTHENTICATED = (
     "Please ensure your access token is valid and has the appropriate scopes configured."
 )
 
+_NO_SUCH_USER = "unauthenticated: User cannot be authenticated with the token provided."
+
 _GITHUB: dict[str, Any] = {
     "credentials": (Kind.CLASSIC, Kind.ACTIONS),  # DOC
     "undeletable_downloads": 5000,  # DOC; 25 in older releases
@@ -25,6 +27,7 @@ _GITHUB: dict[str, Any] = {
     "manifest_deletion": False,
     "blob_deletion": False,
     "upload_cancel": False,  # OBS for the Container registry, GP-3.38
+    "slashless_ping": "unknown",  # OBS for the Container registry, GP-3.57
     "catalog": False,  # OBS, GP-3.41 and GP-6.16
     "referrers": False,  # OBS for the Container registry, GP-3.43
     "anonymous_mount": False,  # UNK, as the next ones: these came with later releases of the specification
@@ -35,6 +38,7 @@ _GITHUB: dict[str, Any] = {
 
 GITHUB_DOCKER: dict[str, Any] = {
     "name_form": "owner/repository/image",  # DOC
+    "plain_unknown_paths": True,  # OBS, GP-6.20
     "blob_size_limit": 5 * GIB,  # DOC 5 GB; whether GB or GiB is not documented
     "oversize_ends_session": True,  # UNK
     "image_size_notice": 10 * GIB,  # DOC, likewise
@@ -67,6 +71,7 @@ GITHUB_CONTAINER: dict[str, Any] = {
     "upload_timeout": 600.0,  # DOC, GP-3.4
     "ranged_patch_limit": 4 * MIB,  # OBS, GP-3.37
     "index_needs_accept": True,  # OBS, GP-3.34
+    "referrers_refusal": "MANIFEST_UNKNOWN",  # OBS, GP-3.43
     "tags_default_page_size": 100,  # OBS, GP-3.40
     "auth": "bearer",  # OBS, GP-3.20, as the placeholder
     "ping_scope": "repository:user/image:pull",
@@ -75,8 +80,9 @@ GITHUB_CONTAINER: dict[str, Any] = {
     "junk_tokens": True,
     "basic_challenge": False,  # OBS, GP-3.27
     "anonymous_token_check": True,  # OBS, GP-3.22
+    "anonymous_push_text": _NO_SUCH_USER,  # OBS, GP-3.56
     "token_refusal": 403,  # OBS, GP-3.23
-    "invalid_text": "unauthenticated: User cannot be authenticated with the token provided.",  # OBS, GP-3.28
+    "invalid_text": _NO_SUCH_USER,  # OBS, GP-3.28
     "denial_refusal": 403,  # OBS, GP-3.29
     "denial_text": "permission_denied: {permission}_package",
     "actions_denial_text": "installation not allowed to {verb} organization package",  # OBS, GP-3.30
@@ -102,9 +108,8 @@ DISTRIBUTION: dict[str, Any] = {
     "manifest_size_refusal": 400,
     "manifest_formats": ("docker", "oci"),
     "manifest_digest_algorithms": ("sha256",),
-    "untyped_manifests": False,
+    "manifest_reading": "go",
     "oci_needs_accept": True,
-    "foreign_layers": False,
     "tag_parameters": 0,
     "range_reading": "go",
     "manifest_conditions": "digest",

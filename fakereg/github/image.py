@@ -45,7 +45,7 @@ class Platform:
 def shown(stored: StoredManifest) -> Manifest:
     """Parse a manifest for API and pages; over SHOWN_LIMIT, return it without descriptors and annotations."""
     small = len(stored.content) <= SHOWN_LIMIT
-    return manifests.parse(*stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
+    return manifests.read(*stored) if small else Manifest(stored.content, stored.media_type, stored.digest)
 
 
 def labels(storage: Repositories, name: Name, manifest: Manifest) -> Labels:
@@ -57,14 +57,10 @@ def labels(storage: Repositories, name: Name, manifest: Manifest) -> Labels:
 
 def platforms(manifest: Manifest) -> list[Platform]:
     """Return the children of an index."""
-    entries = json.loads(manifest.content)["manifests"] if manifest.manifests else []
-    names = [_platform(entry.get("platform")) for entry in entries]
-    return [Platform(name, child.digest) for name, child in zip(names, manifest.manifests, strict=True)]
+    return [Platform(_platform(child.platform or {}), child.digest) for child in manifest.manifests]
 
 
-def _platform(platform: Any) -> str:
-    if not isinstance(platform, dict):
-        return "unknown"
+def _platform(platform: Mapping[str, Any]) -> str:
     parts = (_text(platform.get(key))[:_PLATFORM_LENGTH] for key in ("os", "architecture", "variant"))
     return "/".join(filter(None, parts)) or "unknown"
 

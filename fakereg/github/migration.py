@@ -100,7 +100,7 @@ class _Copy:
         for digest in list(tags):
             stored = self._old.manifest(name, digest)
             if stored:
-                self._copy_manifest(name, manifests.parse(*stored), tags[digest])
+                self._copy_manifest(name, manifests.read(*stored), tags[digest])
             else:
                 del tags[digest]
         return tags

@@ -138,6 +138,10 @@ class PackageType:
         """Return the path of a package's page; `account` is the path of its owner."""
         return f"{account}/packages/container/package/{quote(package.path, safe='')}"
 
+    def version_page(self, package: Package, version: Version, account: str) -> str:
+        """Return the path of a version's page, perhaps with a query."""
+        return f"{account}/packages/container/{quote(package.path, safe='')}/{version.id}"
+
     def visibility(self, package: Package, accounts: Accounts) -> Visibility:
         """Return the visibility of a package."""
         return package.visibility
@@ -186,6 +190,9 @@ class _Docker(PackageType):
 
     def page(self, package: Package, account: str) -> str:
         return f"/{package.source}/packages/{package.id}"
+
+    def version_page(self, package: Package, version: Version, account: str) -> str:
+        return f"{self.page(package, account)}?version={quote(version.name, safe='')}"
 
     def visibility(self, package: Package, accounts: Accounts) -> Visibility:
         """Return that of its repository; there is no `internal` (GP-2.8, GP-2.11)."""

@@ -61,8 +61,8 @@ class GitHubPolicy(Policy):
         return (text or dialect.denial_text).replace("{permission}", _PERMISSION[action]).replace("{verb}", verb)
 
     def check_name(self, call: Call, name: Name) -> None:
-        """Raise NAME_UNKNOWN or NAME_INVALID for a name without the parts that the registry requires."""
-        names.check(name, call.dialect.name_form)
+        """Raise the registry's refusal of a name without the parts that it requires."""
+        names.check(name, call.dialect)
 
     def check_write(self, call: Call, name: Name) -> None:
         """Raise 503 while the packages of the owner are being migrated."""

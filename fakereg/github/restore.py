@@ -108,7 +108,7 @@ def _remove_tag(site: Site, name: Name, tag: Tag) -> Iterator[Kept]:
 
 def _parsed(deleted: Deleted) -> list[tuple[Manifest, Collection[Tag]]]:
     """Parse the deleted manifests; do this before taking the lock, since they may be large."""
-    return [(manifests.parse(*kept.manifest), kept.tags) for kept in deleted.content]
+    return [(manifests.read(*kept.manifest), kept.tags) for kept in deleted.content]
 
 
 def _put_back(site: Site, name: Name, content: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:

@@ -28,6 +28,7 @@ ACCOUNT_PAGE: Handlers = {"GET": pages.get_account}
 REPOSITORY_PAGE: Handlers = {"GET": pages.get_repository}
 DOCKER_PAGE: Handlers = {"GET": pages.get_by_id}
 CONTAINER_PAGE: Handlers = {"GET": pages.get_container}
+CONTAINER_VERSION_PAGE: Handlers = {"GET": pages.get_container_version}
 CONTROL_PACKAGE: Handlers = {"PATCH": control.patch_package}
 CONTROL_MIGRATION: Handlers = {"POST": control.post_migration}
 
@@ -50,7 +51,7 @@ def find_control(github: GitHub, segments: Sequence[str]) -> Found | None:
 def refusal(path: str, problem: RegistryError) -> Response | None:
     """Return an error in the form of the API or the pages; None for another path."""
     if path.startswith("/api/v3/"):
-        return Response(json.dumps(error_body(problem)), problem.status, content_type=problem.content_type)
+        return Response(json.dumps(error_body(problem)), problem.status, content_type="application/json")
     return html.refusal(problem) if path.split("/")[3:4] == ["packages"] else None
 
 
@@ -76,6 +77,8 @@ def _find(segments: Sequence[str]) -> Found | None:
             return ACCOUNT_PAGE, (kind, login)
         case ["", "orgs" | "users" as kind, login, "packages", "container", "package", *name] if name:
             return CONTAINER_PAGE, (kind, login, "/".join(name))
+        case ["", "orgs" | "users" as kind, login, "packages", "container", first, *more, id]:
+            return CONTAINER_VERSION_PAGE, (kind, login, "/".join([first, *more]), id)
         case ["", owner, repository, "packages"]:
             return REPOSITORY_PAGE, (owner, repository)
         case ["", owner, repository, "packages", id]:

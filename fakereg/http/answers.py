@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from werkzeug.wrappers import Response
@@ -13,6 +14,10 @@ def json_response(document: Any, *, content_type: str = "application/json", **he
     response = Response(json.dumps(document), 200, content_type=content_type)
     response.headers.extend({name.replace("_", "-"): value for name, value in headers.items()})
     return response
+
+
+UPLOADED: Mapping[str, str] = {"Content-Disposition": "attachment"}
+"""Headers of content that a client has uploaded: a browser saves it, and does not show a manifest of type text/html."""
 
 
 class EmptyResponse(Response):

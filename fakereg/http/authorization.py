@@ -204,7 +204,8 @@ def _require(call: Call, action: str, name: Name) -> None:
     if dialect.denial_refusal == 401 or caller.external or action in call.own_rights(name):
         raise unauthorized(call, text, scope=scope, error="insufficient_scope")
     if dialect.denial_refusal == 404:
-        raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry")
+        # Without a detail docker would try again for a minute, as this is the default text of the code.
+        raise RegistryError(Code.NAME_UNKNOWN, "repository name not known to registry", details=[{"name": name}])
     raise RegistryError(Code.DENIED, text)
 
 

@@ -43,6 +43,12 @@ _STATUS = {
 }
 
 
+def unknown_path(*, plain: bool = False) -> RegistryError:
+    """Return the 404 of a path that no endpoint has, as JSON or with the text of the routers of Go."""
+    message = "404 page not found" if plain else "there is no endpoint at this path"
+    return RegistryError(Code.UNSUPPORTED, message, status=404, plain=plain)
+
+
 class RegistryError(Exception):
     """A request that the registry refuses; only `app.py` turns it into an answer.
 

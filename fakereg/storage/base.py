@@ -60,6 +60,10 @@ class Delta:
     tags: Mapping[Tag, Digest | None] = field(default_factory=dict)
     blobs: Mapping[Digest, int | None] = field(default_factory=dict)
     """The size in bytes of each."""
+    notes: Mapping[str, str | None] = field(default_factory=dict)
+    """Short texts of a policy. A note whose key is a digest keeps that content, though it may be neither manifest nor
+    blob: it is not served, and can become a manifest or blob again.
+    """
 
     def rows(self) -> Iterator[tuple[str, str, str | None]]:
         """Yield kind, key and value as texts, for storages that keep texts; `of_rows` reads them."""
@@ -69,17 +73,20 @@ class Delta:
             yield "tag", tag, target
         for digest, size in self.blobs.items():
             yield "blob", digest, None if size is None else str(size)
+        for key, text in self.notes.items():
+            yield "note", key, text
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[str | None]]) -> Delta:
         """Make one delta of rows; of several with the same key the last one wins."""
-        found: dict[str | None, dict[str, str | None]] = {"manifest": {}, "tag": {}, "blob": {}}
+        found: dict[str | None, dict[str, str | None]] = {"manifest": {}, "tag": {}, "blob": {}, "note": {}}
         for kind, key, value in rows:
             found[kind][str(key)] = value
         return cls(
             {Digest(key): None if value is None else _entry(value) for key, value in found["manifest"].items()},
             {Tag(key): None if value is None else Digest(value) for key, value in found["tag"].items()},
             {Digest(key): None if value is None else int(value) for key, value in found["blob"].items()},
+            found["note"],
         )
 
 
@@ -157,9 +164,9 @@ class Storage(Protocol):
         `version` is not the current one.
 
         `contents` has the source of each content to be put, which may be there already, and None for each to be
-        removed; a spool that is a source ends with this. Content belongs to a repository: when one removes a digest,
-        others keep theirs. Raise UploadGone for a spool that has ended, MissingContent for a repository that does not
-        have the content.
+        removed; a spool that is a source ends with this. Nothing else removes content. Content belongs to a
+        repository: when one removes a digest, others keep theirs. Raise UploadGone for a spool that has ended,
+        MissingContent for a repository that does not have the content.
         """
 
     # Content.

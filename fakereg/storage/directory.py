@@ -2,7 +2,8 @@
 
     FOLDER/repositories/octocat+octo-app/    the layout of repository octocat/octo-app
         oci-layout  index.json               every manifest, each tag an entry of its own, noted as imported
-        changes.jsonl                        changes of manifests and tags that index.json does not have yet
+        fakereg.json                         the notes, if there are any
+        changes.jsonl                        changes of these that index.json and fakereg.json do not have yet
         blobs/sha256/...                     manifests and blobs
         pushed/sha256/...                    an empty file for each blob that the registry serves as a blob
     FOLDER/uploads/ID  FOLDER/uploads/ID.json   the bytes of an upload session, and its description
@@ -139,7 +140,7 @@ class DirectoryStorage:
             yield
         finally:
             for digest, path in paths.items():
-                if digest not in repository.state.manifests and digest not in repository.state.blobs:
+                if not repository.state.keeps(digest):
                     path.unlink(missing_ok=True)
         self._end_spools(contents)
 

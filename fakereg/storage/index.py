@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fakereg.spec.manifest import Manifest
-from fakereg.spec.names import Digest, Tag
+from fakereg.spec.names import Digest, Tag, is_digest
 from fakereg.storage.base import Changes, Delta, Entry, MissingContent, Source
 
 Text = TypeVar("Text", bound=str)
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+
+UNLISTED = "fakereg.unlisted"
+"""Key of the note of a repository that never had content."""
 
 
 @dataclass(slots=True)
@@ -24,20 +27,26 @@ class State:
     manifests: dict[Digest, Entry] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
     blobs: dict[Digest, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def keeps(self, digest: Digest) -> bool:
+        """Tell whether content of this digest must stay: a manifest, a blob, or content that a note keeps."""
+        return digest in self.manifests or digest in self.blobs or digest in self.notes
 
     def change(self, delta: Delta) -> None:
         """Apply a delta."""
         _update(self.manifests, delta.manifests)
         _update(self.tags, delta.tags)
         _update(self.blobs, delta.blobs)
+        _update(self.notes, delta.notes)
 
     def delta(self) -> Delta:
         """Return a copy as the delta that leads here from an empty repository."""
-        return Delta(dict(self.manifests), dict(self.tags), dict(self.blobs))
+        return Delta(dict(self.manifests), dict(self.tags), dict(self.blobs), dict(self.notes))
 
     def changed(self, delta: Delta) -> State:
         """Return a copy with a delta applied."""
-        copy = State(dict(self.manifests), dict(self.tags), dict(self.blobs))
+        copy = State(dict(self.manifests), dict(self.tags), dict(self.blobs), dict(self.notes))
         copy.change(delta)
         return copy
 
@@ -81,6 +90,16 @@ class Index:
     def blobs(self) -> Mapping[Digest, int]:
         """The size of each blob."""
         return self.state.blobs
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """The notes of a policy, and UNLISTED."""
+        return self.state.notes
+
+    @property
+    def listed(self) -> bool:
+        """Whether the repository has content, or had some; else all that it has is notes."""
+        return self.version > 0 and UNLISTED not in self.notes
 
     def catch_up(self, changes: Changes) -> None:
         """Apply the changes that the storage returns."""
@@ -130,20 +149,38 @@ class Index:
         return digest if digest in self.manifests else None
 
     def check_complete(self, manifest: Manifest) -> None:
-        """Raise MissingContent if a blob or manifest that this one names is missing."""
-        missing = [blob.digest for blob in manifest.blobs if not blob.foreign and blob.digest not in self.blobs]
-        missing += [child.digest for child in manifest.manifests if child.digest not in self.manifests]
+        """Raise MissingContent if a blob or manifest that this one needs is missing."""
+        missing = [
+            need.digest
+            for need in manifest.needs
+            if not (need.blob and need.digest in self.blobs) and not (need.manifest and need.digest in self.manifests)
+        ]
         if missing:
             raise MissingContent(missing)
 
     # Changes, to be applied by the storage.
 
-    def without_manifests(self, digests: Iterable[Digest]) -> Change | None:
-        """Plan to delete those of the manifests that exist, and the tags on them."""
+    def plan(self, delta: Delta, contents: Mapping[Digest, Source] | None = None) -> Change:
+        """Plan a delta with its new content; content that nothing of the delta or the index keeps any more goes."""
+        digests = {*delta.manifests, *delta.blobs, *(Digest(key) for key in delta.notes if is_digest(key))}
+        gone = {digest: None for digest in digests if not self._keeps(digest, delta)}
+        return Change(delta, {**gone, **(contents or {})})
+
+    def _keeps(self, digest: Digest, delta: Delta) -> bool:
+        """Tell whether content of this digest must stay after a delta."""
+        return (
+            delta.manifests.get(digest, self.manifests.get(digest)) is not None
+            or delta.blobs.get(digest, self.blobs.get(digest)) is not None
+            or delta.notes.get(digest, self.notes.get(digest)) is not None
+        )
+
+    def without_manifests(
+        self, digests: Iterable[Digest], notes: Mapping[str, str | None] | None = None
+    ) -> Change | None:
+        """Plan to delete those of the manifests that exist, and the tags on them, and to change notes with that."""
         gone = [digest for digest in digests if digest in self.manifests]
         tags = dict.fromkeys(tag for digest in gone for tag in self._tags_of.get(digest, ()))
-        contents = {digest: None for digest in gone if digest not in self.blobs}
-        return Change(Delta(manifests=dict.fromkeys(gone), tags=tags), contents) if gone else None
+        return self.plan(Delta(dict.fromkeys(gone), tags, notes=notes or {})) if gone or notes else None
 
     def without_tag(self, tag: Tag) -> Change | None:
         """Plan to delete a tag, if it exists."""
@@ -151,9 +188,7 @@ class Index:
 
     def without_blob(self, digest: Digest) -> Change | None:
         """Plan to delete a blob, if it exists."""
-        if digest not in self.blobs:
-            return None
-        return Change(Delta(blobs={digest: None}), {} if digest in self.manifests else {digest: None})
+        return self.plan(Delta(blobs={digest: None})) if digest in self.blobs else None
 
 
 def entry_of(manifest: Manifest) -> Entry:

@@ -1,11 +1,12 @@
 """One repository as an OCI image layout on disk: open it, change it in one step, and keep it readable for other tools.
 
-A change of manifests and tags is a line that is added to `changes.jsonl` beside `index.json`, so a push costs the same
-in a repository of any size. The lines are folded into `index.json` when the storage is closed, when it is opened, and
+A change of manifests, tags and notes is a line that is added to `changes.jsonl`, so a push costs the same in a
+repository of any size. The lines are folded into `index.json`, and into `fakereg.json`, which has the notes, when the
+storage is closed, when it is opened, and
 
-- if `index.json` has at most SMALL_BYTES: at once, or after FRESH_SECONDS if the last fold is not older than that. So
+- if these two have at most SMALL_BYTES: at once, or after FRESH_SECONDS if the last fold is not older than that. So
   other tools see a single change at once, and the last of many 0.1 seconds later.
-- otherwise: when the lines have as many bytes as `index.json`. Until then other tools see manifests and tags as they
+- otherwise: when the lines have as many bytes as they have. Until then other tools see manifests and tags as they
   were at the last fold. Some of these may have been deleted since; all others are complete.
 
 A change of one blob is an empty file that is created or removed below `pushed`.
@@ -32,7 +33,7 @@ from fakereg.storage.files import PARTIAL, remove, write
 from fakereg.storage.index import State, entry_of
 
 SMALL_BYTES = 64 << 10
-"""Size of `index.json` up to which it is kept up to date; some 250 manifests."""
+"""Size of `index.json` and `fakereg.json` up to which they are kept up to date; some 250 manifests."""
 
 FRESH_SECONDS = 0.1
 """Shortest time between two writes of a small `index.json`."""
@@ -56,7 +57,7 @@ class Layout:
         self.state = state
         self.version = version
         self.lock = threading.Lock()
-        self._index_size = (path / "index.json").stat().st_size
+        self._folded_size = _size(path / "index.json") + _size(path / "fakereg.json")
         self._log_size = 0
         self._next_fold = 0.0
         self._unmarked: dict[Digest, int | None] = {}
@@ -64,7 +65,7 @@ class Layout:
 
     def change(self, version: int, delta: Delta) -> None:
         """Write a change in one step and set the new version; the content must be in place already."""
-        one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags
+        one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags and not delta.notes
         if one_blob and not self._unmarked:
             mark(self.path, delta.blobs)
         else:
@@ -72,13 +73,13 @@ class Layout:
         self.state.change(delta)
         self.version = version
         fresh = self.stale and time.monotonic() >= self._next_fold
-        if fresh or self._unmarked or self._log_size > max(self._index_size, SMALL_BYTES):
+        if fresh or self._unmarked or self._log_size > max(self._folded_size, SMALL_BYTES):
             self.fold()
 
     @property
     def stale(self) -> bool:
         """Whether a small `index.json` is not up to date."""
-        return self._log_size > 0 and self._index_size <= SMALL_BYTES
+        return self._log_size > 0 and self._folded_size <= SMALL_BYTES
 
     def _append(self, delta: Delta) -> None:
         line = json.dumps([*delta.rows()]).encode() + b"\n"
@@ -99,13 +100,16 @@ class Layout:
         self.version, self.state, self._log_size = 0, State(), 0
 
     def fold(self) -> None:
-        """Write the current state to `index.json` and begin a new log; if that fails, keep the log."""
+        """Write the current state to `fakereg.json` and `index.json` and begin a new log; if that fails, keep the log.
+
+        The log leads to the same state from the files before the fold, from those after it, and from one of each.
+        """
         if not self._log_size:
             return
         self._next_fold = time.monotonic() + FRESH_SECONDS
         try:
             mark(self.path, self._unmarked)
-            self._index_size = write_index(self.path, self.state)
+            self._folded_size = write_notes(self.path, self.state) + write_index(self.path, self.state)
             (self.path / "changes.jsonl").unlink()
         except OSError as problem:
             _log.warning("%s: index.json is not up to date: %s", self.path, problem)
@@ -126,6 +130,7 @@ def created(layout: Path, state: State) -> Iterator[Path]:
     try:
         yield partial
         mark(partial, state.blobs)
+        write_notes(partial, state)
         write_index(partial, state)
         partial.rename(layout)
     except BaseException:
@@ -171,6 +176,20 @@ def write_index(layout: Path, state: State, *, news: Collection[Digest] = ()) ->
     return len(document)
 
 
+def write_notes(layout: Path, state: State) -> int:
+    """Write `fakereg.json` in one step, if there are notes or were some, and return its size."""
+    path = layout / "fakereg.json"
+    if not state.notes and not path.exists():
+        return 0
+    document = json.dumps({"notes": state.notes}).encode()
+    write(path, document)
+    return len(document)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
 def take_up(layout: Path) -> State:
     """Read the repository in `layout`, which this package or another tool has written.
 
@@ -181,6 +200,7 @@ def take_up(layout: Path) -> State:
         raise ValueError("there is no file oci-layout")
     changes = _read_log(layout)
     state, news, named = _read_index(layout, changes)
+    state.change(Delta(notes={**_read_notes(layout), **changes.notes}))
     foreign = not (layout / "pushed").is_dir()
     mark(layout, changes.blobs)
     for digest, path in _files(layout / "blobs"):
@@ -201,6 +221,17 @@ def _read_log(layout: Path) -> Delta:
     return Delta.of_rows(row for line in lines for row in json.loads(line))
 
 
+def _read_notes(layout: Path) -> dict[str, str]:
+    try:
+        document = json.loads((layout / "fakereg.json").read_bytes())
+    except FileNotFoundError:
+        return {}
+    notes = document.get("notes") if isinstance(document, dict) else None
+    if not isinstance(notes, dict) or not all(isinstance(text, str) for text in notes.values()):
+        raise ValueError("fakereg.json must have notes")
+    return notes
+
+
 def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
     """Yield the regular files below `blobs` or `pushed` whose path is a digest."""
     for path in folder.glob("*/*"):
@@ -212,7 +243,7 @@ def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
 
 def _remove_strays(layout: Path, state: State) -> None:
     for digest, path in [*_files(layout / "blobs")]:
-        if digest not in state.blobs and digest not in state.manifests:
+        if not state.keeps(digest):
             path.unlink()
     for digest, path in [*_files(layout / "pushed")]:
         if digest not in state.blobs:
@@ -223,6 +254,7 @@ def _remove_strays(layout: Path, state: State) -> None:
 
 def _adopt(layout: Path, state: State, news: Collection[Digest]) -> None:
     """Write the state in the form of this package: the index, the marks of the blobs, and no log."""
+    write_notes(layout, state)
     write_index(layout, state, news=news)
     for algorithm in ALGORITHMS:
         (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
@@ -258,7 +290,9 @@ def _read_index(layout: Path, changes: Delta) -> tuple[State, set[Digest], set[D
         if manifest.digest not in news and not _annotation(descriptor, _TAKEN_UP):
             news.add(manifest.digest)
             named |= {blob.digest for blob in manifest.blobs}
-            pending += [_child(child) for child in manifest.manifests if not pushed_path(layout, child.digest).exists()]
+            named |= {entry.digest for entry in manifest.manifests if not entry.of_manifest}
+            children = [entry for entry in manifest.manifests if entry.of_manifest]
+            pending += [_child(child) for child in children if not pushed_path(layout, child.digest).exists()]
     state.change(Delta(tags={tag: to for tag, to in changes.tags.items() if to is None or to in state.manifests}))
     return state, news, named
 
@@ -294,7 +328,7 @@ def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
         content = blob_path(layout, digest).read_bytes()
         if Digest.of(content, algorithm=digest.algorithm) != digest:
             raise ValueError("the content does not match the digest")
-        return manifests.parse(content, str(descriptor.get("mediaType")), digest)
+        return manifests.read(content, str(descriptor.get("mediaType")), digest)
     except (RegistryError, OSError, ValueError) as problem:
         if not (descriptor.get("child") and isinstance(problem, FileNotFoundError)):  # an index may be sparse
             _log.warning("%s: manifest %s is left out: %s", layout, descriptor.get("digest"), problem)

@@ -9,18 +9,19 @@ from __future__ import annotations
 import itertools
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
 from fakereg.clock import Clock
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Storage, StorageError, UploadGone
-from fakereg.storage.index import Change, Index, entry_of
+from fakereg.storage.index import UNLISTED, Change, Index, entry_of
 from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
 
-__all__ = ["Guard", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
+__all__ = ["Guard", "Notes", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
 
 _ATTEMPTS = 1000
 """Most attempts at a change while other processes change the same repository."""
@@ -29,6 +30,10 @@ Guard = Callable[[Digest | None], None]
 """A check that is called with the digest that a push would replace: that of its first tag, or its own if it has no tag;
 None if that does not exist. It raises to prevent the push.
 """
+
+
+Notes = Callable[[Index], Mapping[str, str | None]]
+"""Returns the notes that change together with a push, by the index before it."""
 
 
 class StoredManifest(NamedTuple):
@@ -57,12 +62,17 @@ class Repositories:
 
     def repositories(self) -> list[Name]:
         """Return all repositories, sorted. One comes with its first blob or manifest and stays."""
-        return sorted(self.storage.repositories())
+        return sorted(name for name in self.storage.repositories() if self._listed(name))
+
+    def _listed(self, name: Name) -> bool:
+        """Tell whether a repository that the storage has is more than notes, which then stays so."""
+        index = self._indexes.get(name)
+        return (index is not None and index.listed) or self.has_repository(name)
 
     def has_repository(self, name: Name) -> bool:
         """Tell whether the repository exists."""
         with self._index(name) as index:
-            return index.version > 0
+            return index.listed
 
     def blob_size(self, name: Name, digest: Digest) -> int | None:
         """Return the size in bytes of a blob of this repository."""
@@ -76,7 +86,7 @@ class Repositories:
 
     def delete_blob(self, name: Name, digest: Digest) -> bool:
         """Remove a blob from this repository only."""
-        return self._change(name, lambda index: index.without_blob(digest))
+        return self.change(name, lambda index: index.without_blob(digest))
 
     def mount_blob(self, name: Name, digest: Digest, *, source: Name | None) -> bool:
         """Make a blob of `source`, or of any repository if that is None, a blob of this one as well."""
@@ -107,7 +117,7 @@ class Repositories:
                 return None
             return Change(Delta(blobs={digest: size}), {digest: source})
 
-        self._change(name, plan)
+        self.change(name, plan)
 
     def _there(self, name: Name, digest: Digest) -> bool:
         """Tell whether content can be read; another process may have removed its file."""
@@ -169,9 +179,16 @@ class Repositories:
             return StoredManifest(stream.read(), media_type, digest)
 
     def put_manifest(
-        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
+        self,
+        name: Name,
+        manifest: Manifest,
+        *,
+        tags: Collection[Tag],
+        complete: bool,
+        guard: Guard | None = None,
+        notes: Notes | None = None,
     ) -> None:
-        """Store the manifest and point the tags at it, all in one step.
+        """Store the manifest, point the tags at it and change notes, all in one step.
 
         Within that step `guard` is called first; if it raises, nothing changes.
         With `complete`, raise MissingContent if the repository lacks a blob or manifest that it names (foreign
@@ -183,31 +200,31 @@ class Repositories:
                 guard(index.replaced(manifest.digest, tags))
             if complete:
                 index.check_complete(manifest)
-            return self._with_manifests(name, index, [(manifest, tags)])
+            return self._with_manifests(name, index, [(manifest, tags)], notes(index) if notes else {})
 
-        self._change(name, plan)
+        self.change(name, plan)
 
     def put_manifests(self, name: Name, manifests: Iterable[tuple[Manifest, Collection[Tag]]]) -> None:
         """Store manifests, complete or not, and point the tags of each at it, all in one step."""
         pairs = list(manifests)
-        self._change(name, lambda index: self._with_manifests(name, index, pairs))
+        self.change(name, lambda index: self._with_manifests(name, index, pairs, {}))
 
     def delete_manifest(self, name: Name, digest: Digest) -> bool:
         """Delete a manifest and every tag that points to it."""
-        return self._change(name, lambda index: index.without_manifests([digest]))
+        return self.change(name, lambda index: index.without_manifests([digest]))
 
     def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
         """Delete those of the manifests that exist, and every tag that points to one of them, all in one step."""
-        self._change(name, lambda index: index.without_manifests(digests))
+        self.change(name, lambda index: index.without_manifests(digests))
 
     def delete_tag(self, name: Name, tag: Tag) -> bool:
         """Delete a tag and leave the manifest."""
-        return self._change(name, lambda index: index.without_tag(tag))
+        return self.change(name, lambda index: index.without_tag(tag))
 
     def tags(self, name: Name) -> list[Tag] | None:
         """Return the tags of a repository in ASCII order; None if there is no such repository."""
         with self._index(name) as index:
-            return list(index.sorted_tags) if index.version else None
+            return list(index.sorted_tags) if index.listed else None
 
     def has_tags(self, name: Name) -> bool:
         """Tell whether a repository has a tag. This and `has_manifests` are called often and must be fast."""
@@ -222,7 +239,7 @@ class Repositories:
     def manifests(self, name: Name) -> list[Digest] | None:
         """Return the digests of all manifests of a repository, sorted; None if there is no such repository."""
         with self._index(name) as index:
-            return sorted(index.manifests) if index.version else None
+            return sorted(index.manifests) if index.listed else None
 
     def has_manifests(self, name: Name) -> bool:
         """Tell whether a repository has a manifest."""
@@ -260,16 +277,46 @@ class Repositories:
             return StoredManifest(stream.read(), media_type, digest)
 
     def _with_manifests(
-        self, name: Name, index: Index, manifests: Iterable[tuple[Manifest, Collection[Tag]]]
+        self,
+        name: Name,
+        index: Index,
+        manifests: Iterable[tuple[Manifest, Collection[Tag]]],
+        notes: Mapping[str, str | None],
     ) -> Change:
-        """Plan to put manifests and to point the tags of each at it."""
-        entries, tags, contents = {}, dict[Tag, Digest | None](), dict[Digest, Source | None]()
+        """Plan to put manifests, to point the tags of each at it, and to change notes."""
+        entries, tags, contents = {}, dict[Tag, Digest | None](), dict[Digest, Source]()
         for manifest, pointing in manifests:
             entries[manifest.digest] = entry_of(manifest)
             tags |= dict.fromkeys(pointing, manifest.digest)
             if manifest.digest not in index.manifests or not self._there(name, manifest.digest):
                 contents[manifest.digest] = manifest.content
-        return Change(Delta(entries, tags), contents)
+        return index.plan(Delta(entries, tags, notes=notes), contents)
+
+    # Notes, and any change.
+
+    def notes(self, name: Name) -> dict[str, str]:
+        """Return the notes of a repository, which may have nothing else."""
+        with self._index(name) as index:
+            return {key: text for key, text in index.notes.items() if key != UNLISTED}
+
+    def change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
+        """Apply the change that `plan` returns in one step; call it again if another process made a change meanwhile.
+
+        Return False if `plan` returns None. The lock is not needed for correctness: it only avoids conflicts between
+        threads of this process. Raise StorageError after too many conflicts with other processes.
+        """
+        for _ in range(_ATTEMPTS):
+            with self._index(name) as index:
+                change = plan(index)
+                if not change:
+                    return False
+                delta = _with_listing(index, change.delta)
+                version = self.storage.apply(name, index.version, delta, change.contents)
+                if version is not None:
+                    index.change(version, delta)
+                    self._note_homes(name, delta)
+                    return True
+        raise StorageError(f"the repository {name} was changed by others {_ATTEMPTS} times in a row; try again")
 
     # Life.
 
@@ -309,24 +356,6 @@ class Repositories:
             elif self._homes.get(digest) == name:
                 self._homes.pop(digest, None)
 
-    def _change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
-        """Apply the change that `plan` returns in one step; call it again if another process made a change meanwhile.
-
-        Return False if `plan` returns None. The lock is not needed for correctness: it only avoids conflicts between
-        threads of this process. Raise StorageError after too many conflicts with other processes.
-        """
-        for _ in range(_ATTEMPTS):
-            with self._index(name) as index:
-                change = plan(index)
-                if not change:
-                    return False
-                version = self.storage.apply(name, index.version, change.delta, change.contents)
-                if version is not None:
-                    index.change(version, change.delta)
-                    self._note_homes(name, change.delta)
-                    return True
-        raise StorageError(f"the repository {name} was changed by others {_ATTEMPTS} times in a row; try again")
-
     def _open(
         self, name: Name, find: Callable[[Index], tuple[Digest, str] | None]
     ) -> tuple[Digest, str, BinaryIO] | None:
@@ -340,3 +369,13 @@ class Repositories:
                 return (*found, stream)
             if not self.storage.read(name, version):
                 return None  # another process removed the file
+
+
+def _with_listing(index: Index, delta: Delta) -> Delta:
+    """Return a delta with a change of UNLISTED if it makes a repository of notes alone or brings the first content."""
+    content = delta.manifests or delta.tags or delta.blobs
+    if index.version == 0 and not content:
+        return replace(delta, notes={**delta.notes, UNLISTED: ""})
+    if UNLISTED in index.notes and content:
+        return replace(delta, notes={**delta.notes, UNLISTED: None})
+    return delta

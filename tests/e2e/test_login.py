@@ -7,6 +7,7 @@ from pathlib import Path
 import oras.client  # type: ignore[import-untyped]
 import pytest
 
+from fakereg.auth.sample import SAMPLE_REPOSITORY
 from tests.e2e.clients import Docker, Skopeo
 from tests.e2e.ghes import PASSWORD, READ_TOKEN, USER, WRITE_TOKEN
 from tests.e2e.images import SMALL, pull_anew, write_context
@@ -90,6 +91,33 @@ def test_docker_without_a_login_is_refused_at_its_first_attempt_to_push(
     assert re.search(REFUSED, text), text
     assert len(server.log("POST", "/uploads/")) <= len(SMALL), "it asks for each layer once at most"
     assert not server.log(" 201 ")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "credentials", "said"),
+    [
+        ("github-container", None, "unauthenticated: User cannot be authenticated with the token provided"),
+        (
+            "oci,auth=basic,rights=repository,denial_refusal=404",
+            ("hubot", "hubot-password"),
+            "repository name not known",
+        ),
+    ],
+)
+def test_docker_does_not_try_again_to_push_what_it_may_not(
+    stranger: Docker, tmp_path: Path, seed: int, dialect: str, credentials: tuple[str, str] | None, said: str
+) -> None:
+    """A message that is the default of its code, without a detail, would make it try five times in 50 seconds."""
+    with serving("memory", tmp_path / "requests.log", "--dialect", dialect) as server:
+        image = f"{server.host}/{SAMPLE_REPOSITORY}/monalisa:1.0"
+        stranger.build(write_context(tmp_path / "context", seed=seed), image)
+        if credentials:
+            stranger.login(server.host, *credentials)
+        text = stranger("push", image, ok=False).text
+        stranger.remove_named(server.host)
+        assert said in text
+        assert "Retrying" not in text
+        assert len(server.log("POST", "/uploads/") + server.log("GET /token")) <= len(SMALL) + 1
 
 
 @pytest.mark.parametrize("secret", ["wrong", READ_TOKEN.replace("Read", "Lost")])

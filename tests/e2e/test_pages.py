@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
+import urllib3
 
+import fakereg
 from fakereg.server import Server
 from tests.e2e.clients import Browser
 from tests.fakereg.ghes import HOSTNAME, Ghes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 NAME = "octo-org/service/monalisa"
 HOSTILE = "</title><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
@@ -50,6 +59,56 @@ def test_the_browser_finds_its_way_from_the_list_to_the_package(browser: Browser
     (path,) = re.findall(r'href="(/orgs/octo-org/packages/container/package/[^"]+)"', listed)
     shown = browser(f"http://{host}{path}", "--dump-dom").stdout
     assert f"docker pull containers.{host}/octo-org/team/tool:1.0" in shown
+
+
+@pytest.mark.parametrize("unguarded", [False, True], ids=["guarded", "unguarded"])
+@pytest.mark.parametrize("reference", ["hostile", "missing-<script>", ""])
+def test_the_browser_runs_nothing_of_what_a_client_has_uploaded(
+    browser: Browser, unguarded: bool, reference: str
+) -> None:
+    """Without the headers that say so it does run a manifest of the type text/html.
+
+    The page is in a frame, since a browser that saves an address as a file shows no page.
+    """
+    middleware = [framing, without_headers] if unguarded else [framing]
+    with fakereg.serve(dialect="github-container,auth=none", middleware=middleware) as registry:
+        script = "<script>fetch('/v2/octocat/ran/tags/list')</script>"
+        manifest = json.dumps({"a": script}).encode()
+        url = f"{registry.url}/v2/octocat/app/manifests"
+        pushed = urllib3.request("PUT", f"{url}/hostile", body=manifest, headers={"Content-Type": "text/html"})
+        assert pushed.status == 201
+        browser(f"{registry.url}/frame?{urlencode({'src': f'{url}/{reference}'})}", "--dump-dom")
+        registry.journal.wait(path="/v2/octocat/app/manifests/*", method="GET")
+        if unguarded and reference == "hostile":
+            registry.journal.wait(path="/v2/octocat/ran/*")
+        else:
+            assert not registry.journal.filter(path="/v2/octocat/ran/*")
+
+
+def framing(application: WSGIApplication) -> WSGIApplication:
+    """Serve a page at `/frame` that frames the address `?src=`."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/frame":
+            return application(environ, start_response)
+        start_response("200 OK", [("Content-Type", "text/html")])
+        (source,) = parse_qs(environ["QUERY_STRING"])["src"]
+        return [f'<!doctype html><iframe src="{html.escape(source)}"></iframe>'.encode()]
+
+    return wrapped
+
+
+def without_headers(application: WSGIApplication) -> WSGIApplication:
+    """Let answers pass without the headers that are meant for browsers."""
+    dropped = {"Content-Security-Policy", "Content-Disposition", "X-Content-Type-Options"}
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], /, *rest: Any) -> Any:
+            return start_response(status, [header for header in headers if header[0] not in dropped], *rest)
+
+        return application(environ, start)
+
+    return wrapped
 
 
 def test_the_style_is_let_in_and_a_narrow_window_is_wide_enough(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fakereg
-from conformance.targets.fakes import accounts, identities, places
+from conformance.fakes import accounts, identities, places
 from tests.e2e.distribution import demanding_tokens
 
 SERVICE, ISSUER = "registry.example", "somebody"

@@ -55,7 +55,8 @@ class RegistryClient(Client):
     def push_blob(self, name: str, content: bytes, *, algorithm: str = "sha256") -> Digest:
         """Push a blob by POST and PUT."""
         digest = Digest.of(content, algorithm=algorithm)
-        response = self.put(self.start(name), query_string={"digest": digest}, data=content)
+        place = self.start(name)
+        response = self.put(f"{place}{'&' if '?' in place else '?'}digest={digest}", data=content)
         assert response.status_code == 201, response.text
         return digest
 

@@ -11,7 +11,7 @@ import pytest
 
 import fakereg.api.tokens
 from conformance.client.credentials import basic
-from conformance.targets.fakes import identities
+from conformance.fakes import identities
 from fakereg.auth import scopes
 from fakereg.auth.accounts import Identity
 from fakereg.auth.scopes import Access

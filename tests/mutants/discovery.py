@@ -129,6 +129,13 @@ def odd_n_is_500(ask: Ask) -> Answer | None:
     return Answer(500) if is_list(ask, "n") and not ask.query["n"].isdigit() else None
 
 
+@instead("OCI-R070", "n=0 breaks the connection")
+def no_answer_to_n_of_zero(ask: Ask) -> Answer | None:
+    if is_list(ask, "n") and ask.query["n"] == "0":
+        raise TransportError("the connection was closed")
+    return None
+
+
 @instead("OCI-R068", "n below zero breaks the connection")
 def no_answer_to_negative_n(ask: Ask) -> Answer | None:
     if is_list(ask, "n") and ask.query["n"].startswith("-"):

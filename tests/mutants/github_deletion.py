@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.client.credentials import basic
-from conformance.targets.fakes import identities
+from conformance.fakes import identities
 from fakereg.github import restore
 from fakereg.github.web import access, api
 from tests.mutants.github_packages import CONTAINER, DOCKER, as_writer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.client.credentials import basic
-from conformance.targets.fakes import identities
+from conformance.fakes import identities
 from fakereg.github import image, policy
 from tests.mutants.harness import Answer, Ask, after, instead, patched
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.client.credentials import basic
-from conformance.targets.fakes import identities
+from conformance.fakes import identities
 from fakereg.api import uploads
 from fakereg.auth import caller
 from fakereg.auth.accounts import Accounts, Identity, Kind, Role

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -21,6 +20,7 @@ import pytest
 
 import conformance.scenarios
 from conformance.config.settings import Settings
+from conformance.run.coverage import bound
 from conformance.run.current import current_run
 from conformance.run.selection import bound_to
 from conformance.targets.fakes import InProcessFake
@@ -214,15 +214,16 @@ def broken(registry: Registry, tamper: Tamper) -> WSGIApplication:
 
 
 class _Against:
-    """A pytest plugin: the scenarios bound to one requirement, against one mutant."""
+    """A pytest plugin: the scenarios bound to one requirement, or all, against a fake behind `tamper`."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
+    def __init__(self, tamper: Tamper | None, requirement: str) -> None:
+        self._tamper = tamper
+        self._requirement = requirement
         self.facts: list[dict[str, Any]] = []
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        tamper = self._mutant.tamper
+        tamper = self._tamper
 
         def make(settings: Settings) -> InProcessFake:
             dialect = settings.target.partition(":")[2] or "oci"
@@ -233,7 +234,8 @@ class _Against:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if self._mutant.requirement in bound_to(item)]
+        if self._requirement:
+            items[:] = [item for item in items if self._requirement in bound_to(item)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -242,17 +244,25 @@ class _Against:
 
 def facts_about(mutant: Mutant) -> list[dict[str, Any]]:
     """Run the scenarios bound to the mutant's requirement against it, and give their facts."""
-    plugin = _Against(mutant)
+    with pytest.MonkeyPatch.context() as patch:
+        if mutant.patch:
+            mutant.patch(patch)
+        return facts_of(mutant.tamper, *mutant.arguments, target=mutant.target, requirement=mutant.requirement)
+
+
+def facts_of(
+    tamper: Tamper | None, *arguments: str, target: str = "fake", requirement: str = ""
+) -> list[dict[str, Any]]:
+    """Run all scenarios against a fake behind `tamper`, or those bound to a requirement, and give their facts."""
+    plugin = _Against(tamper, requirement)
     options = ["-c", os.devnull, f"--rootdir={SCENARIOS}", "-p", "no:cacheprovider", "-p", "no:terminal"]
     warnings = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    files = [str(path) for path in _files_about(mutant.requirement)]
-    arguments = [*options, *warnings, f"--conformance-target={mutant.target}", *mutant.arguments, *files]
+    files = [str(path) for path in _files_about(requirement)]
+    given = [*options, *warnings, f"--conformance-target={target}", *arguments, *files]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         for name in [name for name in os.environ if name.startswith(("CONFORMANCE_", "OCI_", "PYTEST_"))]:
             patch.delenv(name)
-        if mutant.patch:
-            mutant.patch(patch)
-        pytest.main([*arguments, "--conformance-seed=1"], plugins=[plugin])
+        pytest.main([*given, "--conformance-seed=1"], plugins=[plugin])
     return plugin.facts
 
 
@@ -266,9 +276,5 @@ def killers(mutant: Mutant) -> set[str]:
 
 
 def _files_about(requirement: str) -> list[Path]:
-    return [path for path in sorted(SCENARIOS.glob("test_*.py")) if f'"{requirement}"' in _text(path)] or [SCENARIOS]
-
-
-@cache
-def _text(path: Path) -> str:
-    return path.read_text()
+    modules = {scenario.partition("::")[0] for scenario in bound().get(requirement, ())}
+    return [SCENARIOS / f"{module}.py" for module in sorted(modules)] or [SCENARIOS]

@@ -191,9 +191,13 @@ def blob_with_200(ask: Ask) -> Answer | None:
     return changed(ask, "blob", 200)
 
 
-@instead("OCI-R096", "a blob is not deleted")
-def blob_stays(ask: Ask) -> Answer | None:
-    return nothing_done(ask, "blob")
+@instead("OCI-R096", "half of a deleted blob is left")
+def half_is_left(ask: Ask) -> Answer | None:
+    left: dict[str, bytes] = ask.registry.__dict__.setdefault("conformance.half", {})
+    if is_deletion(ask, "blob"):
+        data = ask.proceed(REQUEST_METHOD="GET").body
+        left[ask.path] = data[: len(data) // 2]
+    return Answer(200, [], left[ask.path]) if ask.method == "GET" and ask.path in left else None
 
 
 @instead("OCI-R096", "a blob is deleted in all repositories")

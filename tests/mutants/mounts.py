@@ -67,6 +67,34 @@ def no_mount_is_204(ask: Ask, answer: Answer) -> None:
         answer.status = 204
 
 
+@after("OCI-R031", "what is opened instead of a mount leads nowhere", "POST uploads", 202)
+def no_mount_leads_nowhere(ask: Ask, answer: Answer) -> None:
+    if is_mount(ask):
+        session = (answer.header("Location") or "").rpartition("/")[2]
+        answer.set("Location", f"/v2/{ask.name}/blobs/uploads/?mount={ask.query['mount']}/{session}")
+
+
+@after(
+    "OCI-R031", "what is opened instead of any mount leads nowhere", "POST uploads", 202, target="fake:oci,mount=false"
+)
+def mount_leads_nowhere(ask: Ask, answer: Answer) -> None:
+    if is_mount(ask):
+        answer.set("Location", f"/v2/{ask.name}/blobs/uploads/?mount={ask.query['mount']}")
+
+
+@after("OCI-R029", "what is opened instead of a mount has no Location", "POST uploads", 202)
+def no_mount_without_location(ask: Ask, answer: Answer) -> None:
+    if is_mount(ask):
+        answer.drop("Location")
+
+
+@after("OCI-R031", "what is opened instead of a single POST leads nowhere", "POST uploads", 202,
+       target="fake:oci,single_post=false")  # fmt: skip
+def no_single_post_leads_nowhere(ask: Ask, answer: Answer) -> None:
+    if "digest" in ask.query:
+        answer.set("Location", f"{answer.header('Location')}-and-more")
+
+
 @after("OCI-R051", "a mount that cannot be done opens no session", "POST uploads", 202, target="fake:oci,mount=false")
 def no_mount_no_session(ask: Ask, answer: Answer) -> None:
     if is_mount(ask):

@@ -27,6 +27,12 @@ def stored(ask: Ask) -> Answer:
     return answer
 
 
+def config_of(ask: Ask) -> dict[str, object]:
+    """The descriptor of the config of a manifest that is pushed."""
+    config: dict[str, object] = json.loads(ask.body())["config"]
+    return config
+
+
 # Manifests.
 
 
@@ -78,6 +84,16 @@ def unknown_types_are_refused(ask: Ask) -> Answer | None:
 @instead("OCI-R055", "an index in an index is refused")
 def nested_index_is_refused(ask: Ask) -> Answer | None:
     return Answer(400) if is_put(ask) and ask.body().count(INDEX.encode()) > 1 else None
+
+
+@instead("OCI-R055", "a manifest with an empty config is the server's fault")
+def empty_config_is_500(ask: Ask) -> Answer | None:
+    return Answer(500) if is_put(ask) and b'"config": {' in ask.body() and config_of(ask).get("size") == 0 else None
+
+
+@instead("OCI-R055", "a manifest with an empty layer is refused")
+def empty_layer_is_refused(ask: Ask) -> Answer | None:
+    return Answer(400) if is_put(ask) and b'"size": 0}]' in ask.body() else None
 
 
 @instead("OCI-R055", "a manifest that is there already is refused")

@@ -46,13 +46,14 @@ def version_document(
 
     A version of the Docker registry has both `tag` and `tags`: the published schema contradicts itself (GP-5.14).
     """
-    page = web_url(shelf.call) + page_path(shelf.call, package)
+    call = shelf.call
+    version_path = package.kind.version_page(package, version, account_path(call, package.owner))
     document = {
         "id": version.id,
         "name": version.name,
-        "url": f"{package_url(shelf.call, package)}/versions/{version.id}",
-        "package_html_url": page,
-        "html_url": f"{page}#version-{version.id}",
+        "url": f"{package_url(call, package)}/versions/{version.id}",
+        "package_html_url": web_url(call) + page_path(call, package),
+        "html_url": web_url(call) + version_path,
         "created_at": time_text(version.created_at),
         "updated_at": time_text(version.updated_at),
         "metadata": {"package_type": package.type, package.type: package.kind.metadata(version.name, tags)},

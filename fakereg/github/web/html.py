@@ -22,7 +22,6 @@ def page(template: str, *, status: int = 200, **values: Any) -> Response:
     headers = {
         "Content-Security-Policy": f"default-src 'none'; style-src '{_style_hash()}'; base-uri 'none'; "
         "form-action 'none'; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
         "Vary": "Authorization",

@@ -16,6 +16,7 @@ from fakereg.auth.caller import PULL, token_rights
 from fakereg.dialect.fields import LARGE_IMAGE
 from fakereg.github.image import Labels
 from fakereg.github.model import CONTAINER, DOCKER, Package
+from fakereg.github.packages import tags_by_digest
 from fakereg.github.state import PackageCall
 from fakereg.github.web import access, html
 from fakereg.github.web.access import Shelf
@@ -55,17 +56,23 @@ def get_repository(call: PackageCall, owner: str, repository: str) -> Response:
 
 
 def get_by_id(call: PackageCall, owner: str, repository: str, id: str) -> Response:
-    """Show a package of the Docker registry, also after its migration."""
-    name = f"{owner}/{repository}".lower()
+    """Show a package of the Docker registry, also after its migration, or of it the version `?version=`."""
+    name, tag = f"{owner}/{repository}".lower(), call.request.args.get("version", "")
     found = _visible(call, owner.lower(), (DOCKER,))
-    return _one(call, DOCKER, [one for one in found if (one.package.source, str(one.package.id)) == (name, id)])
+    of_id = [one for one in found if (one.package.source, str(one.package.id)) == (name, id)]
+    return _one(call, DOCKER, of_id, tag=tag)
 
 
 def get_container(call: PackageCall, kind: str, login: str, name: str) -> Response:
     """Show a package of the Container registry."""
+    return get_container_version(call, kind, login, name, "")
+
+
+def get_container_version(call: PackageCall, kind: str, login: str, name: str, id: str) -> Response:
+    """Show one version of a package of the Container registry; without an id, all of them."""
     owner = login.lower()
     found = _visible(call, owner, (CONTAINER,)) if _is_account(call, kind, owner) else []
-    return _one(call, CONTAINER, [one for one in found if one.package.path == name])
+    return _one(call, CONTAINER, [one for one in found if one.package.path == name], id=id)
 
 
 def _is_account(call: PackageCall, kind: str, login: str) -> bool:
@@ -111,11 +118,19 @@ def _list(call: PackageCall, title: str, found: list[Shown] | None, trail: Trail
     )
 
 
-def _one(call: PackageCall, type: str, found: Sequence[Shown]) -> Response:
+def _one(call: PackageCall, type: str, found: Sequence[Shown], *, id: str = "", tag: str = "") -> Response:
+    """Show the first package and its versions, or only the version of that id or tag."""
     if not found:
         _refuse(call, type, known=False)
     shelf, package = found[0]
     versions = call.github.packages.versions(shelf.site, package)
+    if id:
+        versions = [version for version in versions if str(version.id) == id]
+    elif tag:
+        tags = tags_by_digest(shelf.site, package.name)
+        versions = [version for version in versions if tag in package.kind.tags(version.name, tags)]
+    if (id or tag) and not versions:
+        _refuse(call, type, known=False)
     shown, links = _page(call, versions)
     newest = version_views(shelf, package, versions[:PAGE_SIZE])
     lead = next((version for version in newest if version.tags), newest[0] if newest else None)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from fakereg.spec.names import Digest, Tag
-from fakereg.storage.base import MissingContent
+from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import Delta, MissingContent
 from fakereg.storage.contract.steps import (
     A,
     B,
+    contents_of,
     image,
     index,
     push,
@@ -21,6 +22,7 @@ from fakereg.storage.contract.steps import (
     start,
     stored,
 )
+from fakereg.storage.index import Change, Index, entry_of
 from fakereg.storage.repositories import Repositories
 
 
@@ -257,6 +259,71 @@ def test_referrers_can_be_of_one_artifact_type(repositories: Repositories) -> No
     put(repositories, A, image(empty, subject=subject))
     assert len(referrers(repositories, A, subject, artifact_type="application/vnd.oci.image.config.v1+json")) == 1
     assert referrers(repositories, A, subject, artifact_type="application/vnd.example") == []
+
+
+def test_notes_change_with_the_content_and_alone(repositories: Repositories) -> None:
+    assert repositories.notes(A) == {}
+    config = push(repositories, A, b"{}")
+    manifest = image(config)
+
+    def counted(index: Index) -> dict[str, str | None]:
+        return {"pushes": str(1 + int(index.notes.get("pushes", "0")))}
+
+    for _ in range(2):
+        repositories.put_manifest(A, manifest, tags=[Tag("tag")], complete=True, notes=counted)
+    assert repositories.notes(A) == {"pushes": "2"}
+    with pytest.raises(MissingContent):
+        repositories.put_manifest(A, image(Digest.of(b"missing")), tags=[], complete=True, notes=counted)
+    assert repositories.change(A, lambda index: index.without_manifests([manifest.digest], {"deleted": "yes"}))
+    assert repositories.notes(A) == {"pushes": "2", "deleted": "yes"}
+    assert repositories.change(A, lambda index: Change(Delta(notes={"pushes": None})))
+    assert not repositories.change(A, lambda index: None)
+    assert repositories.notes(A) == {"deleted": "yes"}
+    repositories.clear()
+    assert repositories.notes(A) == {}
+
+
+def test_what_a_note_keeps_is_not_served_and_can_come_back(repositories: Repositories) -> None:
+    manifest = pushed_image(repositories, A, "tag")
+    layer = Digest.of(b"layer")
+    gone = Delta({manifest.digest: None}, {Tag("tag"): None}, {layer: None}, {manifest.digest: "", layer: ""})
+    assert repositories.change(A, lambda index: index.plan(gone))
+    assert repositories.manifest(A, manifest.digest) is None
+    assert (repositories.blob_size(A, layer), read(repositories, A, layer)) == (None, None)
+    assert (repositories.tags(A), repositories.manifests(A)) == ([], [])
+    assert not repositories.mount_blob(B, layer, source=A)
+    back = Delta(
+        {manifest.digest: entry_of(manifest)}, {Tag("tag"): manifest.digest}, {layer: 5}, dict.fromkeys(gone.notes)
+    )
+    assert repositories.change(A, lambda index: index.plan(back))
+    assert repositories.manifest(A, Tag("tag")) == stored(manifest)
+    assert read(repositories, A, layer) == b"layer"
+    assert repositories.change(A, lambda index: index.plan(gone))
+    push(repositories, A, b"layer")
+    put(repositories, A, manifest)
+    assert repositories.delete_blob(A, layer)
+    assert repositories.delete_manifest(A, manifest.digest)
+    assert contents_of(repositories.storage, A, manifest.digest, layer) == [manifest.content, b"layer"]
+    assert repositories.change(A, lambda index: index.plan(Delta(notes=dict.fromkeys(gone.notes))))
+    assert contents_of(repositories.storage, A, manifest.digest, layer) == [None, None]
+
+
+def test_a_repository_of_notes_alone_is_not_listed(repositories: Repositories) -> None:
+    one, other = Name("one"), Name("other")
+    for name in (one, other):
+        assert repositories.change(name, lambda index: Change(Delta(notes={"key": "text"})))
+    assert repositories.change(other, lambda index: Change(Delta(notes={"key": None})))
+    pushed_image(repositories, A)
+    assert repositories.repositories() == [A]
+    assert not repositories.has_repository(one)
+    assert (repositories.tags(one), repositories.manifests(one)) == (None, None)
+    assert (repositories.notes(one), repositories.notes(other)) == ({"key": "text"}, {})
+    blob = push(repositories, one, b"blob")
+    assert repositories.notes(one) == {"key": "text"}
+    assert repositories.repositories() == [one, A]
+    repositories.delete_blob(one, blob)
+    assert repositories.repositories() == [one, A]
+    assert repositories.tags(one) == []
 
 
 def test_clear_forgets_everything(repositories: Repositories) -> None:

@@ -17,6 +17,7 @@ BLOB = b"blob"
 V1, V2, LATEST = Tag("v1"), Tag("v2"), Tag("Latest")
 ENTRY = Entry("application/vnd.Example+json", len(MANIFEST), Digest.of(b"subject"), "application/vnd.Type")
 PLAIN = Entry("application/vnd.example+json", len(OTHER))
+FIRST = Delta({ONE: ENTRY}, {V1: ONE, LATEST: ONE}, {Digest.of(BLOB): len(BLOB)}, {"Key \u00fc": "A text\n\u20ac"})
 
 
 def apply(
@@ -29,9 +30,8 @@ def apply(
 
 
 def first(storage: Storage, name: Name = A) -> int:
-    """Make a repository with a manifest, two tags and a blob; return its version."""
-    delta = Delta({ONE: ENTRY}, {V1: ONE, LATEST: ONE}, {Digest.of(BLOB): len(BLOB)})
-    return apply(storage, name, 0, delta, {ONE: MANIFEST, Digest.of(BLOB): BLOB})
+    """Make a repository with a manifest, two tags, a blob and a note; return its version."""
+    return apply(storage, name, 0, FIRST, {ONE: MANIFEST, Digest.of(BLOB): BLOB})
 
 
 def test_a_repository_that_is_not_there_has_version_0(storage: Storage) -> None:
@@ -48,7 +48,7 @@ def test_a_delta_makes_a_repository(storage: Storage) -> None:
     changes = storage.read(A)
     assert changes
     assert changes[:2] == (0, version)
-    assert changes.delta == Delta({ONE: ENTRY}, {V1: ONE, LATEST: ONE}, {Digest.of(BLOB): len(BLOB)})
+    assert changes.delta == FIRST
     assert storage.read(A, version) is None
 
 
@@ -88,10 +88,10 @@ def test_the_changes_since_each_version_lead_to_the_same(storage: Storage) -> No
     """The changes that a storage returns since any version lead to the current state."""
     version, known = 0, {0: State()}
     deltas = [
-        Delta({ONE: ENTRY}, {V1: ONE, V2: ONE}, {Digest.of(BLOB): len(BLOB)}),
-        Delta({TWO: PLAIN}, {V1: TWO}),
+        Delta({ONE: ENTRY}, {V1: ONE, V2: ONE}, {Digest.of(BLOB): len(BLOB)}, {"one": "1", "two": ""}),
+        Delta({TWO: PLAIN}, {V1: TWO}, notes={"one": None}),
         Delta({ONE: None}, {V2: None}),
-        Delta(blobs={Digest.of(BLOB): None}),
+        Delta(blobs={Digest.of(BLOB): None}, notes={"one": "again", "two": None}),
         Delta({ONE: PLAIN}, {V2: ONE}),
         Delta(tags={V1: None, LATEST: TWO}),
     ]
@@ -111,7 +111,9 @@ def test_the_changes_since_each_version_lead_to_the_same(storage: Storage) -> No
 
 def test_a_key_that_is_removed_is_gone(storage: Storage) -> None:
     version = first(storage)
-    delta = Delta({ONE: None}, {V1: None, LATEST: None, V2: None}, {Digest.of(BLOB): None, TWO: None})
+    delta = Delta(
+        {ONE: None}, {V1: None, LATEST: None, V2: None}, {Digest.of(BLOB): None, TWO: None}, dict.fromkeys(FIRST.notes)
+    )
     apply(storage, A, version, delta, {ONE: None, Digest.of(BLOB): None})
     assert state_of(storage, A) == State()
     assert storage.open(A, ONE) is storage.open(A, Digest.of(BLOB)) is None
@@ -124,6 +126,7 @@ def test_texts_are_kept_as_they_are(storage: Storage) -> None:
     state = state_of(storage, A)
     assert set(state.tags) == {V1, "Latest", "latest", "LATEST", "_.-"}
     assert state.manifests[ONE] == ENTRY
+    assert state.notes == FIRST.notes
 
 
 def test_what_is_given_back_may_be_changed_by_nobody(storage: Storage) -> None:
@@ -208,6 +211,16 @@ def test_content_stays_as_long_as_it_is_a_manifest_or_a_blob(storage: Storage) -
     version = apply(storage, A, version, Delta(blobs={ONE: len(MANIFEST)}))
     apply(storage, A, version, Delta({ONE: None}))
     assert contents_of(storage, A, ONE) == [MANIFEST]
+
+
+def test_content_stays_as_long_as_a_note_keeps_it(storage: Storage) -> None:
+    blob = Digest.of(BLOB)
+    version = first(storage)
+    version = apply(storage, A, version, Delta({ONE: None}, {}, {blob: None}, {ONE: "kept", blob: "kept, too"}))
+    assert contents_of(storage, A, ONE, blob) == [MANIFEST, BLOB]
+    version = apply(storage, A, version, Delta({ONE: ENTRY}, notes={ONE: None, blob: None}), {blob: None})
+    assert contents_of(storage, A, ONE, blob) == [MANIFEST, None]
+    assert state_of(storage, A).manifests == {ONE: ENTRY}
 
 
 def test_a_spool_that_has_ended_is_refused(storage: Storage) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fakereg.clock import ManualClock
-from fakereg.spec.names import Digest, Tag
+from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import Delta, SpoolInfo, Storage, UploadBusy, UploadGone
 from fakereg.storage.contract.steps import (
     EXPIRY,
@@ -68,6 +68,32 @@ def test_index_and_content_are_there_after_a_reopening(reopened: list[Storage], 
     assert read(again, B, shared) == b"shared" * 500_000
     assert contents_of(storage, A, gone.digest) == [None]
     assert storage.open(B, subject.digest) is None
+
+
+def test_notes_and_what_they_keep_are_there_after_a_reopening(
+    reopened: list[Storage], make_storage: MakeStorage
+) -> None:
+    repositories, alone = Repositories(reopened[0]), Name("alone")
+    kept, gone = (pushed_image(repositories, A, note=note) for note in ("kept", "gone"))
+    layer = Digest.of(b"layer")
+    notes = {kept.digest: "kept", layer: "kept", "key": "Text \u20ac\n", "no": None}
+    delta = Delta(dict.fromkeys([kept.digest, gone.digest]), {}, {layer: None}, notes)
+    repositories.change(A, lambda index: index.plan(delta))
+    repositories.change(alone, lambda index: index.plan(Delta(notes={"key": "text"})))
+    before = state_of(reopened[0], A)
+    for turn in range(2):
+        storage = reopen(reopened, make_storage)
+        again = Repositories(storage)
+        assert state_of(storage, A) == before
+        assert contents_of(storage, A, kept.digest, layer, gone.digest) == [kept.content, b"layer", None]
+        assert (again.manifest(A, kept.digest), again.open_blob(A, layer)) == (None, None)
+        assert (again.repositories(), again.notes(alone)) == ([A], {"key": "text"})
+        before.notes["turn"] = str(turn)
+        again.change(A, lambda index: index.plan(Delta(notes={"turn": str(turn)})))  # noqa: B023 - called at once
+    again.change(A, lambda index: index.plan(Delta(notes=dict.fromkeys(notes))))
+    storage = reopen(reopened, make_storage)
+    assert state_of(storage, A).notes == {"turn": "1"}
+    assert contents_of(storage, A, kept.digest, layer) == [None, None]
 
 
 def test_spools_are_there_after_a_reopening(reopened: list[Storage], make_storage: MakeStorage) -> None:

@@ -68,7 +68,12 @@ def test_a_reader_sees_all_of_a_delta_or_nothing(storage: Storage) -> None:
         for turn in range(40):
             content = str(turn).encode()
             digest = Digest.of(content)
-            delta = Delta({digest: Entry("x/y", len(content))}, dict.fromkeys(tags, digest), {digest: len(content)})
+            delta = Delta(
+                {digest: Entry("x/y", len(content))},
+                dict.fromkeys(tags, digest),
+                {digest: len(content)},
+                {"at": digest},
+            )
             version = storage.apply(A, version, delta, {digest: content}) or 0
         done.set()
 
@@ -83,6 +88,7 @@ def test_a_reader_sees_all_of_a_delta_or_nothing(storage: Storage) -> None:
                 (digest,) = set(state.tags.values())
                 assert digest in state.manifests
                 assert digest in state.blobs
+                assert state.notes == {"at": digest}
                 stream = storage.open(A, digest)
                 assert stream, "a delta is there before its content"
                 stream.close()

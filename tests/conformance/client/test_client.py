@@ -85,14 +85,15 @@ class Redirecting:
 
     base_url = "http://registry.test"
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, status: int = 307) -> None:
         self._location = location
+        self._status = status
         self.sent: list[tuple[str, dict[str, str]]] = []
 
     def send(self, request: object) -> Exchange:
         url, headers = getattr(request, "url", ""), dict(getattr(request, "headers", ()))
         self.sent.append((url, headers))
-        status, extra = (200, ()) if len(self.sent) > 1 else (307, (("Location", self._location),))
+        status, extra = (200, ()) if len(self.sent) > 1 else (self._status, (("Location", self._location),))
         return Exchange(request, status, extra, b"", 0.0)  # type: ignore[arg-type]
 
     def close(self) -> None:
@@ -110,6 +111,35 @@ def test_follow(location: str, goes_along: bool) -> None:
     sent = transport.sent[1][1]
     assert ("Authorization" in sent) is goes_along
     assert sent["Range"] == "bytes=0-1"
+
+
+ASKED = [("accept", "a/b"), ("range", "bytes=0-1"), ("If-Range", '"x"'), ("If-None-Match", '"y"'), ("If-Match", "*"),
+         ("If-Modified-Since", "Wed, 21 Oct 2015 07:28:00 GMT"), ("Accept-Encoding", "gzip"), ("Cookie", "a=b"),
+         ("X-Own", "1")]  # fmt: skip
+
+
+@pytest.mark.parametrize("location", ["http://other.test/x", "/x"])
+def test_follow_carries_what_the_request_asked_for(location: str) -> None:
+    transport = Redirecting(location)
+    client = Client(transport, case="a case")
+    client.follow(client.get_blob("a", DIGEST, headers=[*ASKED, ("Authorization", "Basic own")]))
+    sent = transport.sent[1][1]
+    secrets = {"Cookie": "a=b", "Authorization": "Basic own"} if location == "/x" else {}
+    assert sent == {**dict(ASKED[:-2]), "X-Own": "1", "X-Conformance-Case": "a case", **secrets}
+
+
+@pytest.mark.parametrize(("status", "method", "body"), [(307, "PUT", b"abc"), (308, "PUT", b"abc"), (303, "GET", b"")])
+def test_follow_of_a_write(status: int, method: str, body: bytes) -> None:
+    transport = Redirecting("/x", status)
+    client = Client(transport)
+    answer = client.follow(client.put_manifest("a", "v1", b"abc"))
+    assert (answer.status, answer.request.method, answer.request.body) == (200, method, body)
+    assert ("Content-Type" in transport.sent[1][1]) is (method == "PUT")
+
+
+def test_follow_sends_no_stream_twice() -> None:
+    client = Client(Redirecting("/x"))
+    assert client.follow(client.put_manifest("a", "v1", iter([b"a"]))).status == 307
 
 
 def test_follow_ends() -> None:

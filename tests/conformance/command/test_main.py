@@ -23,7 +23,7 @@ from tests.guard import GUARD
 SEED = "--seed=11"
 UNDELETING = "fake:oci,manifest_deletion=false"
 VARYING = [
-    (r"conformance/[0-9a-f]{6}-[a-z0-9-]+-[0-9a-f]{4}", "REPOSITORY"),
+    (r"conformance/[0-9a-f]{6}-[a-z0-9-]+-[0-9a-f]{8}", "REPOSITORY"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"(?i)< date: .*", "< Date"),
     (r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}(?![0-9a-f])", "SESSION"),

@@ -9,7 +9,8 @@ import pytest
 import trustme
 
 import fakereg
-from conformance.targets.fakes import SCALED_BLOB, accounts, identities, places
+from conformance.fakes import accounts, identities, places
+from conformance.targets.fakes import SCALED_BLOB
 from tests.conformance.command.test_main import conformance, results
 
 HOSTNAME = "ghes.invalid"

@@ -15,8 +15,8 @@ from cryptography import x509
 
 from conformance.client.identity import Identity
 from conformance.config.settings import Settings
+from conformance.fakes import identities
 from conformance.targets.base import UnusableTarget
-from conformance.targets.fakes import identities
 from conformance.targets.open import target_of
 from conformance.targets.stack import BLOB, SERVED, StackTarget, proxy_recipe, registry_recipe
 from tests.e2e.clients import require_command

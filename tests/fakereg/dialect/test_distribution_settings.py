@@ -66,17 +66,17 @@ def test_one_request(
     [
         ("manifest_size_limit=100", image(BLOB), OCI_IMAGE, (413, "SIZE_INVALID")),
         ("manifest_size_limit=100,manifest_size_refusal=400", image(BLOB), OCI_IMAGE, (400, "MANIFEST_INVALID")),
-        ("untyped_manifests=false", image(BLOB), "", (400, "MANIFEST_INVALID")),
-        ("untyped_manifests=false", image(BLOB, mediaType=None), OCI_IMAGE, (201, "")),
-        ("untyped_manifests=false", docker_image(BLOB), DOCKER_IMAGE, (201, "")),
+        ("manifest_reading=go", image(BLOB), "", (400, "MANIFEST_INVALID")),
+        ("manifest_reading=go", image(BLOB, mediaType=None), OCI_IMAGE, (201, "")),
+        ("manifest_reading=go", docker_image(BLOB), DOCKER_IMAGE, (201, "")),
         (
-            "untyped_manifests=false",
+            "manifest_reading=go",
             {"schemaVersion": 2, "config": image(BLOB)["config"], "layers": []},
             OCI_IMAGE,
             (201, ""),
         ),
         (
-            "untyped_manifests=false",
+            "manifest_reading=go",
             {"schemaVersion": 2, "config": image(BLOB)["config"], "layers": []},
             DOCKER_IMAGE,
             (400, "MANIFEST_INVALID"),

@@ -141,4 +141,17 @@ def test_there_is_no_catalog_and_no_referrers_api(client: RegistryClient) -> Non
     document = image(Digest.of(b"{}"), subject=descriptor(DOCKER_IMAGE, subject))
     assert "OCI-Subject" not in client.put_manifest(NAME, "signature", document).headers
     assert client.get("/v2/_catalog").status_code == 404
-    assert client.get(f"/v2/{NAME}/referrers/{subject}").status_code == 404
+    response = client.get(f"/v2/{NAME}/referrers/{subject}")
+    assert (response.status_code, codes(response)) == (404, ["MANIFEST_UNKNOWN"])
+    client.registry.configure(referrers_refusal="UNSUPPORTED")
+    assert codes(client.get(f"/v2/{NAME}/referrers/{subject}")) == ["UNSUPPORTED"]
+
+
+def test_the_version_check_needs_its_last_slash(client: RegistryClient) -> None:
+    assert client.get("/v2/").status_code == 200
+    assert client.get("/v2").status_code == 404
+    client.registry.configure(slashless_ping="redirect")
+    response = client.get("/v2")
+    assert (response.status_code, response.headers["Location"]) == (301, "/v2/")
+    client.registry.configure(slashless_ping="answer")
+    assert client.get("/v2").status_code == 200

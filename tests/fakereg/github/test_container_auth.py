@@ -24,7 +24,7 @@ def container(make_client: MakeClient) -> RegistryClient:
 
 @pytest.mark.row("GHC-03")
 def test_the_challenge_of_a_login_has_a_placeholder_for_scope(container: RegistryClient) -> None:
-    for path in ("/v2/", "/v2"):
+    for path in ("/v2/", "/v2/_catalog", f"/v2/{CONTAINER}"):
         response = container.get(path, headers={"Host": "containers.ghes.test"})
         assert (response.status_code, codes(response)) == (401, ["UNAUTHORIZED"])
         assert response.headers["WWW-Authenticate"] == (
@@ -64,7 +64,30 @@ def test_a_public_image_is_pulled_with_an_anonymous_token(container: RegistryCli
     assert container.get(f"/v2/{CONTAINER}/manifests/1.0", headers=headers).status_code == 401
     for name in (CONTAINER, "octocat/missing", "nobody/missing"):
         response = container.get("/token", query_string={"scope": f"repository:{name}:pull"})
-        assert (response.status_code, codes(response)) == (401, ["UNAUTHORIZED"])
+        assert response.status_code == 401
+        assert response.get_json()["errors"] == [{"code": "UNAUTHORIZED", "message": "authentication required"}]
+
+
+@pytest.mark.row("GHC-04")
+@pytest.mark.parametrize("actions", ["pull,push", "push", "*", "pull,delete"])
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_nobody_gets_a_token_to_push_and_is_told_so_in_other_words(
+    container: RegistryClient, actions: str, visibility: str
+) -> None:
+    publish(container, visibility=visibility)
+    query = {"scope": [f"repository:{CONTAINER}:pull", f"repository:octocat/{visibility}:{actions}"]}
+    response = container.get("/token", query_string=query)
+    message = "unauthenticated: User cannot be authenticated with the token provided."
+    assert response.status_code == 401
+    assert response.get_json()["errors"] == [{"code": "UNAUTHORIZED", "message": message}]
+    container.registry.configure(anonymous_token_refusal=403)
+    response = container.get("/token", query_string=query)
+    assert response.status_code == 403
+    assert response.get_json()["errors"] == [{"code": "DENIED", "message": message}]
+    assert "WWW-Authenticate" not in response.headers
+    container.registry.configure(anonymous_push_text="")
+    response = container.get("/token", query_string=query)
+    assert response.get_json()["errors"] == [{"code": "DENIED", "message": "authentication required"}]
 
 
 @pytest.mark.row("GHC-04")

@@ -147,19 +147,47 @@ def test_names_are_lower_case(client: RegistryClient, name: str) -> None:
     assert client.registry.storage.repositories() == []
 
 
+REQUESTS = [
+    ("POST", "blobs/uploads/"),
+    ("PATCH", "blobs/uploads/id"),
+    ("GET", f"blobs/{OTHER}"),
+    ("GET", "manifests/1.0"),
+    ("PUT", "manifests/1.0"),
+    ("GET", "tags/list"),
+]
+
+
 @pytest.mark.row("GHD-17")
-@pytest.mark.parametrize("name", ["monalisa", "octo-app/monalisa", "octocat/octo-app/mona/lisa"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *((method, f"/v2/monalisa/{path}") for method, path in REQUESTS),
+        ("DELETE", "/v2/monalisa/manifests/1.0"),
+        ("POST", "/v2/monalisa/manifests/1.0"),
+        ("GET", f"/v2/monalisa/referrers/{OTHER}"),
+        ("GET", f"/v2/octocat/octo-app/monalisa/referrers/{OTHER}"),
+        ("GET", "/v2/_catalog"),
+        ("GET", "/v2/octocat/octo-app/monalisa"),
+        ("POST", "/v2/octocat/octo-app/monalisa/layers/"),
+        ("GET", "/v2"),
+        ("GET", "/v1/_ping"),
+    ],
+)
+def test_paths_that_the_registry_does_not_have_are_answered_by_a_router(
+    client: RegistryClient, method: str, path: str
+) -> None:
+    response = client.open(path, method=method)
+    assert (response.status_code, response.text) == (404, "404 page not found\n")
+    assert response.content_type == "text/plain; charset=utf-8"
+    client.registry.configure(plain_unknown_paths=False)
+    response = client.open(path, method=method)
+    assert (response.status_code, codes(response)) == (404, ["UNSUPPORTED"])
+
+
+@pytest.mark.row("GHD-17")
+@pytest.mark.parametrize("name", ["octo-app/monalisa", "octocat/octo-app/mona/lisa"])
 def test_a_name_has_three_parts(client: RegistryClient, name: str) -> None:
-    requests = [
-        ("POST", "blobs/uploads/"),
-        ("PATCH", "blobs/uploads/id"),
-        ("GET", f"blobs/{OTHER}"),
-        ("GET", "manifests/1.0"),
-        ("PUT", "manifests/1.0"),
-        ("GET", "tags/list"),
-        ("GET", f"referrers/{OTHER}"),
-    ]
-    for method, path in requests:
+    for method, path in REQUESTS:
         response = client.open(f"/v2/{name}/{path}", method=method)
         assert (response.status_code, codes(response)) == (404, ["NAME_UNKNOWN"])
         message = "docker image push is only supported with a tag of the format :owner/:repo_name/:image_name."

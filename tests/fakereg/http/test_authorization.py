@@ -48,8 +48,7 @@ def test_the_docker_registry_tells_nothing_to_whom_it_does_not_know(docker: Regi
 def test_login_seems_to_succeed_with_any_secret(docker: RegistryClient) -> None:
     assert docker.get("/v2/").status_code == 401
     wrong = basic("octocat", "octocat-password")
-    for path in ("/v2/", "/v2"):
-        assert docker.get(path, headers=wrong).status_code == 200
+    assert docker.get("/v2/", headers=wrong).status_code == 200
     assert docker.get(f"/v2/{DOCKER}/manifests/1.0", headers=wrong).status_code == 401
     docker.registry.configure(login_check=True)
     assert docker.get("/v2/", headers=wrong).status_code == 401
@@ -76,10 +75,15 @@ def test_who_lacks_a_right_is_told_so_as_the_dialect_has_it(docker: RegistryClie
     docker.authorization = basic("octocat", ALL_SCOPES)["Authorization"]
     docker.push_blob(DOCKER, b"layer")
     stranger = basic("hubot", docker.registry.accounts.add_classic_token("hubot", ["read:packages"]))
-    answers = {docker.get(f"/v2/{name}/tags/list", headers=stranger).text for name in (DOCKER, "octocat/no/image")}
-    assert len(answers) == 1
+    missing = "octocat/no/image"
+    answers = {name: docker.get(f"/v2/{name}/tags/list", headers=stranger).text for name in (DOCKER, missing)}
+    assert answers[DOCKER].replace(DOCKER, missing) == answers[missing]
     response = docker.get(f"/v2/{DOCKER}/tags/list", headers=stranger)
     assert (response.status_code, codes(response)) == (status, [code])
+    if status == 404:  # docker would try again for a minute without the detail
+        owner = basic("octocat", ALL_SCOPES)
+        assert response.get_json()["errors"][0]["detail"] == {"name": DOCKER}
+        assert docker.get(f"/v2/{missing}/tags/list", headers=owner).text == answers[missing]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ from hypothesis import strategies as st
 
 from fakereg.spec import manifest as manifests
 from fakereg.spec.errors import Code, RegistryError
-from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX, Manifest
+from fakereg.spec.manifest import DOCKER_IMAGE, DOCKER_LIST, OCI_IMAGE, OCI_INDEX, Descriptor, Manifest, Need
 from fakereg.spec.names import Digest
-from tests.fakereg.client import CONFIG, LAYER, descriptor, image, index
+from tests.fakereg.client import CONFIG, FOREIGN_LAYERS, LAYER, descriptor, image, index
 
 SOME = Digest.of(b"some")
 OTHER = Digest.of(b"other")
@@ -95,7 +97,6 @@ def without(field: str) -> dict[str, Any]:
         (image(SOME, schemaVersion=1), None),
         ({"schemaVersion": 1}, "application/vnd.docker.distribution.manifest.v1+prettyjws"),
         (without("config"), None),
-        (without("layers"), None),
         (without("schemaVersion"), None),
         (image("sha256:abc"), None),
         (image(SOME, layers=[7]), None),
@@ -117,6 +118,52 @@ def test_what_is_no_manifest_is_refused(document: Any, header: str | None) -> No
     assert refusal.value.status == 400
 
 
+@pytest.mark.parametrize("parse_or_read", [parse, lambda document: read(document, OCI_IMAGE)])
+def test_null_is_an_empty_list_and_a_member_left_out(parse_or_read: Callable[[Any], Manifest]) -> None:
+    document = image(SOME, layers=None, subject=None, annotations=None, artifactType=None)
+    document["config"] |= dict.fromkeys(("urls", "annotations", "data", "platform", "artifactType"))
+    assert parse_or_read(document) == replace(parse(image(SOME)), **named(document))
+
+
+def named(document: Any) -> dict[str, Any]:
+    content = json.dumps(document).encode()
+    return {"content": content, "digest": Digest.of(content)}
+
+
+def read(document: Any, media_type: str) -> Manifest:
+    return manifests.read(json.dumps(document).encode(), media_type, Digest.of(json.dumps(document).encode()))
+
+
+def test_what_is_malformed_in_a_stored_manifest_is_left_out() -> None:
+    odd = descriptor("layer", OTHER, size=-1, urls=7, platform={"os": 1, "variant": "v3"})
+    document = image(SOME, layers=[7, odd, descriptor(LAYER, "sha256"), None], subject=7, schemaVersion=1)
+    found = read(document | {"annotations": {"a": 1}, "artifactType": 7}, OCI_IMAGE)
+    config, layer = found.blobs
+    assert (config.digest, found.artifact_type) == (SOME, CONFIG)
+    assert layer == Descriptor("layer", OTHER, -1, platform={"variant": "v3"})
+    assert (found.subject, found.annotations) == (None, None)
+
+
+@pytest.mark.parametrize("document", [[], "a", image(SOME, mediaType=OCI_INDEX)])
+def test_what_is_stored_as_a_manifest_has_to_be_one(document: Any) -> None:
+    with pytest.raises(RegistryError):
+        read(document, OCI_IMAGE)
+
+
+def test_what_a_manifest_needs_goes_by_the_media_types() -> None:
+    layers = [descriptor(LAYER, OTHER), descriptor(OCI_IMAGE.upper(), OTHER), descriptor(FOREIGN_LAYERS[0], OTHER)]
+    assert parse(image(SOME, layers=layers)).needs == (
+        Need(SOME, blob=True, manifest=False),
+        Need(OTHER, blob=True, manifest=False),
+        Need(OTHER, blob=True, manifest=True),
+    )
+    entries = [descriptor(kind, SOME) for kind in (LAYER, f"{DOCKER_LIST}; charset=utf-8", FOREIGN_LAYERS[0])]
+    assert parse(index() | {"manifests": entries}).needs == (
+        Need(SOME, blob=True, manifest=True),
+        Need(SOME, blob=False, manifest=True),
+    )
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
 def test_any_value_in_any_place_gives_a_manifest_or_a_refusal(value: Any) -> None:
     for field in ("schemaVersion", "mediaType", "config", "layers", "subject", "artifactType", "annotations"):
@@ -128,6 +175,8 @@ def test_any_value_in_any_place_gives_a_manifest_or_a_refusal(value: Any) -> Non
         else:
             answer = parsed.content
         assert answer in (Code.MANIFEST_INVALID, json.dumps(document).encode())
+        if field != "mediaType":
+            assert read(document, OCI_IMAGE).content == json.dumps(document).encode()
 
 
 @pytest.mark.parametrize(

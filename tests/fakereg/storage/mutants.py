@@ -250,6 +250,64 @@ class MissesOne(MemoryStorage):
         return super().repositories()[: max(len(self._repositories) - 1, 1)]
 
 
+class ForgetsNotes(MemoryStorage):
+    """a delta changes no notes"""
+
+    def apply(self, name: Name, version: int, delta: Delta, contents: Contents) -> int | None:
+        return super().apply(name, version, replace(delta, notes={}), contents)
+
+
+class KeepsNotes(MemoryStorage):
+    """a delta ignores the removal of a note"""
+
+    def apply(self, name: Name, version: int, delta: Delta, contents: Contents) -> int | None:
+        notes = {key: text for key, text in delta.notes.items() if text is not None}
+        return super().apply(name, version, replace(delta, notes=notes), contents)
+
+
+class NotesLate(MemoryStorage):
+    """readers see content before its note"""
+
+    def apply(self, name: Name, version: int, delta: Delta, contents: Contents) -> int | None:
+        new = super().apply(name, version, replace(delta, notes={}), contents)
+        if new is not None:
+            time.sleep(0.0001)
+            self._repositories[name].state.change(Delta(notes=delta.notes))
+        return new
+
+
+class KeepsNothing(MemoryStorage):
+    """content is removed that a note keeps"""
+
+    def apply(self, name: Name, version: int, delta: Delta, contents: Contents) -> int | None:
+        new = super().apply(name, version, delta, contents)
+        if new is not None:
+            repository = self._repositories[name]
+            for digest in delta.notes.keys() - repository.state.manifests.keys() - repository.state.blobs.keys():
+                repository.contents.pop(Digest(digest), None)
+        return new
+
+
+class KeepsNothingForLong(DirectoryStorage):
+    """content that a note keeps is a stray after a reopening"""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for repository in self._repositories.values():
+            for key in repository.state.notes:
+                if key not in repository.state.manifests and key not in repository.state.blobs:
+                    (repository.path / "blobs" / key.replace(":", "/")).unlink(missing_ok=True)
+
+
+class LosesNotes(DirectoryStorage):
+    """notes are not there after a reopening"""
+
+    def __init__(self, folder: Path) -> None:
+        for path in folder.glob("repositories/*/fakereg.json"):
+            path.unlink()
+        super().__init__(folder)
+
+
 class LosesTags(DirectoryStorage):
     """tags are not there after a reopening"""
 
@@ -305,6 +363,12 @@ MUTANTS: tuple[type[Storage], ...] = (
     KeepsSpools,
     IgnoresTouches,
     MissesOne,
+    ForgetsNotes,
+    KeepsNotes,
+    NotesLate,
+    KeepsNothing,
+    KeepsNothingForLong,
+    LosesNotes,
     LosesTags,
     AlwaysEmpty,
     CachesReads,

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from fakereg.spec.manifest import Manifest
+from fakereg.spec.manifest import OCI_INDEX, Manifest
 from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored
+from tests.fakereg.client import descriptor
 from tests.fakereg.storage.test_contract import opened
 
 
@@ -51,6 +52,24 @@ def test_what_another_tool_adds_to_our_layout_is_served(folder: Path) -> None:
                 assert storage.manifest(Name("app"), manifest.digest) == stored(manifest)
             assert read(storage, Name("app"), Digest.of(b"another layer")) == b"another layer"
             assert storage.blob_size(Name("app"), child.digest) is None
+
+
+def test_the_cache_of_a_build_that_another_tool_adds_is_served(folder: Path) -> None:
+    """It is an index of blobs, some of which look like a manifest."""
+    with opened(folder) as storage:
+        pushed_image(storage, Name("app"), "ours")
+    blobs = {"application/vnd.buildkit.cacheconfig.v0": b'{"layers": []}', "application/vnd.oci.empty.v1+json": b"{}"}
+    entries = [descriptor(kind, Digest.of(content), len(content)) for kind, content in blobs.items()]
+    cache = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+    document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
+    document["manifests"].append(descriptor(OCI_INDEX, Digest.of(cache), len(cache)))
+    _layout(folder, "app", *blobs.values(), cache, index=document)
+    for _ in range(2):
+        with opened(folder) as storage:
+            assert storage.manifest(Name("app"), Digest.of(cache)) == (cache, OCI_INDEX, Digest.of(cache))
+            for content in blobs.values():
+                assert read(storage, Name("app"), Digest.of(content)) == content
+                assert storage.manifest(Name("app"), Digest.of(content)) is None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ import pytest
 from fakereg.spec.names import Digest, Tag
 from fakereg.storage import layout
 from fakereg.storage.base import Delta
-from fakereg.storage.contract.steps import A, image, push, pushed_image, put, read, state_of, stored
+from fakereg.storage.contract.steps import A, contents_of, image, push, pushed_image, put, read, state_of, stored
 from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.index import Change
 from fakereg.storage.layout import Layout
 from fakereg.storage.repositories import Repositories
 from tests.fakereg.storage.test_contract import no_file_over, opened
@@ -149,26 +151,45 @@ def test_what_was_acknowledged_is_there_after_a_kill(folder: Path, place: Path, 
             assert not (place / "changes.jsonl").exists()
 
 
-def test_a_kill_within_a_fold_loses_nothing(folder: Path, place: Path) -> None:
-    """The log is there together with an index that has its changes already, or with the one before."""
+def test_notes_are_in_a_file_of_their_own(folder: Path, place: Path) -> None:
     with opened(folder) as repositories:
         filled(repositories)
+        assert not (place / "fakereg.json").exists()
+        repositories.change(A, lambda index: Change(Delta(notes={"secret": "text"})))
+        assert "secret" in (place / "changes.jsonl").read_text()
+    assert json.loads((place / "fakereg.json").read_bytes())["notes"] == {"secret": "text"}
+    assert "secret" not in (place / "index.json").read_text()
+    assert not (place / "changes.jsonl").exists()
+
+
+def test_a_kill_within_a_fold_loses_nothing(folder: Path, place: Path) -> None:
+    """The log is there together with files that have its changes already, or with those before."""
+    with opened(folder) as repositories:
+        filled(repositories)
+        gone = image(push(repositories, A, b"{}"), note="gone")
+        repositories.put_manifest(A, gone, tags=[], complete=True, notes=lambda _: {"old": "1", "moved": "0"})
     with killed(folder) as repositories:
-        before = (place / "index.json").read_bytes()
+        before = {name: (place / name).read_bytes() for name in ("index.json", "fakereg.json")}
+        repositories.change(A, lambda index: index.without_manifests([gone.digest], {gone.digest: "kept", "old": None}))
         for turn in range(3):
             moved = pushed_image(repositories, A, "moved", note=f"new {turn}")
             repositories.delete_tag(A, Tag(f"old-{turn}"))
+            repositories.change(A, lambda index: Change(Delta(notes={"moved": str(turn)})))  # noqa: B023 - called at once
         repositories.delete_manifest(A, moved.digest)
         pushed_image(repositories, A, "moved", note="new 0")
         log = (place / "changes.jsonl").read_bytes()
         expected = state_of(repositories.storage, A)
     with opened(folder) as repositories:
         assert state_of(repositories.storage, A) == expected
-    for index in ((place / "index.json").read_bytes(), before):
+    after = {name: (place / name).read_bytes() for name in before}
+    assert before["fakereg.json"] != after["fakereg.json"]
+    for notes, index in itertools.product((before, after), repeat=2):
         (place / "changes.jsonl").write_bytes(log)
-        (place / "index.json").write_bytes(index)
+        (place / "fakereg.json").write_bytes(notes["fakereg.json"])
+        (place / "index.json").write_bytes(index["index.json"])
         with opened(folder) as repositories:
             assert state_of(repositories.storage, A) == expected
+            assert contents_of(repositories.storage, A, gone.digest) == [gone.content]
 
 
 def test_a_manifest_that_is_pushed_again_keeps_its_tags_and_has_its_new_media_type(folder: Path) -> None:

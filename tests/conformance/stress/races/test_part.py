@@ -134,10 +134,10 @@ class KeepsTagsOfDeleted(OnMemory):
     """A tag survives the manifest that it points to, and works again when that is pushed again."""
 
     def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
-        self._change(name, lambda index: self._without_tags(index.without_manifests(digests)))
+        self.change(name, lambda index: self._without_tags(index.without_manifests(digests)))
 
     def delete_manifest(self, name: Name, digest: Digest) -> bool:
-        return self._change(name, lambda index: self._without_tags(index.without_manifests([digest])))
+        return self.change(name, lambda index: self._without_tags(index.without_manifests([digest])))
 
     def _without_tags(self, change: Change | None) -> Change | None:
         return replace(change, delta=replace(change.delta, tags={})) if change else None

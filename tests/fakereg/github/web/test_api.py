@@ -44,6 +44,9 @@ def test_a_version_of_the_docker_registry_is_a_tag(api: HostClient) -> None:
     (document,) = api.get(f"{DOCKER}/versions").get_json()
     assert document["name"] == "1.0"
     assert document["metadata"] == {"package_type": "docker", "docker": {"tag": ["1.0"], "tags": ["1.0"]}}
+    page = api.get(DOCKER).get_json()["html_url"]
+    assert document["package_html_url"] == page
+    assert document["html_url"] == f"{page}?version=1.0"
     assert api.get(document["url"]).get_json() == document
     assert api.get(f"{DOCKER}/versions/{document['id']}").get_json() == document
 
@@ -69,6 +72,12 @@ def test_a_version_of_the_container_registry_is_a_manifest_with_tags(ghes: Ghes,
     assert by_name[new]["metadata"] == {"package_type": "container", "container": {"tags": ["2.0"]}}
     assert (by_name[new]["description"], by_name[new]["license"]) == ("description", "licenses")
     assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", name) for name in by_name)
+    for document in by_name.values():
+        id, packages = document["id"], f"http://{HOSTNAME}/orgs/octo-org/packages/container"
+        assert document["url"] == f"http://{HOSTNAME}{CONTAINER}/versions/{id}"
+        assert document["package_html_url"] == f"{packages}/package/team%2Fmonalisa"
+        assert document["html_url"] == f"{packages}/team%2Fmonalisa/{id}"
+        assert api.get(document["url"]).get_json() == document
 
 
 @pytest.mark.row("GHD-18")
