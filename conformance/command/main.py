@@ -7,9 +7,10 @@
     conformance compare A.json B.json ...                the results of several targets side by side
     conformance stress [TARGET]                          generated traffic, for faults that examples miss
 
-Exit codes of a run: 0 conformant; 1 a requirement is violated, a scenario could not be judged or a known failure did
-not happen; 2 interrupted; 4 the target or the configuration cannot be used; 5 no scenario was selected. A run reads no
-ini file and no conftest of the current directory.
+Exit codes of a run: 0 conformant in what was judged; 1 a requirement is violated, a scenario could not be judged or a
+known failure did not happen, and with --strict a claimed requirement was not judged; 2 interrupted; 4 the target or the
+configuration cannot be used; 5 no scenario was selected, or too little was judged. A run reads no ini file and no
+conftest of the current directory.
 """
 
 from __future__ import annotations
