@@ -65,10 +65,10 @@ def report_text(violation: Violation, *, version: str, seed: int) -> str:
     )
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = LONGEST) -> str:
     """Leave out the middle of a long text: what is wrong may be at its end."""
-    left_out = len(text) - LONGEST
-    half = LONGEST // 2
+    left_out = len(text) - longest
+    half = longest // 2
     return text if left_out <= 0 else f"{text[:half]} ...{left_out} characters... {text[-half:]}"
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from conformance.checks.verdict import shortened
 from conformance.reports.reading import (
     REMOVED,
     Document,
@@ -36,6 +37,7 @@ LONGEST = 60_000
 """The maximum number of characters of a summary."""
 SHOWN = 3
 MOST_ROWS = 100
+LONGEST_CELL = 120
 _BAR = r"\|"
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~&])")
 
@@ -121,7 +123,13 @@ def _again(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _row(row: Mapping[str, Any]) -> list[str]:
     worst = next(v for v in row["violations"] if v["severity"] == row["outcome"])
-    return [row["id"], row["level"], _WORDS[row["outcome"]], plain(row["statement"]), code(worst["got"][:120])]
+    return [
+        row["id"],
+        row["level"],
+        _WORDS[row["outcome"]],
+        plain(row["statement"]),
+        code(shortened(worst["got"], LONGEST_CELL)),
+    ]
 
 
 _WORDS = {"fail": "**violated**", "warn": "warning", "known": "known"}

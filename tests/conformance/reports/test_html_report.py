@@ -154,6 +154,21 @@ def test_scenarios_that_could_not_be_judged() -> None:
     )
 
 
+def test_requirements_that_were_not_judged_have_reasons() -> None:
+    open_rows = [row("OCI-R060", "untested", reason="push: 405"), row("OCI-R061", "unsupported", reason="GET: 404")]
+    found = document(requirements=[row(), *open_rows])
+    shown = Report(section(found, "not-judged")).text
+    assert "1 push: 405 OCI-R060" in shown
+    assert "1 GET: 404 OCI-R061" in shown
+    assert "1 of 3 requirements that apply were judged." in report(found).text
+
+
+def test_a_warning_among_violations_is_marked() -> None:
+    seen = [violation("a::b"), violation("a::c", severity="warn")]
+    shown = Report(section(document(requirements=[row("OCI-R055", "fail", *seen)]), "violations")).text
+    assert shown.count("only a warning") == 1
+
+
 def test_coverage() -> None:
     shown = Report(section(eventful(), "coverage")).text
     assert "pull 1 of 3 1 warning, 1 not judged" in shown

@@ -31,6 +31,22 @@ def test_tables() -> None:
     assert "- OCI-R014: It was so once." in lines
 
 
+def test_a_long_answer_loses_its_middle_in_the_table() -> None:
+    long = violation("a::b", got=f"begin{'x' * 1000}end")
+    (line,) = (
+        one for one in markdown(document(requirements=[row("a", "fail", long)])).splitlines() if one.startswith("| a |")
+    )
+    assert "`begin" in line
+    assert "end` |" in line
+    assert len(line) < 300
+
+
+def test_what_was_not_judged_is_a_table() -> None:
+    found = document(requirements=[row(), row("OCI-R060", "untested", reason="push: POST answered 405")])
+    assert "| OCI-R060 | push: POST answered 405 |" in markdown(found)
+    assert "not judged" not in markdown(document(requirements=[row()]))
+
+
 def test_each_violation_is_a_bug_report_to_open() -> None:
     text = markdown(eventful())
     start = text.index("<details><summary>OCI-R055 (MUST): n=0 gives an empty list | and no Link.</summary>")
