@@ -17,7 +17,7 @@ from tests.e2e.distribution import demanding_tokens
 SERVICE, ISSUER = "registry.example", "somebody"
 DIALECT = f"oci,auth=bearer,rights=repository,token_issuer={ISSUER},token_format="
 NOT_SEEN = {
-    "AUTH-21": "unsupported",  # needs a registry that everybody may pull from
+    "AUTH-21": "not applicable",  # needs a registry that everybody may pull from
     "AUTH-32": "not applicable",  # needs a clock
 }
 """The outcomes of rows that cannot be seen kept there."""
