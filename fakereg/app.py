@@ -25,7 +25,7 @@ from fakereg.http import authorization, middleware
 from fakereg.http.call import DEFAULT_POLICY, Call, Policy
 from fakereg.http.hosts import Face
 from fakereg.http.instance import Instance
-from fakereg.journal import PATH_LIMIT, Entry, redact, redact_query, sent_headers
+from fakereg.journal import METHOD_LIMIT, PATH_LIMIT, Entry, redact, redact_query, redact_text, sent_headers
 from fakereg.options import Options, method_takes
 from fakereg.routes import Endpoint, Resource
 from fakereg.spec.errors import Code, RegistryError
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _log = logging.getLogger("fakereg.requests")
+
+_TARGET_CHARACTERS, _ADDRESS_CHARACTERS = 3000, 100
+"""Most characters of a path with its query, and of an address, in a line of the log: a pipe takes 4096 bytes."""
 
 _RUNS_NOTHING = "default-src 'none'; sandbox"
 """The policy of every answer but the pages, for browsers: clients choose content, media types and parts of texts."""
@@ -91,16 +94,17 @@ class Registry(Instance):
         )
         seconds = time.perf_counter() - started
         status = response.status_code
-        path, query = request.path, redact_query(request.query_string.decode("latin-1"))
-        kept = path[:PATH_LIMIT], query[:PATH_LIMIT]
-        entry = Entry(request.method, *kept, redact(sent_headers(environ)), status, seconds, tuple(notes))
+        method = request.method[:METHOD_LIMIT]
+        path = redact_text(request.path)[:PATH_LIMIT]
+        query = redact_query(request.query_string.decode("latin-1"))[:PATH_LIMIT]
+        entry = Entry(method, path, query, redact(sent_headers(environ)), status, seconds, tuple(notes))
         if not routes.is_control(request.path):  # reading the journal must not add to it
             self.journal.record(entry)
         if _log.isEnabledFor(logging.INFO):
             _log.info(
                 '%s "%s %s" %d %.1fms',
-                _visible(request.remote_addr or "-"),
-                _visible(request.method),
+                _visible(request.remote_addr or "-", _ADDRESS_CHARACTERS),
+                _visible(method),
                 _visible(f"{path}?{query}".rstrip("?")),
                 status,
                 seconds * 1000,
@@ -174,9 +178,10 @@ def _request(environ: WSGIEnvironment) -> Request:
     return request
 
 
-def _visible(text: str) -> str:
-    """Escape all characters of a client's text that could control a terminal or begin a new line."""
-    return ascii(text)[1:-1]
+def _visible(text: str, most: int = _TARGET_CHARACTERS) -> str:
+    """Escape the characters of a client's text that could control a terminal or begin a new line; cut what is long."""
+    escaped = ascii(text)[1:-1]
+    return escaped if len(escaped) <= most else f"{escaped[:most]}..."
 
 
 def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:

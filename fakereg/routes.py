@@ -44,7 +44,6 @@ PING: Resource = {
     "GET": Endpoint(ping.get, LOGIN),
     **dict.fromkeys(("POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.get, LOGIN, "ping_any_method")),
 }
-SLASHLESS_PING: Resource = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), Endpoint(ping.redirect))
 CATALOG: Resource = {"GET": Endpoint(catalog.get, authorization.CATALOG, head="list_head")}
 TAGS: Resource = {"GET": Endpoint(tags.get, PULL, head="list_head")}
 REFERRERS: Resource = {"GET": Endpoint(referrers.get, PULL)}
@@ -129,10 +128,8 @@ def _in_registry(call: Call, path: str) -> Route:
     """Route by the end of the path: a repository name has any number of parts."""
     dialect = call.dialect
     match path.split("/"):
-        case ["", "v2"] if dialect.slashless_ping == "unknown":
+        case ["", "v2"] if not dialect.slashless_ping:
             raise _nothing(dialect)
-        case ["", "v2"] if dialect.slashless_ping == "redirect":
-            return SLASHLESS_PING, ()
         case ["", "v2"] | ["", "v2", ""]:
             return PING, ()
         case _ if dialect.ecosystem == "disabled":

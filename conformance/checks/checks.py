@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from conformance.checks.passive import error_body
 from conformance.checks.verdict import Case
@@ -149,14 +149,14 @@ class Checks:
 
 
 def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exchange, str]:
-    """The answer, with redirects followed, and ""; or that to GET /v2/, and why a live server has none to this request.
+    """The answer, and ""; or that to GET /v2/, and why a live server has none to this request.
 
     The request is sent again once, as it may be the network that failed; TransportError when nothing is answered.
     """
     silence = ""
     for _ in range(2):
         try:
-            return client.follow(send()), ""
+            return send(), ""
         except TransportError as error:
             silence = str(error)
     return client.ping(), silence
@@ -165,3 +165,16 @@ def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exc
 def _content(exchange: Exchange) -> str:
     """Return the length of the content of a successful answer, which may be what is wrong with it."""
     return f" with {len(exchange.body)} bytes" if exchange.status < 300 and exchange.body else ""
+
+
+def cases_of(
+    client: Client, asked: Iterable[tuple[str, Callable[[], Exchange]]], is_right: Callable[[Exchange], bool]
+) -> list[tuple[str, Exchange, bool]]:
+    """Make the cases of `Checks.each` of odd requests, `(what, send)`; no answer is a wrong one."""
+    cases = []
+    for what, send in asked:
+        answer, silence = answer_or_silence(client, send)
+        cases.append(
+            (f"no answer to {what}, but to GET /v2/" if silence else what, answer, not silence and is_right(answer))
+        )
+    return cases

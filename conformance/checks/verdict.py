@@ -10,11 +10,15 @@ from conformance.catalogue.known_failures import KnownFailure, find
 from conformance.catalogue.requirements import ABSENT, Requirement, catalogue
 from conformance.checks.finding import Reads
 from conformance.client.exchange import Exchange, redact
+from conformance.client.steps import unprepared
 
 FAIL = "fail"
 WARN = "warn"
 KNOWN = "known"
 LONGEST = 400
+TOO_MANY_REQUESTS = 429
+ABOUT_RATES = {"OCI-R107", "GHC-13"}
+"""The requirements on an answer of that status; all others are on what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class Case:
     ) -> bool:
         """Note whether a requirement is kept; raise Nonconformity for a violation that is a failure.
 
+        A request over a rate limit says nothing about what it asked for, so Unprepared is raised for it.
         A known failure ends the scenario, too: what would come after it was not written for it.
         `grade` lowers the level for this check where the letter of the specification is stricter than its sense.
         """
@@ -119,6 +124,8 @@ class Case:
         if ok:
             self.kept.add(requirement)
             return True
+        if exchange.status == TOO_MANY_REQUESTS and requirement not in ABOUT_RATES:
+            raise unprepared("have a request answered", exchange, "OCI-R107")
         violation = self._violation(row, expected, got, exchange, optional=grade == "SHOULD")
         self.violations.append(violation)
         if not self._is_optional(row, grade == "SHOULD"):

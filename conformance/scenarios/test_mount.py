@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from conformance.checks.checks import Checks
+from conformance.checks.checks import Checks, cases_of
 from conformance.client.client import Client
 from conformance.client.content import Blob, Content
 from conformance.client.exchange import Exchange
@@ -119,13 +121,14 @@ def test_mount_of_missing_blob(
 def test_malformed_mount(
     client: Client, check: Checks, content: Content, repository: str, another_repository: str
 ) -> None:
-    answers = {
-        "mount=sha256:abc": client.mount(repository, "sha256:abc", source=another_repository),
-        "mount=nodigest": client.mount(repository, "nodigest", source=another_repository),
-        "mount=": client.mount(repository, "", source=another_repository),
-        "from=-BAD-": client.mount(repository, content.missing_digest(), source="-BAD-"),
-    }
+    mount, missing = partial(client.mount, repository), content.missing_digest()
+    asked = [
+        ("mount=sha256:abc", partial(mount, "sha256:abc", source=another_repository)),
+        ("mount=nodigest", partial(mount, "nodigest", source=another_repository)),
+        ("mount=", partial(mount, "", source=another_repository)),
+        ("from=-BAD-", partial(mount, missing, source="-BAD-")),
+    ]
     # Who has to prove the right to pull from a source cannot do so for a name that is none.
     legal = {202, 400, 401, 403, 404}
-    cases = [(what, answer, answer.status in legal) for what, answer in answers.items()]
+    cases = cases_of(client, asked, lambda answer: answer.status in legal)
     check.each("OCI-R051", cases, expected="status 202, or a refusal of the request")

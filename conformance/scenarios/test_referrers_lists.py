@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from conformance.checks.checks import Checks
+from conformance.checks.checks import Checks, cases_of
 from conformance.checks.read_back import in_time
 from conformance.client.client import INDEX, Client
 from conformance.client.content import BAD_DIGESTS, CONFIG, Content, Manifest
@@ -19,6 +21,11 @@ SIGNATURE = "application/vnd.example.signature"
 def digests_in(pages: list[Exchange]) -> list[str]:
     """Return the digests of a referrers list, over all of its pages."""
     return [str(entry.get("digest")) for entry in descriptors_in(pages)]
+
+
+def listed(client: Client, repository: str, digest: str) -> Exchange:
+    """List referrers, following redirects."""
+    return client.follow(client.list_referrers(repository, digest))
 
 
 def check_empty(check: Checks, answer: Exchange) -> None:
@@ -56,8 +63,8 @@ def test_unknown_repository(client: Client, check: Checks, content: Content, rep
 def test_bad_digest(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
     given.manifest(repository, content.image(), "v1")
     bad = (*BAD_DIGESTS, "nodigest", "sha256:" + "0" * 65, "v1")
-    answers = [(digest, client.follow(client.list_referrers(repository, digest))) for digest in bad]
-    cases = [(digest, answer, answer.status == 400) for digest, answer in answers]
+    asked = [(digest, partial(listed, client, repository, digest)) for digest in bad]
+    cases = cases_of(client, asked, lambda answer: answer.status == 400)
     check.each("OCI-R078", cases, expected="status 400")
 
 

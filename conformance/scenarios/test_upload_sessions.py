@@ -37,14 +37,14 @@ def test_status(client: Client, check: Checks, given: Steps, content: Content, r
     check.header("OCI-R046", status, "Range", f"0-{length - 1}")
 
 
-@requirement("OCI-R039", "OCI-R041", "OCI-R042")
+@requirement("OCI-R039", "OCI-R041", "OCI-R042", needs="chunks")
 def test_two_at_once(client: Client, check: Checks, given: Steps, content: Content, repository: str) -> None:
     sessions = [given.session(repository), given.session(repository)]
     length = chunk_length(sessions[0])
     blobs = [content.blob(2 * length) for _ in sessions]
     for first in (0, length):
         for number, blob in enumerate(blobs):
-            sessions[number] = given.chunk(sessions[number], blob.data[first : first + length], first)
+            sessions[number] = send_chunk(client, sessions[number], blob.data[first : first + length], first)
             check.header("OCI-R039", sessions[number], "Range", f"0-{first + length - 1}")
     for session, blob in zip(sessions, blobs, strict=True):
         closed = client.put_upload(location_of(session) or "", blob.digest)

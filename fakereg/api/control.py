@@ -80,12 +80,12 @@ def delete_journal(call: Call) -> Response:
 
 
 def post_reset(call: Call) -> Response:
-    """Forget all content and the journal; accounts and settings stay."""
+    """Forget all content and the journal; accounts and settings stay. Raise 409 if that has to wait."""
     require_secret(call)
     try:
         call.instance.reset()
     except ValueError as problem:
-        raise invalid(str(problem)) from None
+        raise RegistryError(Code.DENIED, str(problem), status=409) from None
     return EmptyResponse(status=204)
 
 

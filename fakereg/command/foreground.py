@@ -130,24 +130,46 @@ def own_address(url: str) -> str:
 
 
 def _stop_signal() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
+    """Return an event that is set by each signal that ends a command; SIGHUP only unless nohup has it ignored."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     return stop
 
 
 class LogToStderr(logging.Handler):
     """Write lines to standard error, and drop those that do not fit into the pipe if no process reads it.
 
-    Otherwise a test that reads only the URL would hang as soon as the pipe is full.
+    Otherwise a test that reads only the URL would hang as soon as the pipe is full. Once there is room again, a line
+    says how many were dropped.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        line = self.format(record).encode(errors="backslashreplace")[: select.PIPE_BUF - 1] + b"\n"
-        stderr = sys.stderr.fileno()
-        room = select.poll()
-        room.register(stderr, select.POLLOUT)
-        if room.poll(0):
-            os.write(stderr, line)
+        self.flush()
+        if self._dropped or not _write(self.format(record)):
+            self._dropped += 1
+
+    def flush(self) -> None:
+        """Write how many lines were dropped, if there were any; at the end of the process, too."""
+        if self._dropped and _write(f"fakereg: {self._dropped} lines of the log were dropped, as nothing read them"):
+            self._dropped = 0
+
+
+def _write(line: str) -> bool:
+    """Write a line to standard error; return False if there is no room for it, or no reader any more."""
+    stderr = sys.stderr.fileno()
+    room = select.poll()
+    room.register(stderr, select.POLLOUT)
+    if not room.poll(0):
+        return False
+    try:
+        os.write(stderr, line.encode(errors="backslashreplace")[: select.PIPE_BUF - 1] + b"\n")
+    except OSError:
+        return False
+    return True

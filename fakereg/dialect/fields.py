@@ -90,11 +90,7 @@ class Dialect:
     plain_unknown_paths: bool = _setting(
         False, "answer 404 for paths that no endpoint has in plain text, as a router before the registry; off: JSON"
     )
-    slashless_ping: str = _setting(
-        "answer",
-        "/v2, the version check without its last slash. answer: as /v2/; redirect: 301 to /v2/; unknown: 404",
-        choices=("answer", "redirect", "unknown"),
-    )
+    slashless_ping: bool = _setting(True, "/v2 without its last slash is answered as /v2/; off: 404")
     name_unknown: bool = _setting(
         True,
         "a pull from a repository that does not exist is NAME_UNKNOWN; off: MANIFEST_UNKNOWN or BLOB_UNKNOWN",
@@ -123,7 +119,9 @@ class Dialect:
         False, "the Location of a session has a `_state`; without it, or with an old one, the session is 404"
     )
     upload_expiry: float = _setting(3600.0, "time without a request after which an upload session ends", Duration())
-    upload_limit: int = _setting(20_000, "most open upload sessions; more: 429")
+    upload_limit: int = _setting(
+        20_000, "most open upload sessions; at the limit those without a request for a minute end, else 429"
+    )
     upload_timeout: float = _setting(0.0, "time after its start at which an upload session ends; 0: never", Duration())
     ranged_patch_limit: int = _setting(0, "largest PATCH with Content-Range; larger: 416; 0: no limit", Size())
     blob_size_limit: int = _setting(0, "largest blob; larger: blob_size_refusal; 0: no limit", Size())

@@ -27,7 +27,7 @@ _GITHUB: dict[str, Any] = {
     "manifest_deletion": False,
     "blob_deletion": False,
     "upload_cancel": False,  # OBS for the Container registry, GP-3.38
-    "slashless_ping": "unknown",  # OBS for the Container registry, GP-3.57
+    "slashless_ping": False,  # OBS for the Container registry, GP-3.57
     "catalog": False,  # OBS, GP-3.41 and GP-6.16
     "referrers": False,  # OBS for the Container registry, GP-3.43
     "anonymous_mount": False,  # UNK, as the next ones: these came with later releases of the specification

@@ -5,7 +5,7 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg import values
-from fakereg.github.migration import MigrationConflict
+from fakereg.github.migration import MigrationConflict, MigrationRuns
 from fakereg.github.state import PackageCall
 from fakereg.http.answers import json_response
 from fakereg.http.secret import invalid, json_object
@@ -46,5 +46,7 @@ def post_migration(call: PackageCall) -> Response:
     except MigrationConflict as conflict:
         details = [{"name": name} for name in conflict.names]
         raise RegistryError(Code.DENIED, str(conflict), status=409, details=details) from None
+    except MigrationRuns as problem:
+        raise RegistryError(Code.DENIED, str(problem), status=409) from None
     except ValueError as problem:
         raise invalid(str(problem)) from None

@@ -32,6 +32,10 @@ class MigrationConflict(Exception):
         self.names = tuple(names)
 
 
+class MigrationRuns(ValueError):
+    """Another migration is running."""
+
+
 def migrate(packages: Packages, accounts: Accounts, old: Site, new: Site, organizations: Collection[str]) -> list[Name]:
     """Move the images of organizations, or of all if none is given, from the registry `old` to `new`.
 
@@ -73,7 +77,7 @@ def _moving(packages: Packages, old: Site, new: Site, owners: frozenset[str]) ->
     """Yield the packages to move, and refuse pushes meanwhile; raise MigrationConflict, or ValueError if one runs."""
     with packages.lock:
         if packages.moving:
-            raise ValueError("a migration is running: wait until it has ended")
+            raise MigrationRuns("a migration is running: wait until it has ended")
         images = [package for owner in sorted(owners) for package in packages.of_owner(old, owner)]
         if taken := [package.name for package in images if has_versions(new, package.name)]:
             raise MigrationConflict(taken)

@@ -21,8 +21,8 @@ def asked_host(request: Request) -> str:
 
 
 def scheme(request: Request) -> str:
-    """Return `https` or `http`, even if a proxy sends another scheme."""
-    return "https" if request.scheme == "https" else "http"
+    """Return `https` or `http`, even if a proxy sends another scheme, or this one in capitals."""
+    return "https" if request.scheme.lower() == "https" else "http"
 
 
 def origin(request: Request) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import logging
+import re
 import socket
 import ssl
 import sys
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
 
 HEADER_LIMIT = 64 * 1024
 """Most bytes of a request line with its headers; a longer request gets 431."""
+
+_HOST = re.compile(
+    rb"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?::[0-9]*)?"
+    rb"|\[(?:[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\](?::[0-9]*)?"
+)
+"""The value of a Host header (RFC 9110, section 7.2), which may be empty."""
+
+_EMPTY_LINE = b"\r\n"
+"""Its characters are ignored before a request (RFC 9112, section 2.2)."""
 
 _LINGER = 5.0
 """Seconds to keep reading after a refusal, so that the client gets the answer and not a reset."""
@@ -123,11 +133,14 @@ class Connection:
 
     def _next_request(self, http: h11.Connection) -> h11.Request | None:
         deadline = time.monotonic() + self._timeout
+        begun = bool(http.trailing_data[0])
         while (event := http.next_event()) is h11.NEED_DATA:
             self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
             data = self._socket.recv(HEADER_LIMIT)
-            self._idle = False
-            http.receive_data(data)
+            part = data if begun else data.lstrip(_EMPTY_LINE)
+            if part or not data:
+                http.receive_data(part)
+                begun, self._idle = True, False
         self._socket.settimeout(self._timeout)
         self._idle = False
         return event if isinstance(event, h11.Request) else None
@@ -212,8 +225,7 @@ class Exchange:
             return _http(self._body.beyond)
         if self._http.their_state is not h11.DONE:
             return None
-        self._http.start_next_cycle()
-        return self._http
+        return _http(self._http.trailing_data[0])
 
     def _start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: object = None, /
@@ -280,19 +292,27 @@ class _Placeholder:
 def _http(received: bytes = b"") -> h11.Connection:
     """Return a new h11 connection; `received` is the start of its first request, already read."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEADER_LIMIT)
-    if received:
-        connection.receive_data(received)
+    if begun := received.lstrip(_EMPTY_LINE):
+        connection.receive_data(begun)
     return connection
 
 
 def _check(request: h11.Request) -> None:
-    """Raise for requests that h11 accepts: other versions, headers over the limit, two ways to frame one body."""
+    """Raise for requests that h11 accepts: other versions, a head over the limit, an odd host, faulty framing."""
     if not request.http_version.startswith(b"1."):
         raise h11.RemoteProtocolError("unknown version", error_status_hint=505)
-    if sum(len(name) + len(value) for name, value in request.headers) > HEADER_LIMIT:
-        raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
-    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
-        raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+    head = len(request.method) + len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
+    if head > HEADER_LIMIT:
+        raise h11.RemoteProtocolError("the head is too long", error_status_hint=431)
+    headers = dict(request.headers)
+    _check_host(headers.get(b"host", b""))
+    if b"transfer-encoding" in headers and (b"content-length" in headers or request.http_version == b"1.0"):
+        raise h11.RemoteProtocolError("Transfer-Encoding with Content-Length, or in HTTP/1.0")
+
+
+def _check_host(host: bytes) -> None:
+    if not _HOST.fullmatch(host):
+        raise h11.RemoteProtocolError("the host is not valid")
 
 
 def _environ(request: h11.Request) -> WSGIEnvironment:
@@ -301,6 +321,7 @@ def _environ(request: h11.Request) -> WSGIEnvironment:
     if not target.startswith("/"):  # absolute form, or `*`
         authority, _, path = target.partition("://")[2].partition("/")
         host = authority.rpartition("@")[2]  # without user and password
+        _check_host(host.encode("latin-1"))
         target = "/" + path
     path, _, query = target.partition("?")
     environ: WSGIEnvironment = {

@@ -31,6 +31,9 @@ _ASIDE_BYTES = 64 * 1024
 _SWEEP_SECONDS = 10.0
 """Seconds between searches for expired sessions; at the limit of sessions, one second."""
 
+_IDLE_SECONDS = 60.0
+"""Seconds without a request after which a session may end at the limit, to make room for others."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -218,7 +221,7 @@ class Uploads:
         if not info:
             return None
         terms = Terms.parse(info.text)
-        if terms.repository != name or (self._expired(info) and self._end(id)):
+        if terms.repository != name or (self._expired(info) and self._end(id, self._expired)):
             return None
         self.storage.touch_spool(id, self._clock())
         return Upload(self, id, terms, info.size)
@@ -250,18 +253,25 @@ class Uploads:
         return self.storage.spool(id) is not None
 
     def _make_room(self, limit: int) -> None:
-        open, idle = self.storage.spools(), self._clock() - self._swept
-        if idle >= _SWEEP_SECONDS or (len(open) >= limit and idle >= 1):
+        open, since = self.storage.spools(), self._clock() - self._swept
+        if since >= _SWEEP_SECONDS or (len(open) >= limit and since >= 1):
             self._swept = self._clock()
-            self._sweep(open)
+            self._sweep(open, limit)
             open = self.storage.spools()
         if len(open) >= limit:
             raise TooManyUploads
 
-    def _sweep(self, open: Collection[str]) -> None:
+    def _sweep(self, open: Collection[str], limit: int) -> None:
+        """End the sessions that have expired; at the limit also those idle for longest, up to a tenth of it."""
+        left, idle = 0, []
         for id in open:
-            if (info := self.storage.spool(id)) and self._expired(info):
-                self._end(id)
+            info = self.storage.spool(id)
+            if info and not (self._expired(info) and self._end(id, self._expired)):
+                left += 1
+                idle += [(info.touched, id)] if self._idle(info) else []
+        room = left - limit + max(limit // 10, 1) if left >= limit else 0
+        for _, id in sorted(idle)[:room]:
+            self._end(id, self._idle)
         for id in self._hashes.keys() - set(open):  # another process has ended these
             self._hashes.pop(id, None)
 
@@ -269,11 +279,14 @@ class Uploads:
         terms = Terms.parse(info.text)
         return self.overdue(terms) or self._clock() - info.touched > terms.expiry
 
-    def _end(self, id: str) -> bool:
-        """End a session that has expired; return False if a request is writing to it or has arrived meanwhile."""
+    def _idle(self, info: SpoolInfo) -> bool:
+        return self._clock() - info.touched > _IDLE_SECONDS
+
+    def _end(self, id: str, over: Callable[[SpoolInfo], bool]) -> bool:
+        """End a session that is `over`; return False if it is not, or if a request is writing to it."""
         with contextlib.suppress(UploadBusy, UploadGone), contextlib.closing(self.storage.hold_spool(id)):
             info = self.storage.spool(id)
-            if info and not self._expired(info):
+            if info and not over(info):
                 return False
             self.storage.drop_spool(id)
             return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import EnvironHeaders
 
+from fakereg import journal as journal_module
 from fakereg.journal import Entry, Journal, redact, redact_query, sent_headers
 from tests.guard import GUARD
 
@@ -22,6 +24,41 @@ def test_the_oldest_entries_make_room() -> None:
     for status in range(5):
         journal.record(entry(status=status))
     assert [each.status for each in journal] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {f"X{number:04}": "" for number in range(1000)}, {"X-Long": "\U0001f600" * 4000}],
+)
+def test_the_memory_of_a_journal_is_bounded(monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]) -> None:
+    monkeypatch.setattr(journal_module, "BYTES_LIMIT", 1 << 20)
+    journal = Journal()
+    tracemalloc.start()
+    try:
+        for number in range(2048):
+            copied = {str(name.encode(), "ascii"): value + " " for name, value in headers.items()}
+            journal.record(Entry("GET", f"/v2/{number}/".ljust(4000), "x" * 10, copied, 200, 0.0, ("a note",)))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 << 20
+    assert [each.path.strip() for each in journal][-1] == "/v2/2047/"
+    assert len(journal) > 5
+    journal.clear()
+    journal.record(entry())
+    assert len(journal) == 1
+
+
+def test_what_names_of_headers_are_remembered_is_bounded() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            redact(sent_headers({f"HTTP_{number}".ljust(60_000, "X"): ""}))
+            redact_query(f"{number}".ljust(60_000, "x") + "=1")
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1 << 20
 
 
 def test_a_filter_narrows_by_each_of_its_arguments() -> None:

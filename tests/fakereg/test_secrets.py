@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 import urllib3
@@ -39,6 +39,18 @@ SECRETS = {
 PARAMETERS = [
     *("token", "password", "refresh_token", "access_token", "Token", "REFRESH-TOKEN", "secret", "client_secret"),
     *("passwd", "pwd", "auth", "authorization", "api_key", "key", "bearer", "credentials", "code", "%74oken", "+token"),
+    *("private_token", "jwt", "sig", "session", "session_id", "PHPSESSID", "X-Amz-Signature", "X-Amz-Credential"),
+    *("X-Amz-Security-Token", "X-Goog-Signature", "Signature", "accessToken", "user[password]", "csrf_token", "apiKey"),
+    *("secret_key", "client_assertion", "id_token", "job-token", "authtoken", "tokens"),
+]
+HEADERS = [
+    *("Private-Token", "X-Api-Key", "X-Auth-Token", "Job-Token", "Deploy-Token", "X-Amz-Security-Token", "X-Apikey"),
+    *("X-Vault-Token", "X-Csrf-Token", "X-Session-Id", "X-Forwarded-Access-Token", "X-Registry-Auth", "Set-Cookie"),
+    *("X-Client-Secret", "X-Hub-Signature", "Api-Key", "X-Password"),
+]
+URLS = [
+    *("http://mona:{}@host/", "https://{}@host", "/x?private_token={}", "http://h/?a=b&jwt={}&c", "h:80/;sig={};x=1"),
+    *("//h/#access_token={}", "<http://h/v2/?n=1&session={}>; rel=next", "a, http://x:{}@h:1/2?b"),
 ]
 DIALECTS = ["github-docker", "github-container", "oci,auth=bearer,token_format=ES256,subdomain=oci"]
 HOSTS = ["docker.ghes.test", "containers.ghes.test", "oci.ghes.test", "ghes.test", "elsewhere.test"]
@@ -61,6 +73,14 @@ def _ways(user: str, secret: str) -> Iterator[Request]:
         for path in ("/v2/", "/v2/octocat/octo-app/a/tags/list", "/v2/_catalog", "/token", "/_fakereg/journal", "/x"):
             yield {"path": path, "headers": {"Authorization": value}}
         yield {"path": "/v2/", "headers": {"Proxy-Authorization": value, "Cookie": f"token={secret}"}}
+    for header in HEADERS:
+        yield {"path": "/v2/", "headers": {header: secret}}
+    for url in (url.format(secret) for url in URLS):
+        for header in ("Referer", "Origin", "X-Original-Url", "Link", "User-Agent"):
+            yield {"path": "/v2/", "headers": {header: url}}
+        yield {"path": "/v2/", "query_string": urlencode({"next": url})}
+        yield {"path": "/v2/" + quote(url)}
+    yield {"path": "/v2/", "headers": {"X-Forwarded-Host": f"{user}:{secret}@docker.ghes.test"}}
     yield {"path": "/v2/", "headers": {"Host": f"{user}:{secret}@docker.ghes.test"}}
     fields = {"service": "s", "client_id": "c", "username": user, "scope": "repository:a:pull"}
     for grant in ("password", "refresh_token"):
@@ -155,7 +175,8 @@ def test_the_server_writes_no_secret_to_standard_error(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-m", "fakereg", "serve", "--port", "0", "--config", str(tmp_path / "fakereg.toml")]
     environment = {**os.environ, "FAKEREG_CONTROL_SECRET": CONTROL}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    with (tmp_path / "log").open("w") as log_file:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log_file, text=True, env=environment)
     assert process.stdout
     url = process.stdout.readline().strip()
     requests = 0
@@ -169,9 +190,10 @@ def test_the_server_writes_no_secret_to_standard_error(tmp_path: Path) -> None:
                     headers={"Host": "containers.ghes.test", **request.get("headers", {})},
                     body=urlencode(data) if isinstance(data, dict) else data,
                 )
-                requests += 1
+                requests += "@" not in request.get("headers", {}).get("Host", "")  # which is not HTTP
     process.terminate()
-    out, log = process.communicate(timeout=GUARD)
+    out, _ = process.communicate(timeout=GUARD)
+    log = (tmp_path / "log").read_text()
     assert log.count("\n") == requests
     _search([out, *log.splitlines()], [*SECRETS.values(), CONTROL])
 
@@ -204,7 +226,9 @@ def test_everything_else_in_a_query_is_kept(query: str) -> None:
     assert redact_query(query) == query
 
 
-@pytest.mark.parametrize("query", ["", "n=1&last=v1", "offline_token=true", "tag=v1&tag=v2", "token", "=x", "tokens=x"])
+@pytest.mark.parametrize(
+    "query", ["", "n=1&last=v1", "offline_token=true", "tag=v1&tag=v2", "token", "=x", "scope=repository:a:pull"]
+)
 def test_parameters_of_the_protocol_are_kept(query: str) -> None:
     assert redact_query(query) == query
 
@@ -214,12 +238,25 @@ def test_a_host_with_credentials_in_it_is_redacted() -> None:
     assert redact([("Host", "host:80"), ("From", "a@b")]) == {"Host": "host:80", "From": "a@b"}
 
 
+@pytest.mark.parametrize(
+    ("header", "kept"),
+    [
+        ("http://u:p@h/a?n=1", "http://[redacted]@h/a?n=1"),
+        ("http://h/a?n=1&token=x&last=b#c", "http://h/a?n=1&token=[redacted]&last=b#c"),
+        ("text/html;q=0.8, */*;q=0.1", "text/html;q=0.8, */*;q=0.1"),
+        ("mona@ghes.test http://h/@x", "mona@ghes.test http://h/@x"),
+    ],
+)
+def test_of_a_url_only_the_secrets_are_redacted(header: str, kept: str) -> None:
+    assert redact([("Referer", header)]) == {"Referer": kept}
+
+
 def test_credentials_within_the_target_of_a_request_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with fakereg.serve(dialect="github-docker", hostname="ghes.test") as registry:
         host, _, port = registry.host.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=GUARD) as client:
-            client.sendall(b"GET http://mona:secret@docker.ghes.test/v2/ HTTP/1.1\r\nHost: mona:secret@x\r\n\r\n")
+            client.sendall(b"GET http://mona:secret@docker.ghes.test/v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b" 401 " in read_some(client, b"\r\n")
         (entry,) = registry.journal.wait(path="/v2/", timeout=GUARD)
     assert entry.headers["Host"] == "docker.ghes.test"

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from conformance.client.transport import TransportError
 from fakereg.spec import names
 from fakereg.spec.names import Digest, Name, Tag
-from tests.mutants.harness import patched
+from tests.mutants.harness import Answer, Ask, instead, patched
 
 
 def reading(kind: type[Name] | type[Tag] | type[Digest], mend: Callable[[str], str]) -> Any:
@@ -60,6 +61,28 @@ patched("OCI-R008", "strips dashes and dots from tags")(reading(Tag, lambda text
 patched("OCI-R008", "takes no upper case in tags")(grammar("_TAG", r"[a-z0-9_][a-z0-9._-]{0,127}"))
 patched("OCI-R019", "takes a digest in upper case for the digest of a blob")(reading(Digest, str.lower))
 patched("OCI-R024", "finds a blob by the beginning of its digest")(reading(Digest, lambda text: text[:71]))
+
+
+def silent(requirement: str, text: str, pattern: str) -> None:
+    """Register a fake that breaks the connection instead of an answer to odd requests."""
+
+    @instead(requirement, text)
+    def tamper(ask: Ask) -> Answer | None:
+        asked = f"{ask.method} {ask.path}?{ask.environ['QUERY_STRING']} {ask.header('Range')}"
+        if re.search(pattern, asked):
+            raise TransportError("the connection was closed")
+        return None
+
+
+silent("OCI-R006", "breaks the connection over upper case in a name", "^POST [^?]*/Upper")
+silent("OCI-R008", "breaks the connection over a tag that is none", r"^GET [^?]*/manifests/-dash")
+silent("OCI-R005", "breaks the connection over a digest that is none", "^GET [^?]*/manifests/[a-z0-9]*:g")
+silent("OCI-R019", "breaks the connection over the digest of a blob that is none", "^GET [^?]*/blobs/[a-z0-9]*:g")
+silent("OCI-R020", "breaks the connection over a malformed range", "bytes=a-b")
+silent("OCI-R053", "breaks the connection over a push to a malformed digest", r"^PUT [^?]*/manifests/sha256:\?")
+silent("OCI-R078", "breaks the connection over referrers of no digest", "^GET [^?]*/referrers/nodigest")
+silent("OCI-R051", "breaks the connection over a mount of no digest", "^POST .*mount=nodigest")
+silent("OCI-R074", "breaks the connection over a last that is no tag", "^GET .*last=zzzz")
 
 
 @patched("OCI-R006", "takes names of 100 characters at the most")

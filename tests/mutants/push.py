@@ -6,7 +6,7 @@ import json
 import re
 
 from conformance.client.client import INDEX
-from conformance.client.content import BAD_DIGESTS, digest_of
+from conformance.client.content import BAD_DIGESTS, LAYER, digest_of
 from fakereg.spec.names import Digest, Name
 from tests.mutants.harness import Answer, Ask, after, instead, settings_break
 
@@ -94,6 +94,11 @@ def empty_config_is_500(ask: Ask) -> Answer | None:
 @instead("OCI-R055", "a manifest with an empty layer is refused")
 def empty_layer_is_refused(ask: Ask) -> Answer | None:
     return Answer(400) if is_put(ask) and b'"size": 0}]' in ask.body() else None
+
+
+@instead("OCI-R055", "an index whose entries are no manifests is refused")
+def index_of_blobs_is_refused(ask: Ask) -> Answer | None:
+    return Answer(404) if is_put(ask) and ask.header("Content-Type") == INDEX and LAYER.encode() in ask.body() else None
 
 
 @instead("OCI-R055", "a manifest that is there already is refused")

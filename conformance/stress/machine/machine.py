@@ -1,8 +1,10 @@
 """The state machine: it plays a program on a target, compares each answer with the model, and reads the registry.
 
 After a step that may change something, the affected content is read again, from time to time also in another
-repository; at the end everything is read. A reading step is a check itself, so only after every third one something is
-read. A wrong answer is a `Mismatch`, whose text is a bug report.
+repository; at the end everything is read, what is gone included. It is read with HEAD and with GET, with and without
+gzip, as the writer and as the reader in turn, since a cache may answer one of them and not another. A reading step is a
+check itself, so only after every third one something is read. A wrong answer is a `Mismatch`, whose text is a bug
+report.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from urllib.parse import urljoin
 
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.client.client import Client, location_of
+from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.reading import next_link
 from conformance.client.steps import tags_in
 from conformance.stress.machine.holdings import Expected, Unclear, nothing, refused, right
-from conformance.stress.machine.model import REFUSED, Model
+from conformance.stress.machine.model import COMMON, REFUSED, Model
 from conformance.stress.machine.program import Program, Step
 from conformance.stress.machine.rules import MAX_PAGES, RULES, Call, World
 
@@ -28,6 +31,12 @@ ACTIONS = {
     "upload_status": "push", "cancel_upload": "push",
 }  # fmt: skip
 """The right that each call needs; other calls need none."""
+
+CODINGS: tuple[dict[str, tuple[tuple[str, str], ...]], ...] = ({}, {"headers": (("Accept-Encoding", "gzip"),)})
+"""The options of a call without and with gzip."""
+
+READERS = ("writer", "writer", "reader")
+"""Who reads, in turn."""
 
 ACTS = {"put_upload", "post_blob", "mount", "delete_blob"}
 """Calls that change the blobs of a repository."""
@@ -65,6 +74,8 @@ class Machine:
     steps: int = 0
     turn: int = 0
     known: int = 0
+    references: set[tuple[str, str]] = field(default_factory=set)
+    """Each repository with each tag and digest that the program has written or deleted there."""
 
     def __post_init__(self) -> None:
         self.model = Model(abilities=self.rules.abilities, rights=self.rules.rights)
@@ -149,9 +160,12 @@ class Machine:
         if name not in self.world.repositories:
             name = self.world.repositories[self.turn % len(self.world.repositories)]
         elsewhere = self.world.repositories[(self.world.repositories.index(name) + 1) % len(self.world.repositories)]
-        if call.method in {"put_upload", "post_blob", "mount", "delete_blob", "head_blob", "get_blob"}:
-            for there in (name, elsewhere) if call.method in ACTS else (elsewhere,) if self.turn % 3 == 0 else ():
-                self.perform(Call("head_blob", (there, call.arguments[1])))
+        if call.method in ACTS:
+            self._read("blob", name, call.arguments[1])
+            self.perform(Call("head_blob", (elsewhere, call.arguments[1])))
+        elif call.method in {"head_blob", "get_blob"}:
+            if self.turn % 3 == 0:
+                self.perform(Call("head_blob", (elsewhere, call.arguments[1])))
         elif call.method in {"put_manifest", "delete_manifest"}:
             self._look_at_manifest(call, name, elsewhere)
         elif self.turn % 3 == 0:
@@ -160,10 +174,12 @@ class Machine:
     def _look_at_upload(self, call: Call) -> None:
         """Check the progress of an upload session, or the blob of a finished one."""
         if call.method == "put_upload":
-            name = self.model.uploads[call.upload or 0].name
-            self.perform(Call("head_blob", (name, call.arguments[0])))
+            self._read("blob", self.model.uploads[call.upload or 0].name, call.arguments[0])
         elif call.method != "upload_status":
             self.perform(Call("upload_status", upload=call.upload))
+            digest = digest_of(self.world.uploads[call.upload or 0].data)
+            if digest not in COMMON:  # what was sent is no blob before the session is closed
+                self._read("blob", self.model.uploads[call.upload or 0].name, digest)
 
     def _follow(self, call: Call, exchange: Exchange) -> None:
         """Check that the Location of a blob leads to it."""
@@ -177,14 +193,26 @@ class Machine:
             self._excuse("OCI-R032", f"the Location of a blob of {size} bytes does not lead to it", there)
 
     def _look_at_manifest(self, call: Call, name: str, elsewhere: str) -> None:
-        """Read the affected manifest and tag, another manifest, the tags, and the referrers of its subject."""
-        for there in (name,) if self.turn % 3 else (name, elsewhere):
-            self.perform(Call("get_manifest", (there, call.arguments[1])))
-        if call.method == "delete_manifest" and (others := list(self.model.of(name).manifests)):
-            self.perform(Call("get_manifest", (name, others[self.turn % len(others)])))
+        """Read the affected manifest by tag and digest, another one, the tags, and the referrers of its subject."""
+        reference = str(call.arguments[1])
+        written = [reference] if call.method == "delete_manifest" else [reference, digest_of(call.arguments[2])]
+        self.references |= {(name, each) for each in written}
+        for each in dict.fromkeys(written):
+            self._read("manifest", name, each)
+        if self.turn % 3 == 0:
+            self.perform(Call("get_manifest", (elsewhere, reference)))
+        if others := list(self.model.of(name).manifests):  # such as the one that a tag has named before
+            self._read("manifest", name, others[self.turn % len(others)])
         self._look_at_tags(name, self.turn % 4 if call.method == "put_manifest" else 0)
         if subject := self._subject(call):
             self.perform(Call("list_referrers", (name, subject)))
+
+    def _read(self, kind: str, name: str, reference: str) -> None:
+        """Read a manifest or a blob by HEAD and GET."""
+        who = READERS[self.turn % len(READERS)]
+        for number, method in enumerate(("head", "get")):
+            options = CODINGS[(self.turn + number) % len(CODINGS)]
+            self.perform(Call(f"{method}_{kind}", (name, reference), options), who)
 
     def _subject(self, call: Call) -> str | None:
         """Return the digest whose referrers a push or deletion has changed."""
@@ -217,9 +245,10 @@ class Machine:
         for number, name in enumerate(self.world.repositories, start=1):
             held = self.model.of(name)
             for digest in held.blobs:
-                self.perform(Call("get_blob", (name, digest)))
-            for reference in [*held.manifests, *held.tags]:
-                self.perform(Call("get_manifest", (name, reference)))
+                self._read("blob", name, digest)
+            gone = sorted(reference for there, reference in self.references if there == name)
+            for reference in dict.fromkeys([*held.manifests, *held.tags, *gone]):
+                self._read("manifest", name, reference)
             for subject in {manifest.subject for manifest in held.manifests.values()} - {None}:
                 self.perform(Call("list_referrers", (name, subject)))
             self._look_at_tags(name, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 
 import pytest
@@ -153,6 +154,39 @@ def test_there_is_a_limit_of_open_sessions(make_client: MakeClient, clock: Manua
     assert int(response.headers["Retry-After"]) > 0
     clock.advance(3601)
     assert client.start("a")
+
+
+def test_at_the_limit_the_sessions_that_were_left_alone_for_longest_end(
+    make_client: MakeClient, clock: ManualClock
+) -> None:
+    client, paths = make_client("oci,upload_limit=20"), []
+    for _ in range(20):
+        paths.append(client.start("a"))
+        clock.advance(1)
+    clock.advance(45)
+    for path in paths[:5]:  # these are in use
+        assert client.patch(path, data=b"x").status_code == 202
+    assert client.post("/v2/a/blobs/uploads/").status_code == 429  # nothing was left alone for more than a minute
+    clock.advance(3)
+    assert client.post("/v2/a/blobs/uploads/").status_code == 202
+    assert [client.get(path).status_code for path in paths] == [204] * 5 + [404] * 2 + [204] * 13
+
+
+def test_a_session_that_is_written_to_does_not_end_at_the_limit(make_client: MakeClient, clock: ManualClock) -> None:
+    client = make_client("oci,upload_limit=1")
+    path = client.start("a")
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            clock.advance(100)
+            assert client.post("/v2/b/blobs/uploads/").status_code == 429
+            return super().read(size)
+
+    assert client.patch(path, input_stream=Slow(b"x"), content_length=1).status_code == 202
+    assert client.get(path).headers["Range"] == "0-0"
+    clock.advance(61)
+    assert client.post("/v2/b/blobs/uploads/").status_code == 202
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("how", ["post", "put", "patch"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import fakereg
 from fakereg.command import cli, foreground
 from fakereg.dialect import fields
+from fakereg.spec.names import Digest
 from tests.fakereg.conftest import ALL_SCOPES
 from tests.guard import GUARD
 
@@ -30,7 +33,7 @@ def start(
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
     process = start("--storage", f"directory:{tmp_path}")
     assert process.stdout
@@ -229,16 +232,98 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"fakereg {fakereg.__version__}\n"
 
 
-def test_a_log_that_nobody_reads_stops_nothing() -> None:
-    process = start()
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_no_temporary_file_is_left(number: signal.Signals, tmp_path: Path) -> None:
+    process = start(environment={"TMPDIR": str(tmp_path)})
     assert process.stdout
     url = process.stdout.readline().strip()
+    content = b"x" * (3 << 20)
+    digest = Digest.of(content)
+    session = urllib3.request("POST", f"{url}/v2/a/blobs/uploads/").headers["Location"]
+    assert urllib3.request("PUT", f"{url}{session}?digest={digest}", body=content).status == 201
+    assert list(tmp_path.iterdir())
+    process.send_signal(number)
+    process.communicate(timeout=GUARD)
+    assert process.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_started_it_with_nohup_may_close_the_terminal() -> None:
+    words = [sys.executable, "-m", "fakereg", "serve", "--port", "0"]
+    process = subprocess.Popen(["nohup", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    process.send_signal(signal.SIGHUP)
+    assert urllib3.request("GET", f"{url}/v2/").status == 200
+    process.terminate()
+    process.communicate(timeout=GUARD)
+    assert process.returncode == 0
+
+
+def test_a_log_that_nobody_reads_stops_nothing_and_tells_how_many_lines_are_missing() -> None:
+    process, requests = start(), 1500
+    assert process.stdout
+    assert process.stderr
+    url = process.stdout.readline().strip()
     with urllib3.PoolManager() as http:
-        for _ in range(1500):
+        for _ in range(requests):
             assert http.request("GET", f"{url}/v2/" + "x" * 100).status == 404
+        lines = [process.stderr.readline() for _ in range(100)]  # which makes room again
+        assert http.request("GET", f"{url}/v2/").status == 200
+    process.terminate()
+    lines += process.stderr.readlines()
+    process.communicate(timeout=GUARD)
+    assert process.returncode == 0
+    (told,) = [line for line in lines if "dropped" in line]
+    dropped = int(told.split()[1])
+    assert dropped > 0
+    assert sum('"GET ' in line for line in lines) == requests + 1 - dropped
+    assert lines.index(told) == len(lines) - 2
+
+
+def test_that_lines_are_missing_is_told_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    with open(write, "w") as stderr, open(read) as lines:
+        os.set_blocking(write, False)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        log = foreground.LogToStderr()
+        while True:
+            try:
+                os.write(write, b"\n" * 4096)
+            except BlockingIOError:
+                break
+        log.emit(logging.makeLogRecord({"msg": "one"}))
+        os.read(read, 1 << 20)
+        log.flush()
+        log.flush()
+        log.emit(logging.makeLogRecord({"msg": "two"}))
+        stderr.close()
+        assert lines.read().split("\n") == ["fakereg: 1 lines of the log were dropped, as nothing read them", "two", ""]
+
+
+def test_a_log_whose_reader_has_gone_stops_nothing() -> None:
+    process = start()
+    assert process.stdout
+    assert process.stderr
+    url = process.stdout.readline().strip()
+    process.stderr.close()
+    for _ in range(2):
+        assert urllib3.request("GET", f"{url}/v2/").status == 200
     process.terminate()
     assert process.wait(timeout=GUARD) == 0
-    process.communicate()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("target", ["x" * 30_000, "%F0%9F%98%80" * 2_000, f"?a={'x' * 30_000}"])
+def test_a_line_of_the_log_is_cut_where_the_path_is_long(target: str) -> None:
+    process = start("--trust-proxy")
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    headers = {"X-Forwarded-For": "1" * 5_000}
+    answer = urllib3.request("M" * 5_000, f"{url}/v2/{target}", headers=headers)
+    process.terminate()
+    (line,) = process.communicate(timeout=GUARD)[1].splitlines()
+    assert re.search(rf'" {answer.status} [0-9.]+ms$', line)
 
 
 def test_a_signal_right_after_the_url_is_obeyed() -> None:

@@ -150,8 +150,5 @@ def test_there_is_no_catalog_and_no_referrers_api(client: RegistryClient) -> Non
 def test_the_version_check_needs_its_last_slash(client: RegistryClient) -> None:
     assert client.get("/v2/").status_code == 200
     assert client.get("/v2").status_code == 404
-    client.registry.configure(slashless_ping="redirect")
-    response = client.get("/v2")
-    assert (response.status_code, response.headers["Location"]) == (301, "/v2/")
-    client.registry.configure(slashless_ping="answer")
+    client.registry.configure(slashless_ping=True)
     assert client.get("/v2").status_code == 200

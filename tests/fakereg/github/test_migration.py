@@ -233,9 +233,16 @@ def test_a_failure_in_the_middle_leaves_nothing(ghes: Ghes, failing: Failing) ->
 
 
 def test_no_reset_comes_between(ghes: Ghes, failing: Failing) -> None:
+    ghes.registry.control_secret = "control-secret-of-this-test"
+    api, headers = ghes.stranger(), {"Authorization": f"Bearer {ghes.registry.control_secret}"}
+
     def reset() -> None:
         with pytest.raises(ValueError, match="a migration is running"):
             ghes.registry.reset()
+        for path in ("reset", "migration"):
+            response = api.post(f"/_fakereg/{path}", json={}, headers=headers)
+            assert response.status_code == 409
+            assert "a migration is running" in response.text
 
     failing.at_bad = reset
     assert ghes.registry.github.migrate() == [NAME, SITE]

@@ -63,6 +63,13 @@ def test_without_isolation_the_docker_registry_is_at_the_hostname_and_the_other_
 
 
 @pytest.mark.row("GHD-14")
+@pytest.mark.parametrize("sent", ["https", "HTTPS", "http, Https"])
+def test_a_proxy_may_write_the_scheme_in_capitals(make_client: MakeClient, sent: str) -> None:
+    client = make_client("oci,absolute_locations=true", trust_proxy=True)
+    response = client.post("/v2/a/blobs/uploads/", headers={"X-Forwarded-Proto": sent})
+    assert response.headers["Location"].startswith("https://")
+
+
 @pytest.mark.parametrize("path", ["a/b/c/tags/list", "A", "_catalog", "a/b/c/blobs/uploads/", ""])
 @pytest.mark.parametrize("headers", [{}, BASIC, BEARER, {"Authorization": "Basic ?"}])
 def test_the_hostname_alone_serves_no_registry_and_asks_for_nothing(

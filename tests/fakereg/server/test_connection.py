@@ -123,6 +123,52 @@ def test_a_short_unread_body_keeps_the_connection(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        b"",
+        b"a",
+        b"A.b-c_d~e",
+        b"a:80",
+        b"a:",
+        b"[::1]:80",
+        b"[::ffff:1.2.3.4]",
+        b"a%20b",
+        b"a!$&'()*+,;=b",
+        b"[v1.a:b]",
+    ],
+)
+def test_any_host_that_could_be_one_is_served(server: Server, host: bytes) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "pieces", [[b"\r\n"], [b"\r", b"\n"], [b"\r\n\r\n\n"], [b"\r\nGE", b"T /9 HTTP/1.1\r\nHost: x\r\n\r\n"]]
+)
+def test_empty_lines_before_a_request_are_ignored(server: Server, pieces: list[bytes]) -> None:
+    """Before the first, behind another one, and behind a body."""
+    request = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
+    body = b"PUT /3 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+    with connected(server) as client:
+        for piece in pieces:
+            client.sendall(piece)
+            time.sleep(0.02)
+        client.sendall(request % 1)
+        read_some(client, b"/1\r\n")
+        client.sendall(b"\r\n" + request % 2 + b"\r\n" + body + b"\r\n" + request % 4 + b"\r\n")
+        read_some(client, b"/4\r\n")
+        client.sendall(request % 5)
+        assert b"/5\r\n" in read_some(client, b"/5\r\n")
+
+
+def test_a_head_just_below_the_limit_is_served(server: Server) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET /" + b"x" * 65_000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
         (b"nonsense\r\n\r\n", 400),
@@ -137,6 +183,24 @@ def test_a_short_unread_body_keeps_the_connection(server: Server) -> None:
         (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX : a\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: " + b"x" * 100_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: u:p@a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a:1:2\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a%zz\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: \xc3\xa4\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: a?b\r\n\r\n", 400),
+        (b"GET http://a:b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://a/ HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        (b"PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"PUT / HTTP/1.0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"M" * 70_000 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"\r\n" * 10 + b" / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
     ],
 )
