@@ -1,4 +1,7 @@
-"""Use the product: `nox -s conformance -- TARGET`, `nox -s stress`, `nox -s bench`. tox.ini tests our own code."""
+"""Use the product: `nox -s conformance -- TARGET`, `nox -s stress`, `nox -s bench`; and `nox -s mutate`.
+
+tox.ini tests our own code.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,13 @@ def stress(session: nox.Session) -> None:
     """Stress the fake for half an hour, or a server: `nox -s stress -- --conformance-target=URL --seconds 600`."""
     session.install(".[containers,stress]")
     session.run("python", "-m", "conformance", "stress", *(session.posargs or ["--seconds", "1800"]))
+
+
+@nox.session
+def mutate(session: nox.Session) -> None:
+    """Try the commands of the suite for ten minutes on servers that answer anything: `nox -s mutate -- SECONDS`."""
+    session.install(".[test]")
+    session.run("python", "-m", "tests.conformance.ending", *session.posargs)
 
 
 @nox.session

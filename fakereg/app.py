@@ -27,7 +27,7 @@ from fakereg.http.hosts import Face
 from fakereg.http.instance import Instance
 from fakereg.journal import METHOD_LIMIT, PATH_LIMIT, Entry, redact, redact_query, redact_text, sent_headers
 from fakereg.options import Options, method_takes
-from fakereg.routes import Endpoint, Resource
+from fakereg.routes import Resource
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Name
 from fakereg.storage.base import StorageError
@@ -77,6 +77,13 @@ class Registry(Instance):
                 stack.enter_context(policy.resetting())
             super().reset()
 
+    def close(self) -> None:
+        """Write what is in memory alone, and close the storages."""
+        try:
+            self.github.close()
+        finally:
+            super().close()
+
     def _policy_of(self, dialect: Dialect) -> Policy:
         return next(filter(None, (vendor.of(dialect) for vendor in self._vendors)), DEFAULT_POLICY)
 
@@ -122,7 +129,7 @@ class Registry(Instance):
             reason = RegistryError(
                 Code.DENIED, "a middleware failed, see the log", status=503, headers={"Retry-After": "60"}
             )
-        return self._refusal(reason, request, {}, self.dialect)
+        return self._refusal(reason, request, routes.NOTHING, self.dialect)
 
     def _innermost(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request that the middleware lets through."""
@@ -131,7 +138,7 @@ class Registry(Instance):
 
     def _answer(self, request: Request, notes: list[str]) -> Response:
         dialect = self.sites.all[0].dialect
-        resource: Resource = {}
+        resource = routes.NOTHING
         try:
             face = self._face(request)
             dialect = face.site.dialect
@@ -142,12 +149,16 @@ class Registry(Instance):
                     self.rates.check(request.remote_addr or "", dialect.rate_limit)
                 if dialect.auth != "none":
                     call = replace(call, caller=authorization.identify(call))
-                    authorization.require_credentials(call, ping=routes.is_ping(request.path))
+                    if dialect.checked_first == "endpoint":
+                        authorization.require_credentials(call, ping=routes.is_ping(request.path))
             resource, arguments = routes.find(call, face, self._policies.values())
-            response = _handle(call, routes.endpoint(resource, request.method, dialect), arguments)
+            response = _handle(_at_home(call, arguments), resource, arguments)
         except (RegistryError, ClientDisconnected, OSError, StorageError) as problem:
             response = self._refusal(_reason(problem), request, resource, dialect)
-        response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
+        if resource is not routes.ROOT:
+            response.headers["Docker-Distribution-API-Version"] = "registry/2.0"
+        if dialect.json_charset and response.content_type == "application/json":
+            response.content_type = "application/json; charset=utf-8"
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Content-Security-Policy", _RUNS_NOTHING)
         if dialect.warnings:
@@ -170,10 +181,13 @@ class Registry(Instance):
 
 
 def _request(environ: WSGIEnvironment) -> Request:
-    """Return the request, with query and method as they were sent, where werkzeug would change them."""
+    """Return the request, with path, query and method as they were sent, where werkzeug would change them."""
     if not environ.get("QUERY_STRING", "").isascii():  # werkzeug decodes unescaped bytes as UTF-8 or fails
         environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=string.printable, encoding="latin-1")
     request = Request(environ)
+    path = environ.get("PATH_INFO", "")
+    more = len(path) - len(path.lstrip("/")) - 1
+    request.path = "/" * more + request.path  # werkzeug leaves one slash at the start
     request.method = environ["REQUEST_METHOD"]  # werkzeug turns `get` into GET, against RFC 9110, section 9.1
     return request
 
@@ -184,12 +198,24 @@ def _visible(text: str, most: int = _TARGET_CHARACTERS) -> str:
     return escaped if len(escaped) <= most else f"{escaped[:most]}..."
 
 
-def _handle(call: Call, endpoint: Endpoint, arguments: tuple[str, ...]) -> Response:
-    """Return the answer of the endpoint; raise RegistryError if the caller is not allowed."""
-    name = arguments[0] if arguments and isinstance(arguments[0], Name) else None
-    if name and (home := call.policy.home(call.site, name)) is not call.home:
-        call = replace(call, home=home)
-    if endpoint.action and call.dialect.auth != "none":
+def _at_home(call: Call, arguments: tuple[str, ...]) -> Call:
+    """Return the call with the registry that holds the content of its repository."""
+    home = call.policy.home(call.site, name) if (name := _name(arguments)) else call.home
+    return call if home is call.home else replace(call, home=home)
+
+
+def _name(arguments: tuple[str, ...]) -> Name | None:
+    return arguments[0] if arguments and isinstance(arguments[0], Name) else None
+
+
+def _handle(call: Call, resource: Resource, arguments: tuple[str, ...]) -> Response:
+    """Return the answer of the endpoint; raise RegistryError if there is none, or if the caller is not allowed."""
+    name = _name(arguments)
+    rights_first, protected = call.dialect.checked_first == "rights", call.dialect.auth != "none"
+    if rights_first and protected and (action := routes.first_action(resource, call.request.method, name)):
+        authorization.authorize(call, action, name)
+    endpoint = routes.endpoint(resource, call, arguments)
+    if endpoint.action and protected and not rights_first:
         authorization.authorize(call, endpoint.action, name)
     if name and endpoint.action in (PUSH, DELETE):
         call.policy.check_write(call, name)

@@ -12,6 +12,7 @@ from conformance.client.client import Client, location_of
 from conformance.client.content import ALGORITHMS, digest_of
 from conformance.client.exchange import Exchange, difference, summarize
 from conformance.client.reading import first_error
+from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -55,6 +56,8 @@ class Checks:
         grade: str | None = None,
     ) -> bool:
         """Check that every case, `(what, exchange, ok)`, is ok; name all that are not, and show the first."""
+        if not cases:
+            raise Unprepared(f"nothing is there of which to check that it has {expected}")
         wrong = [(what, exchange) for what, exchange, ok in cases if not ok]
         shown = wrong[0][1] if wrong else cases[0][1]
         got = ", ".join(f"{what}: status {exchange.status}{_content(exchange)}" for what, exchange in wrong)
@@ -74,9 +77,10 @@ class Checks:
         self.that(requirement, value is None, expected=f"no header {name}", got=value or "", exchange=exchange)
 
     def location(self, requirement: str, exchange: Exchange) -> str:
-        """Check that a Location is present; return it as an absolute URL, empty if absent."""
-        self.header(requirement, exchange, "Location")
-        return location_of(exchange) or ""
+        """Check that a Location leads to a server; return it as an absolute URL, empty if it does not."""
+        value, url = self.header(requirement, exchange, "Location"), location_of(exchange)
+        self.that(requirement, url is not None, expected="a Location that is a URL", got=value, exchange=exchange)
+        return url or ""
 
     def body(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the body is exactly the expected bytes."""

@@ -9,13 +9,17 @@ from typing import Any
 from conformance.catalogue.known_failures import KnownFailure, find
 from conformance.catalogue.requirements import ABSENT, Requirement, catalogue
 from conformance.checks.finding import Reads
-from conformance.client.exchange import Exchange, redact
+from conformance.client.client import Allowance
+from conformance.client.exchange import Exchange
 from conformance.client.steps import unprepared
+from conformance.output.secrets import redact
+from conformance.output.terminal import told
 
 FAIL = "fail"
 WARN = "warn"
 KNOWN = "known"
 LONGEST = 400
+LONGEST_REASON = 20_000
 TOO_MANY_REQUESTS = 429
 ABOUT_RATES = {"OCI-R107", "GHC-13"}
 """The requirements on an answer of that status; all others are on what was asked for."""
@@ -41,8 +45,8 @@ class Violation:
     request: str = ""
 
     def as_fact(self) -> dict[str, Any]:
-        """Return the violation as plain data that can travel between processes."""
-        return asdict(self)
+        """Return the violation as plain data that can travel between processes and be shown to people."""
+        return {name: told(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
 
 
 class Nonconformity(AssertionError):
@@ -98,6 +102,7 @@ class Case:
     capabilities: dict[str, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=dict)
     watch: Callable[[Case, Exchange], None] | None = None
+    allowance: Allowance = field(default_factory=Allowance)
 
     def applies(self) -> bool:
         """Whether this version has a requirement of the scenario that the target claims."""
@@ -185,7 +190,7 @@ class Case:
         return Violation(
             row.id,
             severity,
-            expected,
+            shortened(redact(expected)),
             shown,
             exchange.describe(),
             exchange.curl(),
@@ -207,11 +212,11 @@ class Case:
             "profile": list(self.profile or ()),
             "known": [line.as_fact() for line in self.known],
             "outcome": outcome,
-            "reason": reason,
+            "reason": told(reason)[:LONGEST_REASON],
             "requirements": list(self.bound),
             "kept": sorted(self.kept),
             "violations": [violation.as_fact() for violation in self._all()],
-            "capabilities": dict(sorted(self.capabilities.items())),
+            "capabilities": {name: told(answer) for name, answer in sorted(self.capabilities.items())},
         }
 
     def _all(self) -> Iterable[Violation]:

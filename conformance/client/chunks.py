@@ -8,13 +8,18 @@ from conformance.client.client import Client, location_of
 from conformance.client.exchange import Exchange
 
 CHUNK = 1000
-_RANGE = re.compile(r"0-([0-9]+)")
+LARGEST = 16 << 20
+_MINIMUM = re.compile(r"[0-9]{1,9}")
+_RANGE = re.compile(r"0-([0-9]{1,18})")
 
 
 def chunk_length(session: Exchange) -> int:
-    """Return the length of a chunk in bytes: the minimum of the registry, else a thousand."""
+    """Return the length of a chunk in bytes: the minimum of the registry, else a thousand.
+
+    A minimum that is no number, or larger than any known one, is one that the registry cannot mean.
+    """
     asked = session.header("OCI-Chunk-Min-Length") or ""
-    return max(CHUNK, int(asked)) if asked.isascii() and asked.isdigit() else CHUNK
+    return max(CHUNK, int(asked)) if _MINIMUM.fullmatch(asked) and int(asked) <= LARGEST else CHUNK
 
 
 def send_chunk(client: Client, before: Exchange, data: bytes, first: int) -> Exchange:

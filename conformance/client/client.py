@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
 
 from conformance.client.credentials import Authenticator
-from conformance.client.exchange import Body, Exchange, Header, Request
-from conformance.client.transport import Transport
+from conformance.client.exchange import Body, Exchange, Header, Request, carries_secrets
+from conformance.client.transport import Transport, TransportError
+from conformance.urls import NOWHERE, joined, origin_of, parsed
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -28,11 +29,33 @@ _ABOUT_A_BODY = {
 }
 
 
+@dataclass(slots=True)
+class Allowance:
+    """What all answers to a scenario may take, so that none makes it endless; far more than any scenario needs."""
+
+    seconds: float = 3600.0
+    requests: int = 2000
+    bytes: int = 256 << 20
+
+    def check(self) -> None:
+        """Raise TransportError if nothing of something is left."""
+        for left, said in ((self.requests, "requests"), (self.bytes, "bytes"), (self.seconds, "time")):
+            if left <= 0:
+                raise TransportError(f"the answers to this scenario have used up all the {said} that it has")
+
+    def take(self, exchange: Exchange) -> None:
+        """Count an exchange."""
+        self.requests -= 1
+        self.bytes -= len(exchange.body)
+        self.seconds -= exchange.elapsed
+
+
 class Client:
     """A client of one registry. `case` is sent in a header of every request, `on_exchange` gets every exchange.
 
     `base_url` is where paths lead, by default where the transport does. With an `authenticator` a request that is
     answered with 401 is sent again with what the challenge asks for, as any client does; without, 401 is the answer.
+    An `allowance` is shared by all clients of a scenario.
     """
 
     def __init__(
@@ -43,8 +66,10 @@ class Client:
         base_url: str = "",
         authenticator: Authenticator | None = None,
         on_exchange: Callable[[Exchange], None] | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._transport = transport
+        self._allowance = allowance
         self._case = case
         self.base_url = base_url or transport.base_url
         self._authenticator = authenticator
@@ -52,32 +77,47 @@ class Client:
 
     def request(self, method: str, url: str, *, headers: Sequence[Header] = (), body: Body = b"") -> Exchange:
         """Send one request to a path or an absolute URL; raise TransportError without an answer."""
+        if not url:
+            raise TransportError(f"{method} cannot be sent: no answer had a Location that leads to a server")
         absolute = self.base_url + url if url.startswith("/") else url
         constant = [(CASE_HEADER, self._case)] if self._case else []
+        if self._allowance:
+            self._allowance.check()
         exchange = self._authenticated(Request(method, absolute, (*headers, *constant), body))
+        if self._allowance:
+            self._allowance.take(exchange)
         if self._on_exchange is not None:
             self._on_exchange(exchange)
         return exchange
 
     def _authenticated(self, request: Request) -> Exchange:
         known = self._authenticator if self._is_home(request.url) else None
-        exchange = self._send(request, known.first(request, self._transport.send) if known else None)
+        exchange = self._send(request, known.first(request, self._send) if known else None)
         if known and exchange.status == 401:
-            authorization = known.again(request, exchange, self._transport.send)
+            authorization = known.again(request, exchange, self._send)
             if authorization and not isinstance(request.body, Iterator):  # what has been sent can be sent again
                 exchange = self._send(request, authorization)
         return exchange
 
-    def _send(self, request: Request, authorization: str | None) -> Exchange:
+    def _send(self, request: Request, authorization: str | None = None) -> Exchange:
         if authorization and not any(name.lower() == "authorization" for name, _ in request.headers):
             request = replace(request, headers=(*request.headers, ("Authorization", authorization)))
+        if parsed(self.base_url).scheme == "https" != parsed(request.url).scheme and carries_secrets(request):
+            raise TransportError(
+                f"{request.method} {request.url} was not sent: it would carry a secret over http://, and the registry "
+                f"is at https://"
+            )
         return self._transport.send(request)
 
     def _is_home(self, url: str) -> bool:
-        if url.startswith(f"{self.base_url}/"):
-            return True
-        home, there = urlsplit(self.base_url), urlsplit(url)
-        return (home.scheme, home.netloc) == (there.scheme, there.netloc)
+        return origin_of(url) == origin_of(self.base_url)
+
+    def token(self, *scopes: str) -> str:
+        """Get a token of the identity for scopes, from the service that the registry names; empty without one."""
+        if not self._authenticator:
+            return ""
+        challenge = self._transport.send(Request("GET", f"{self.base_url}/v2/"))
+        return self._authenticator.token(challenge, scopes, self._transport.send)
 
     def follow(self, exchange: Exchange) -> Exchange:
         """Follow redirects, at most five, as RFC 9110 section 15.4 says; secrets do not leave the registry's host.
@@ -88,7 +128,7 @@ class Client:
             location, first = exchange.header("Location"), exchange.request
             if exchange.status not in REDIRECTS or location is None or isinstance(first.body, Iterator):
                 break
-            url, left = urljoin(first.url, location), set(_OF_ONE_REQUEST)
+            url, left = joined(first.url, location), set(_OF_ONE_REQUEST)
             if self._authenticator or not self._is_home(url):  # it adds what is for the registry's host
                 left |= _SECRETS
             method, body = first.method, first.body
@@ -170,7 +210,7 @@ class Client:
         length: int | None = None,
     ) -> Exchange:
         """PUT that closes an upload session, with or without the last bytes (end-6); `length` as with POST."""
-        url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': digest})}"
+        url = f"{location}{'&' if '?' in location else '?'}{urlencode({'digest': digest})}" if location else ""
         headers = [BINARY, *_content_range(content_range), *_content_length(length)]
         return self.request("PUT", url, headers=headers, body=body)
 
@@ -199,18 +239,20 @@ class Client:
 
 
 def location_of(exchange: Exchange) -> str | None:
-    """Return the Location of an answer as an absolute URL; None without one."""
+    """Return the Location of an answer as an absolute URL; None without one that leads to a server."""
     location = exchange.header("Location")
-    return urljoin(exchange.request.url, location) if location else None
+    url = joined(exchange.request.url, location) if location else ""
+    return url if parsed(url) != NOWHERE else None
 
 
 def _path(name: str, kind: str, rest: str) -> str:
-    return f"/v2/{quote(name, safe='/%')}/{kind}/{quote(rest, safe='/:%+=')}"
+    # The texts may come from JSON, which can hold half of a surrogate pair.
+    return f"/v2/{quote(name, safe='/%')}/{kind}/{quote(rest, safe='/:%+=', errors='surrogatepass')}"
 
 
 def _page(n: int | str | None, last: str | None) -> str:
     query = ([("n", str(n))] if n is not None else []) + ([("last", last)] if last is not None else [])
-    return f"?{urlencode(query)}" if query else ""
+    return f"?{urlencode(query, errors='surrogatepass')}" if query else ""
 
 
 def _content_range(text: str | None) -> list[Header]:

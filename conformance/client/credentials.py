@@ -8,23 +8,26 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from conformance.client.exchange import Exchange, Request
 from conformance.client.identity import Identity
+from conformance.urls import NOWHERE, Origin, origin_of, parsed
 
 Send = Callable[[Request], Exchange]
 
 LIFETIME = 60.0
 """The default lifetime of a token in seconds ("Token Response Fields")."""
 
+DAY = 86_400.0
 MARGIN = 5.0
 """Seconds before its expiry at which a token is not sent any more."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_BEARER = re.compile(r"[!-~]+")
 _SEPARATORS = re.compile(r"[\s,]*")
 _SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|$)")
 _TOKEN68 = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
@@ -112,19 +115,22 @@ def token_url(realm: str, *, service: str = "", scopes: Iterable[str] = (), **mo
 
 
 def token_in(exchange: Exchange) -> str:
-    """Return the access token of a token endpoint's answer, by either of its names; empty without one."""
+    """Return the access token of a token endpoint's answer, by either of its names; empty without one.
+
+    What no header can carry is no token (RFC 6750 section 2.1).
+    """
     document = exchange.json()
     if exchange.status != 200 or not isinstance(document, dict):
         return ""
     token = document.get("token") or document.get("access_token")
-    return token if isinstance(token, str) else ""
+    return token if isinstance(token, str) and _BEARER.fullmatch(token) else ""
 
 
 def lifetime_in(exchange: Exchange) -> float:
-    """Return the lifetime of the token of an answer in seconds, at least 60."""
+    """Return the lifetime of the token of an answer in seconds, at least 60 and at most a day."""
     document = exchange.json()
     stated = document.get("expires_in") if isinstance(document, dict) else None
-    return max(float(stated), LIFETIME) if isinstance(stated, int | float) else LIFETIME
+    return float(min(max(LIFETIME, stated), DAY)) if isinstance(stated, int | float) else LIFETIME
 
 
 class _Key(NamedTuple):
@@ -142,6 +148,9 @@ class _Held(NamedTuple):
     until: float
 
 
+_Kind = tuple[Origin, str, str, str]
+
+
 class Authenticator:
     """Authenticate as one identity at the registries of a target, and keep tokens until they expire.
 
@@ -154,17 +163,17 @@ class Authenticator:
     ) -> None:
         self._identity = identity
         self._preemptive = preemptive
-        self._asking: set[str] = set()
+        self._asking: set[Origin] = set()
         self._clock = clock
         self._tokens: dict[_Key, _Held] = {}
-        self._needed: dict[tuple[str, ...], _Key] = {}
+        self._needed: dict[_Kind, _Key] = {}
 
     def first(self, request: Request, send: Send) -> str | None:
         """Return the Authorization for a request before any challenge."""
         if key := self._needed.get(_kind(request)):
             token = self._token(key, send)
             return f"Bearer {token}" if token else None
-        return self._own_basic() if self._preemptive or urlsplit(request.url).netloc in self._asking else None
+        return self._own_basic() if self._preemptive or origin_of(request.url) in self._asking else None
 
     def again(self, request: Request, answer: Exchange, send: Send) -> str | None:
         """Return the Authorization after a 401; None without anything new to try."""
@@ -172,13 +181,21 @@ class Authenticator:
         if challenge := challenge_of(answer, "bearer"):
             return self._with_token(request, challenge, sent, send)
         if challenge_of(answer, "basic") and not self._identity.anonymous:
-            self._asking.add(urlsplit(request.url).netloc)
+            self._asking.add(origin_of(request.url))
             return self._own_basic() if sent != self._own_basic() else None
         return None
 
+    def token(self, answer: Exchange, scopes: Sequence[str], send: Send) -> str:
+        """Return a token for these scopes from the service that a challenge names; empty if there is none."""
+        challenge = challenge_of(answer, "bearer")
+        if not challenge:
+            return ""
+        fields = challenge.fields
+        return self._token(_Key(fields.get("realm", ""), fields.get("service", ""), tuple(scopes)), send)
+
     def _with_token(self, request: Request, challenge: Challenge, sent: str | None, send: Send) -> str | None:
         key = _Key(challenge.fields.get("realm", ""), challenge.fields.get("service", ""), tuple(challenge.scopes))
-        if urlsplit(key.realm).scheme not in {"http", "https"}:
+        if parsed(key.realm) == NOWHERE:
             return None
         held = self._tokens.get(key)
         if held and sent == f"Bearer {held.token}":  # the registry may not take it any more
@@ -221,12 +238,12 @@ class Bearer(Authenticator):
         return None
 
 
-def _kind(request: Request) -> tuple[str, ...]:
+def _kind(request: Request) -> _Kind:
     """Return a key that is equal for requests with the same token: host, repository and action."""
-    parts = urlsplit(request.url)
+    parts = parsed(request.url)
     name = re.sub(r"/(manifests|blobs|tags|referrers)/.*", "", parts.path, count=1, flags=re.DOTALL)
     group = {"GET": "read", "HEAD": "read", "DELETE": "delete"}.get(request.method, "write")
     if "/blobs/uploads/" in parts.path:
         group = "write"
     # A mount needs a token for its source, too.
-    return (parts.netloc, name, group, parts.query if "mount=" in parts.query else "")
+    return (origin_of(request.url), name, group, parts.query if "mount=" in parts.query else "")

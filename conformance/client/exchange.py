@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import shlex
@@ -9,7 +10,10 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
+
+from conformance.output.secrets import HIDDEN, redact
+from conformance.urls import parsed
 
 Header = tuple[str, str]
 Body = bytes | Iterable[bytes]
@@ -17,10 +21,17 @@ Body = bytes | Iterable[bytes]
 SHOWN_BYTES = 1000
 AROUND = 16
 """The number of bytes that are shown of a place in a body."""
+
+LONGEST_DESCRIPTION = 10_000
+_WINDOW = 65_536
+"""Bytes of a body that are looked at to show its beginning."""
+
+MOST_NESTED = 200
+"""The deepest nesting that is read as JSON: deeper than any document of a registry, and not too deep for Python."""
+
 LARGEST_CONTENT = 64 << 20
 """Bytes of a decoded body beyond which it is cut: a few bytes may decode to any number."""
 
-HIDDEN = "***"
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
 _USUAL = {"content-length", "accept-encoding", "user-agent", "x-conformance-case"}
 """The headers of every request, which say nothing of a single one."""
@@ -28,11 +39,6 @@ _USUAL = {"content-length", "accept-encoding", "user-agent", "x-conformance-case
 _LONG = re.compile(r"(=[^&]{20})[^&]{60,}")
 _LONG_VALUE = re.compile(r"(.{60}).{20,}", re.DOTALL)
 """Values of parameters and headers that are cut in a line."""
-
-_SECRET_WORDS = r"(?:access_|refresh_|identity_?)?token|password|client_secret|sig|(?:x-amz-)?(?:signature|credential)"
-_SECRET_JSON = re.compile(rf'("(?:{_SECRET_WORDS})"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE)
-_SECRET_QUERY = re.compile(rf"(\b(?:{_SECRET_WORDS})=)[^&\s\"']*", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +94,21 @@ class Exchange:
             return self.body
 
     def json(self) -> object:
-        """Parse the content as JSON; None if it is not JSON."""
+        """Parse the content as JSON; None if it is not JSON, or nested so deep that no document of a registry is."""
         try:
             value: object = json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
-        return value
+        return value if _is_shallow(value) else None
+
+    def beginning(self, length: int) -> str:
+        """Return the first characters of the body, redacted before they are cut off."""
+        return _beginning(self.body, length)
 
     def asked(self) -> str:
         """Describe the request in one line, redacted: method, path, and the headers and the body that it is about."""
-        parts = urlsplit(self.request.url)
-        path = redact(urlunsplit(("", "", parts.path or "/", _LONG.sub(r"\1...", parts.query), "")))
+        parts = parsed(self.request.url)
+        path = _LONG.sub(r"\1...", redact(urlunsplit(("", "", parts.path or "/", parts.query, ""))))
         headers = [header for header in redact_headers(self.request.headers) if header[0].lower() not in _USUAL]
         shown = [f"{name}: " + _LONG_VALUE.sub(r"\1...", value) for name, value in headers]
         body = self.request.body
@@ -116,7 +126,8 @@ class Exchange:
         got = [f"< {self.status}"]
         got += [f"< {name}: {value}" for name, value in redact_headers(self.headers)]
         got += _marked("<", _shown(self.body))
-        return "\n".join(sent + got)
+        text = "\n".join(sent + got)
+        return text if len(text) <= LONGEST_DESCRIPTION else f"{text[:LONGEST_DESCRIPTION]}..."
 
     def curl(self) -> str:
         """Return a shell line that sends the same request again; a long body comes from a file named `body`."""
@@ -129,27 +140,19 @@ class Exchange:
         if not isinstance(body, bytes):
             words += ["-T", "body"]
         elif body:
-            shown = body.decode() if len(body) <= SHOWN_BYTES and _is_text(body) else "@body"
-            words += ["--data-binary", redact(shown)]
+            words += ["--data-binary", _shown(body) if len(body) <= SHOWN_BYTES and _is_text(body) else "@body"]
         return shlex.join([*words, redact(self.request.url)])
-
-
-def redact(text: str) -> str:
-    """Hide tokens, passwords and signatures in a URL or a body."""
-    text = _USERINFO.sub(HIDDEN, text)
-    text = _SECRET_QUERY.sub(rf"\g<1>{HIDDEN}", text)
-    return _SECRET_JSON.sub(rf"\g<1>{HIDDEN}", text)
 
 
 def redact_headers(headers: Iterable[Header]) -> list[Header]:
     """Hide the secrets in headers; the scheme of an Authorization stays."""
     shown: list[Header] = []
     for name, value in headers:
+        text = _cut(redact(value))
         if name.lower() in _SECRET_HEADERS:
-            scheme, separator, _ = value.partition(" ")
-            shown.append((name, f"{scheme} {HIDDEN}" if separator and "authorization" in name.lower() else HIDDEN))
-        else:
-            shown.append((name, redact(value)))
+            scheme, separator, _ = text.partition(" ")
+            text = f"{scheme} {HIDDEN}" if separator and "authorization" in name.lower() else HIDDEN
+        shown.append((redact(name), text))
     return shown
 
 
@@ -163,25 +166,57 @@ def difference(expected: bytes, got: bytes) -> str:
     return f"{summarize(got)}, from byte {place} on {there!r} and not {wanted!r}"
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_BYTES else f"{text[:SHOWN_BYTES]}..."
+
+
+def carries_secrets(request: Request) -> bool:
+    """Whether a request has a header for credentials, or fields for secrets in its body."""
+    if any(name.lower() in _SECRET_HEADERS for name, _ in request.headers):
+        return True
+    body = request.body
+    return isinstance(body, bytes) and len(body) <= _WINDOW and redact(text := body.decode(errors="replace")) != text
+
+
 def summarize(body: bytes) -> str:
     """Describe the length and the hash of a body in one line."""
     return f"{len(body)} bytes, sha256:{sha256(body).hexdigest()[:12]}..."
 
 
+def _is_shallow(value: object) -> bool:
+    """Whether a value of JSON is nested no deeper than MOST_NESTED."""
+    level = [value]
+    for _ in range(MOST_NESTED):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return True
+    return False
+
+
+def _inside(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
 def _shown(body: Body) -> str:
     if not isinstance(body, bytes):
         return "[a body of unknown length]"
-    if not body:
-        return ""
-    if not _is_text(body):
+    if not _is_text(body[:_WINDOW]):
         return f"[{summarize(body)}]"
-    text = redact(body.decode())
-    return text if len(text) <= SHOWN_BYTES else f"{text[:SHOWN_BYTES]}... [{summarize(body)}]"
+    text = _beginning(body, SHOWN_BYTES)
+    return text if len(body) <= SHOWN_BYTES else f"{text}... [{summarize(body)}]"
+
+
+def _beginning(body: bytes, length: int) -> str:
+    """Return the first characters of a body, redacted before they are cut off."""
+    shown = redact(body[:_WINDOW].decode(errors="replace"))
+    # The end of the window may cut a secret, and be shown where little is left of what comes before.
+    return shown[:length] if len(body) <= _WINDOW or len(shown) > length else ""
 
 
 def _is_text(body: bytes) -> bool:
+    """Whether a body, whose end may be cut off, can be shown as it is."""
     try:
-        text = body.decode()
+        text = codecs.getincrementaldecoder("utf-8")().decode(body)
     except UnicodeDecodeError:
         return False
     return all(character.isprintable() or character in "\r\n\t" for character in text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from conformance.output.secrets import learn
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -12,6 +14,9 @@ class Identity:
     name: str
     username: str = ""
     secret: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        learn(self.secret)
 
     @property
     def anonymous(self) -> bool:

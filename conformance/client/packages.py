@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode
 
 from conformance.client.client import Client
 from conformance.client.exchange import Exchange, Header
-from conformance.client.reading import next_link
+from conformance.client.reading import pages_from
 
 API = "/api/v3"
 DOCKER, CONTAINER = "docker", "container"
 """The types of packages that are images."""
 
 _ACCEPT: Header = ("Accept", "application/vnd.github+json")
-_MAX_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +70,9 @@ class Packages:
         return self.client.request("GET", url, headers=[("Accept", "text/html")])
 
     def pages(self, first: Exchange) -> list[dict[str, Any]]:
-        """Return the entries of a list and of its next pages, at most a hundred."""
-        answer, found = first, entries(first)
-        for _ in range(_MAX_PAGES):
-            target = next_link(answer)
-            if target is None:
-                break
-            answer = self.client.request("GET", urljoin(answer.request.url, target), headers=[_ACCEPT])
-            found += entries(answer)
-        return found
+        """Return the entries of a list and of its next pages."""
+        pages = pages_from(first, lambda url: self.client.request("GET", url, headers=[_ACCEPT]))
+        return [entry for page in pages for entry in entries(page)]
 
     def _path(self, name: str) -> str:
         return f"/packages/{self.type}/{quote(name, safe='')}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote, urlsplit
+from collections.abc import Callable
+from urllib.parse import unquote
 
 from conformance.client.exchange import Exchange
+from conformance.urls import joined, parsed
 
 _RESOURCE = re.compile(r"/v2/.+?/(?:(manifests|blobs|referrers)/([^/]+)|blobs/(uploads)/.*|(tags)/list)")
 _REL_NEXT = r'rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:[;,]|$)))'
@@ -17,20 +19,35 @@ def is_of_registry(exchange: Exchange) -> bool:
 
     An upload session may be anywhere, and nothing else is written with PATCH and PUT.
     """
-    path = urlsplit(exchange.request.url).path
+    path = parsed(exchange.request.url).path
     return path == "/v2" or path.startswith("/v2/") or exchange.request.method in {"PATCH", "PUT"}
 
 
 def kind_of(exchange: Exchange) -> str:
     """Return the kind of resource of a request: manifests, blobs, uploads, tags, referrers, or an empty text."""
-    match = _RESOURCE.fullmatch(urlsplit(exchange.request.url).path)
+    match = _RESOURCE.fullmatch(parsed(exchange.request.url).path)
     return (match[1] or match[3] or match[4]) if match else ""
 
 
 def reference_of(exchange: Exchange) -> str:
     """Return the tag or digest in the path of a request; empty without one."""
-    match = _RESOURCE.fullmatch(urlsplit(exchange.request.url).path)
+    match = _RESOURCE.fullmatch(parsed(exchange.request.url).path)
     return unquote(match[2] or "") if match else ""
+
+
+MAX_PAGES = 100
+
+
+def pages_from(first: Exchange, get: Callable[[str], Exchange]) -> list[Exchange]:
+    """Return an answer and its next pages, at most a hundred, and none of them twice."""
+    pages, seen = [first], {first.request.url}
+    while (target := next_link(pages[-1])) is not None and len(pages) < MAX_PAGES:
+        url = joined(pages[-1].request.url, target)
+        if url in seen:
+            break
+        seen.add(url)
+        pages.append(get(url))
+    return pages
 
 
 def first_error(exchange: Exchange) -> dict[str, object]:

@@ -55,7 +55,7 @@ class GivenImage:
             document = _document(answer)
         config = document.get("config")
         found = ([config] if isinstance(config, dict) else []) + _entries(document, "layers")
-        blobs = [GivenBlob(str(entry["digest"]), int(str(entry["size"]))) for entry in found if not entry.get("urls")]
+        blobs = [blob for entry in found if not entry.get("urls") for blob in _blobs(entry)]
         ordered = sorted(dict.fromkeys(blobs), key=lambda blob: blob.size)
         return [blob for blob in ordered if blob.size <= LARGEST][-3:] or ordered[:1]
 
@@ -72,6 +72,11 @@ def given_image(client: Client, reference: str) -> GivenImage:
 def _document(answer: Exchange) -> dict[str, object]:
     document = answer.json()
     return document if isinstance(document, dict) else {}
+
+
+def _blobs(descriptor: dict[str, object]) -> list[GivenBlob]:
+    digest, size = descriptor.get("digest"), descriptor.get("size")
+    return [GivenBlob(digest, size)] if isinstance(digest, str) and isinstance(size, int) else []
 
 
 def _entries(document: dict[str, object], name: str) -> list[dict[str, object]]:

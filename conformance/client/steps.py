@@ -7,15 +7,13 @@ whose subject the step is reports the violation. Any success will do, as its exa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import urljoin, urlsplit
 
 from conformance.client.chunks import send_chunk
 from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content, Manifest
 from conformance.client.exchange import Exchange
-from conformance.client.reading import first_error, next_link
-
-MAX_PAGES = 100
+from conformance.client.reading import first_error, pages_from
+from conformance.urls import parsed
 
 
 class Unprepared(Exception):
@@ -138,17 +136,14 @@ class Steps:
         return _done("delete a blob", self.client.delete_blob(repository, digest), "OCI-R096")
 
     def pages(self, first: Exchange) -> list[Exchange]:
-        """Return an answer and its next pages, at most a hundred."""
-        pages = [first]
-        while (target := next_link(pages[-1])) is not None and len(pages) < MAX_PAGES:
-            pages.append(self.client.request("GET", urljoin(pages[-1].request.url, target)))
-        return pages
+        """Return an answer and its next pages."""
+        return pages_from(first, lambda url: self.client.request("GET", url))
 
 
 def unprepared(what: str, answer: Exchange, *requirements: str) -> Unprepared:
     """Make the error about a preparation that failed: which request got which status, with which error code."""
     request, code = answer.request, first_error(answer).get("code")
-    where = urlsplit(request.url).path
+    where = parsed(request.url).path
     said = f"status {answer.status}" + (f" and {code}" if isinstance(code, str) else "")
     return Unprepared(f"could not {what}: {request.method} {where}: {said}\n{answer.describe()}", *requirements)
 

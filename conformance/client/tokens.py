@@ -25,9 +25,9 @@ def scope_of(repository: str, *actions: str) -> str:
 
 
 def text_in(answer: Exchange, field: str) -> str:
-    """Return a text in the answer of a token service; empty if it is absent or no text."""
+    """Return a text in the answer of a token service; empty if it is absent or no text that can be sent."""
     value = document_of(answer).get(field)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def document_of(answer: Exchange) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def forged(token: str) -> dict[str, str]:
 def _decoded(part: str) -> object:
     try:
         found: object = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found
 

@@ -11,11 +11,15 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
+from http.client import HTTPException
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes
 
-from conformance.client.exchange import Exchange, Header, Request, redact
+from conformance.client.exchange import Exchange, Header, Request
+from conformance.output.secrets import learn_token, learn_tokens_in, redact
+from conformance.output.terminal import visible
+from conformance.urls import NOWHERE, origin_of, parsed, port_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
 
 IN_PROCESS_URL = "http://registry.test"
 USER_AGENT = "fakereg-conformance"
+LONGEST_SENTENCE = 600
+LONGEST_TOKENS = 100_000
+"""No answer of a token service has more bytes."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _STATUS = re.compile(r"[1-9][0-9]{2} .*")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -32,7 +40,14 @@ _HOP_BY_HOP = {"connection", "keep-alive", "proxy-authenticate", "te", "trailer"
 
 
 class TransportError(Exception):
-    """No answer: the connection was refused or closed, it took too long, or it was not HTTP. One sentence."""
+    """No answer: the request cannot be sent, the connection was refused or closed, it took too long, was too much, or
+    was not HTTP. One sentence, without secrets.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            text if len(text := visible(redact(text), keep="")) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}..."
+        )
 
 
 class ProtocolViolation(Exception):
@@ -58,6 +73,16 @@ def complete(request: Request) -> Request:
     return Request(request.method, request.url, (*request.headers, *added, *framing), request.body)
 
 
+def received(request: Request, status: int, headers: tuple[Header, ...], body: bytes, seconds: float) -> Exchange:
+    """Make the exchange of a request and its answer, and learn the secrets in them."""
+    for name, value in request.headers:
+        if name.lower() in {"authorization", "cookie"}:
+            learn_token(value.partition(" ")[2] or value)
+    if len(body) <= LONGEST_TOKENS and b"oken" in body:
+        learn_tokens_in(body.decode(errors="replace"))
+    return Exchange(request, status, headers, body, seconds)
+
+
 def _framing(request: Request) -> list[Header]:
     if not isinstance(request.body, bytes):
         return [("Transfer-Encoding", "chunked")]
@@ -81,17 +106,16 @@ class WsgiTransport:
         """Run the application to its end; raise TransportError for a URL of another host."""
         request = complete(request)
         if not self._is_here(request.url):
-            raise TransportError(f"{redact(request.url)} leads out of the process, where no socket is open")
+            raise TransportError(f"{request.url} leads out of the process, where no socket is open")
         started = time.perf_counter()
         call = _WsgiCall(self._app, environ(request))
         body = call.run()
-        headers = tuple(call.headers)
-        return Exchange(request, call.status, headers, body, time.perf_counter() - started)
+        return received(request, call.status, tuple(call.headers), body, time.perf_counter() - started)
 
     def _is_here(self, url: str) -> bool:
-        if url.startswith(f"{self.base_url}/"):
+        if origin_of(url) == origin_of(self.base_url):
             return True
-        host = urlsplit(url).hostname or ""
+        host = parsed(url).hostname or ""
         return bool(self._hostname) and (host == self._hostname or host.endswith(f".{self._hostname}"))
 
     def close(self) -> None:
@@ -100,7 +124,7 @@ class WsgiTransport:
 
 def environ(request: Request) -> dict[str, Any]:
     """Make the environment of a request by PEP 3333."""
-    parts = urlsplit(request.url)
+    parts = parsed(request.url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     variables: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -110,7 +134,7 @@ def environ(request: Request) -> dict[str, Any]:
         "REQUEST_URI": target,
         "RAW_URI": target,
         "SERVER_NAME": parts.hostname or "",
-        "SERVER_PORT": str(parts.port or {"https": 443}.get(parts.scheme, 80)),
+        "SERVER_PORT": str(port_of(parts)),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
@@ -230,7 +254,7 @@ class HttpTransport:
         from urllib3 import PoolManager, Timeout
         from urllib3.exceptions import InsecureRequestWarning
 
-        from conformance.client.deadline import POOLS
+        from conformance.client.bounds import POOLS
 
         self.base_url = base_url.rstrip("/")
         self._timeout = Timeout(connect=timeout, read=timeout)
@@ -257,22 +281,21 @@ class HttpTransport:
         """Send a request and read the whole answer; raise TransportError with the reason if none comes."""
         from urllib3.exceptions import HTTPError
 
-        from conformance.client.deadline import Deadline
+        from conformance.client.bounds import Bounds
 
         request = complete(request)
+        if parsed(request.url) == NOWHERE:
+            raise TransportError(f"{request.method} cannot be sent to {request.url!r}, which is no URL of a server")
         quiet = warnings.catch_warnings(action="ignore", category=self._insecure) if self._insecure else nullcontext()
-        started, deadline = time.perf_counter(), Deadline(self._seconds)
+        started, bounds = time.perf_counter(), Bounds(self._seconds)
         try:
-            with quiet, deadline:
+            with quiet, bounds:
                 response = self._open_again(request)
                 body = _read(response)
-        except (HTTPError, OSError) as error:
-            cause = TimeoutError() if deadline.passed else error
-            raise TransportError(self._sentence(request, cause)) from error
-        if deadline.passed:
-            raise TransportError(self._sentence(request, TimeoutError()))
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            raise TransportError(self._sentence(request, bounds.problem or error)) from error
         headers = tuple((str(name), str(value)) for name, value in response.headers.iteritems())
-        return Exchange(request, response.status, headers, body, time.perf_counter() - started)
+        return received(request, response.status, headers, body, time.perf_counter() - started)
 
     def _open_again(self, request: Request) -> BaseHTTPResponse:
         """Send, and send again if the server had closed the kept connection, as it may at any time.
@@ -281,7 +304,7 @@ class HttpTransport:
         """
         from urllib3.exceptions import ProtocolError
 
-        pool = self._pool(urlsplit(request.url))
+        pool = self._pool(parsed(request.url))
         known = pool.num_connections
         try:
             return self._open(request)
@@ -293,7 +316,7 @@ class HttpTransport:
     def _open(self, request: Request) -> BaseHTTPResponse:
         from urllib3 import HTTPHeaderDict
 
-        parts = urlsplit(request.url)
+        parts = parsed(request.url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         named = [] if any(name.lower() == "host" for name, _ in request.headers) else [("Host", parts.netloc)]
         return self._pool(parts).urlopen(
@@ -312,12 +335,12 @@ class HttpTransport:
 
     def _pool(self, parts: SplitResult) -> HTTPConnectionPool | HTTPSConnectionPool:
         host = parts.hostname or ""
-        port = parts.port or {"https": 443}.get(parts.scheme, 80)
+        port = port_of(parts)
         address = self._resolve.get(f"{host}:{port}")
         named = {"server_hostname": host, "assert_hostname": host} if address and parts.scheme == "https" else {}
         return self._pools.connection_from_host(address or host, port, parts.scheme, pool_kwargs=named)
 
-    def _sentence(self, request: Request, error: Exception) -> str:
+    def _sentence(self, request: Request, error: Exception | str) -> str:
         from urllib3.exceptions import NameResolutionError, NewConnectionError, ProtocolError, SSLError
         from urllib3.exceptions import TimeoutError as UrllibTimeout
 
@@ -332,7 +355,9 @@ class HttpTransport:
             cause = f"the certificate or the TLS version was not accepted, or it speaks http:// ({error})"
         elif isinstance(error, ProtocolError):
             cause = f"the connection was closed or what came is not HTTP ({error})"
-        return f"{request.method} {redact(request.url)} failed: {cause}"
+        elif isinstance(error, ValueError):
+            cause = f"HTTP cannot say this ({error})"
+        return f"{request.method} {request.url} failed: {cause}"
 
     def close(self) -> None:
         """Close every connection."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -10,6 +9,7 @@ from conformance.catalogue.requirements import VERSIONS, Requirement, catalogue
 from conformance.config.description import categories
 from conformance.config.parser import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
 from conformance.errors import ConfigurationError
+from conformance.output.terminal import complain, say
 
 
 def main(command: str, arguments: Sequence[str]) -> int:
@@ -23,17 +23,17 @@ def main(command: str, arguments: Sequence[str]) -> int:
     try:
         lines = {"list": listing, "explain": explanation, "probe": probed}[command](arguments)
     except ConfigurationError as error:
-        sys.stderr.write(f"ERROR: conformance: {error}\n")
+        complain(f"ERROR: conformance: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
     return 0
 
 
 def _stress(arguments: Sequence[str]) -> int:
     if find_spec("hypothesis") is None:
-        sys.stderr.write("ERROR: conformance: hypothesis must be installed: pip install 'fakereg[stress]'\n")
+        complain("ERROR: conformance: hypothesis must be installed: pip install 'fakereg[stress]'")
         return USAGE_ERROR
     from conformance.command.stress import main as stress
 

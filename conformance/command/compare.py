@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import reprlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,11 +13,17 @@ from typing import Any
 
 from conformance.config.parser import USAGE_ERROR, Parser
 from conformance.errors import ConfigurationError
+from conformance.output.terminal import complain, say
 from conformance.reports import comparison
 from conformance.reports.comparison import Comparison, Side
+from conformance.reports.folder import replace as replace_file
 
 SCHEMA = 3
 """The supported version of results.json (results.schema.json)."""
+
+
+DAMAGED = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError)
+"""What reading a document raises that has not the form of results.json."""
 
 
 def parser() -> Parser:
@@ -42,9 +48,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if len(given.files) < 2:
             raise ConfigurationError(f"compare needs at least two FILEs, got {len(given.files)}")
-        _show(Comparison(sides([Path(name) for name in given.files]), everything=given.all), given)
+        found = sides([Path(name) for name in given.files])
+        try:
+            _show(Comparison(found, everything=given.all), given)
+        except DAMAGED:
+            raise ConfigurationError("the files must be results of conformance runs: some have odd parts") from None
     except ConfigurationError as error:
-        sys.stderr.write(f"ERROR: conformance: {error}\n")
+        complain(f"ERROR: conformance: {error}")
         return USAGE_ERROR
     return 0
 
@@ -52,12 +62,11 @@ def main(arguments: Sequence[str]) -> int:
 def _show(compared: Comparison, given: argparse.Namespace) -> None:
     if given.html:
         try:
-            given.html.write_text(comparison.html(compared), encoding="utf-8")
+            replace_file(given.html, comparison.html(compared))
         except OSError as error:
             raise ConfigurationError(f"{given.html} cannot be written: {error.strerror}") from None
     else:
-        shown = comparison.markdown(compared) if given.markdown else "\n".join(comparison.text(compared)) + "\n"
-        sys.stdout.write(shown)
+        say(comparison.markdown(compared).rstrip("\n") if given.markdown else "\n".join(comparison.text(compared)))
 
 
 def sides(files: Sequence[Path]) -> list[Side]:
@@ -74,7 +83,7 @@ def _side(file: Path) -> Side:
     document = load(file)
     try:
         return Side.of(document)
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except DAMAGED:
         raise ConfigurationError(f"{file} must be the results.json of a conformance run: parts are missing") from None
 
 
@@ -90,6 +99,6 @@ def load(file: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or "schema" not in document:
         raise ConfigurationError(f"{path} must be the results.json of a conformance run: it has no schema")
     if document["schema"] != SCHEMA:
-        raise ConfigurationError(f"{path} must have the schema {SCHEMA}, got {document['schema']!r}")
+        raise ConfigurationError(f"{path} must have the schema {SCHEMA}, got {reprlib.repr(document['schema'])}")
     found: dict[str, Any] = document
     return found

@@ -25,6 +25,7 @@ from pathlib import Path
 from conformance.config.options import OPTIONS
 from conformance.config.parser import USAGE_ERROR, Parser, add_options, options_given
 from conformance.errors import ConfigurationError
+from conformance.output.terminal import complain
 
 REPORT = "conformance-report"
 IMPORTED_EARLY = "Module already imported so cannot be rewritten"
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if missing := [name for name in NEEDED if find_spec(name) is None]:
-        sys.stderr.write(f"ERROR: conformance: {missing[0]} must be installed: pip install 'fakereg[conformance]'\n")
+        complain(f"ERROR: conformance: {missing[0]} must be installed: pip install 'fakereg[conformance]'")
         return USAGE_ERROR
     if words and words[0] in COMMANDS:
         from conformance.command import commands

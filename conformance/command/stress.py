@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
+import traceback
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import import_module
 from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.client.exchange import redact
 from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
 from conformance.config.parser import (
@@ -35,6 +35,8 @@ from conformance.config.parser import (
 )
 from conformance.config.settings import Settings, settings_from
 from conformance.errors import ConfigurationError
+from conformance.output.secrets import redact
+from conformance.output.terminal import complain, say, told
 from conformance.reports.folder import make_folder
 from conformance.stress.common.base import Budget, Figures, Finding, Part, Stress
 from conformance.targets.open import target_of
@@ -123,10 +125,10 @@ def main(arguments: Sequence[str]) -> int:
             return _shown_again(_replayed(jobs[0], parsed.replay), settings.report)
         report = settings.report or Path(REPORT)
         make_folder(report)
-        _say(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
+        complain(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
         return _run(jobs, report)
     except ConfigurationError as error:
-        sys.stderr.write(f"ERROR: conformance: {error}\n")
+        complain(f"ERROR: conformance: {error}")
         return USAGE_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -138,7 +140,7 @@ def _run(jobs: Sequence[Job], report: Path) -> int:
     try:
         done.update(_done(jobs))
     except KeyboardInterrupt:
-        _say("stress: interrupted; jobs that had not ended are left out")
+        complain("stress: interrupted; jobs that had not ended are left out")
         _conclude(report, done)
         return INTERRUPTED
     return FOUND if _conclude(report, done) else 0
@@ -269,15 +271,29 @@ def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
 
 
 def work(job: Job) -> Figures:
-    """Run one job."""
+    """Run one job; its findings have no secrets, which only this process may know."""
     with target_of(job.settings) as target:
         stress = Stress(target, job.seed, Budget(job.seconds), _Progress(job))
-        try:
-            part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
-            return part(stress)
-        except (Unprepared, TransportError) as error:  # the first steps failed, or the server is gone
-            text, _, evidence = str(error).partition("\n")
-            return Figures(job.part, findings=[Finding(text, evidence)])
+        part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
+        figures = _figures(job, partial(part, stress))
+    findings = [
+        replace(finding, text=told(finding.text), evidence=told(finding.evidence), replay=told(finding.replay))
+        for finding in figures.findings
+    ]
+    return replace(figures, findings=findings)
+
+
+def _figures(job: Job, part: Callable[[], Figures]) -> Figures:
+    """Run a part; what ends it early is a finding."""
+    try:
+        return part()
+    except (Unprepared, TransportError) as error:  # the first steps failed, or the server is gone
+        text, _, evidence = str(error).partition("\n")
+    except ConfigurationError:
+        raise
+    except Exception as error:  # an answer that we did not think of must not end the other parts
+        text, evidence = f"the part {job.part} broke off: {error!r}", traceback.format_exc()
+    return Figures(job.part, findings=[Finding(text, evidence)])
 
 
 def _compare(job: Job, program: Program | None = None) -> Part:
@@ -307,18 +323,20 @@ def _replayed(job: Job, file: str) -> Figures:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the program {file} cannot be read: {error}") from None
     with target_of(job.settings) as target:
-        stress = Stress(target, job.seed, Budget(job.seconds), _say)
-        return _compare(job, program)(stress) if job.against else replay(program, stress)
+        stress = Stress(target, job.seed, Budget(job.seconds), complain)
+        part = partial(_compare(job, program), stress) if job.against else partial(replay, program, stress)
+        return _figures(job, part)
 
 
 def _shown_again(figures: Figures, report: Path | None) -> int:
     """Print the findings of a replayed program, write them to replay.txt of a report, and return the exit code."""
     text = "".join(f"{finding.text}\n\n{finding.evidence}\n\n" for finding in figures.findings)
-    sys.stdout.write(text)
+    if text:
+        say(text.removesuffix("\n"))
     if report:
         make_folder(report)
-        (report / "replay.txt").write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{_counted(len(figures.findings))}\n")
+        (report / "replay.txt").write_text(redact(text), encoding="utf-8")
+    say(_counted(len(figures.findings)))
     return FOUND if figures.findings else 0
 
 
@@ -330,15 +348,17 @@ def _conclude(report: Path, done: Mapping[Job, Figures]) -> int:
     for job, figures in sorted(done.items(), key=lambda pair: str(pair[0])):
         counts = {name: f"{count:,} {name}" for name, count in figures.numbers.items() if count}
         shown = ", ".join(text for name, text in counts.items() if ": " not in name)
-        sys.stdout.write(f"{job}: {shown or 'nothing done'}; {_counted(len(figures.findings))}\n")
-        sys.stdout.writelines(f"  {text}\n" for name, text in counts.items() if ": " in name)
+        say(f"{job}: {shown or 'nothing done'}; {_counted(len(figures.findings))}")
+        for name, text in counts.items():
+            if ": " in name:
+                say(f"  {text}")
         for finding in figures.findings:
             number += 1
-            sys.stdout.write(_written(report, number, job, finding) + "\n")
+            say(_written(report, number, job, finding))
     facts = {str(job): {"numbers": figures.numbers, "findings": [asdict(finding) for finding in figures.findings]}
              for job, figures in done.items()}  # fmt: skip
     (report / "figures.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    sys.stdout.write(f"{_counted(number)}, in {report}\n")
+    say(f"{_counted(number)}, in {report}")
     return number
 
 
@@ -368,9 +388,4 @@ class _Progress:
     def __call__(self, text: str) -> None:
         if time.monotonic() - self._shown >= BETWEEN_LINES:
             self._shown = time.monotonic()
-            _say(f"{self._job}: {text}")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+            complain(f"{self._job}: {text}")

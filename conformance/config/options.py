@@ -55,7 +55,8 @@ OPTIONS = (
     Option("full-size", "test size limits at their full size, even if that takes gigabytes", switch=True),
     Option("seed", "number from which all content is generated (default: a new one for each run)", "NUMBER"),
     Option("username", "user name of an account that may push", "NAME", ini=False),
-    Option("password", "password or token of that account", "SECRET", ini=False),
+    Option("password", "password or token of that account; the list of processes shows it, unless it comes from the "
+           "variable CONFORMANCE_PASSWORD or the password-env of a target's file", "SECRET", ini=False),
     Option("resolve", "connect to ADDRESS for HOST:PORT, like curl: HOST:PORT:ADDRESS, separated by commas", "LIST"),
     Option("ca", "PEM file with the certificate authorities to trust", "FILE"),
     Option("insecure", "do not verify the certificate of the target", switch=True),

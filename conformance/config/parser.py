@@ -6,10 +6,11 @@ import argparse
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from typing import NoReturn
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
-from conformance.client.exchange import redact
 from conformance.config.options import OPTIONS, Option
+from conformance.output.secrets import redact
+from conformance.urls import parsed
 
 USAGE_ERROR = 4
 INTERRUPTED = 2
@@ -76,7 +77,7 @@ def shell_line(words: Sequence[str], variables: Sequence[str]) -> str:
 
 def without_userinfo(target: str) -> tuple[str, str]:
     """Split a URL into one without user name and password, and the user name; other targets have none."""
-    parts = urlsplit(target) if target.startswith(("http://", "https://")) else None
+    parts = parsed(target) if target.startswith(("http://", "https://")) else None
     if parts is None or "@" not in parts.netloc:
         return target, ""
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])), unquote(parts.username or "")

@@ -19,6 +19,7 @@ from conformance.config import description, target_file
 from conformance.config.description import WRITER, Description
 from conformance.config.options import OPTIONS
 from conformance.errors import ConfigurationError
+from conformance.output.secrets import learn
 
 LEVELS = ("must", "should")
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -71,6 +72,7 @@ def resolve(
     def value(name: str) -> str | None:
         return next((found for source in sources if (found := source.get(name))), None)
 
+    learn(value("password") or "")
     target, described = value("target") or "fake", Description()
     given = {
         option.name: found

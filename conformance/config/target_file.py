@@ -39,7 +39,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from conformance.catalogue import known_failures
 from conformance.catalogue.known_failures import KnownFailure
@@ -47,6 +46,7 @@ from conformance.checks.capabilities import PROBES
 from conformance.client.identity import Identity
 from conformance.config.description import IDENTITIES, PLACES, Description, Hosts
 from conformance.errors import ConfigurationError
+from conformance.urls import parsed
 
 OPTIONS = ("target", "profile", "version", "level", "repository", "timeout", "ca", "insecure", "resolve", "references")
 TABLES = ("identities", "places", "hosts", "limits", "capabilities", "known")
@@ -164,7 +164,7 @@ def _identity(name: str, entry: object, environ: Mapping[str, str]) -> Identity:
 
 def _hosts(table: dict[str, Any], target: str) -> Hosts:
     """Read [hosts]; a `hostname` stands for the hosts that GitHub documents for subdomain isolation."""
-    parts = urlsplit(target)
+    parts = parsed(target)
     hostname = table.pop("hostname", "")
     port = f":{parts.port}" if parts.scheme in {"http", "https"} and parts.port else ""
     base = f"{parts.scheme}://{{}}{hostname}{port}"

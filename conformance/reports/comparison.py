@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.output.terminal import visible
 from conformance.reports.html import page
 from conformance.reports.markdown import plain, table
 from conformance.reports.reading import (
@@ -21,7 +22,6 @@ from conformance.reports.reading import (
     ordered_groups,
     profile,
     verdict,
-    visible,
 )
 
 LONGEST_NAME = 40

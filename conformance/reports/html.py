@@ -7,7 +7,8 @@ import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from conformance.reports.reading import NOTHING, is_optional, mark_of, visible
+from conformance.output.terminal import visible
+from conformance.reports.reading import NOTHING, is_optional, mark_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment

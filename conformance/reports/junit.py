@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
+from conformance.output.terminal import visible
 from conformance.reports.reading import (
     ONLY_WARNED,
     REMOVED,
@@ -21,7 +22,6 @@ from conformance.reports.reading import (
     profile,
     stale,
     verdict,
-    visible,
     why_not,
 )
 

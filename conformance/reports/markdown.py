@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from conformance.checks.verdict import shortened
+from conformance.output.terminal import visible
 from conformance.reports.reading import (
     REMOVED,
     Document,
@@ -27,7 +28,6 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
-    visible,
     why_not,
     with_requirements,
 )

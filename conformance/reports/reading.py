@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance.config.description import PROFILES
 from conformance.config.parser import shell_line
+from conformance.output.terminal import visible
 
 Document = Mapping[str, Any]
 VIOLATED = ("fail", "warn", "known")
@@ -279,13 +280,3 @@ def seen_in(violation: Mapping[str, Any], *, most: int = 3) -> str:
 def listed(names: Sequence[str], *, most: int) -> str:
     """Return the first of some names, and the number of the others."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def visible(text: str, *, keep: str = "\n\t") -> str:
-    """Escape characters that control a terminal, that XML forbids or that are invisible, except `keep`."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
-        for letter in text
-    )

@@ -37,9 +37,9 @@ from typing import Any
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.catalogue.requirements import ABSENT, Requirement, catalogue
 from conformance.checks.verdict import FAIL, KNOWN, WARN
-from conformance.client.exchange import redact
 from conformance.config.parser import variables_of, words_of
 from conformance.config.settings import Settings
+from conformance.output.secrets import redact
 from conformance.reports.reading import CONFORMANT, JUDGED, UNASKED, VIOLATED, grade, open_rows, verdict
 
 SCHEMA = 3

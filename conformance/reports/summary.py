@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from conformance.output.terminal import visible
 from conformance.reports.reading import (
     Document,
     findings,
@@ -21,7 +22,6 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
-    visible,
     why_not,
     with_requirements,
 )

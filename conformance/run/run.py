@@ -22,13 +22,15 @@ from conformance.checks.capabilities import Capabilities
 from conformance.checks.verdict import KNOWN, WARN, Case, Nonconformity
 from conformance.client.client import Client
 from conformance.client.content import Content
-from conformance.client.exchange import redact
 from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
 from conformance.config.description import Description
 from conformance.config.options import FACT, OPTIONS, OUTCOME
 from conformance.config.settings import Settings, settings_from
 from conformance.errors import ConfigurationError
+from conformance.output.logs import guard_logs
+from conformance.output.secrets import redact
+from conformance.output.terminal import told
 from conformance.reports.folder import make_folder, write
 from conformance.reports.reading import grade
 from conformance.reports.results import Results
@@ -42,7 +44,10 @@ from conformance.targets.open import attached, target_of
 CASE = pytest.StashKey[Case]()
 HANDOVER = "conformance"
 SILENT_LIMIT = 3
-"""The run ends after this many scenarios in a row without an answer: the target is gone."""
+"""After this many scenarios in a row without an answer the run ends, unless the target answers GET /v2/."""
+
+PATIENCE = 20
+"""The run ends when so many answers have been waited for in vain, and a scenario when it has waited as long in all."""
 
 _PLAIN = (Nonconformity, Unprepared, TransportError)
 """Errors that are shown without a traceback, since their text is complete."""
@@ -53,6 +58,7 @@ class Run:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        config.add_cleanup(guard_logs())
         self._handed: dict[str, Any] = getattr(config, "workerinput", {}).get(HANDOVER, {})
         self._is_worker = hasattr(config, "workerinput")
         self.settings = settings_of(config, seed=self._handed.get("seed"))
@@ -63,6 +69,7 @@ class Run:
             make_folder(self.settings.report)
         self.make_target: Callable[[Settings], Target] = target_of
         self._silent = 0
+        self._waited = 0.0
         self._target: Target | None = None
         self._capabilities: tuple[Target, Capabilities] | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -155,6 +162,8 @@ class Run:
             seed=settings.seed,
             watch=passive.watch,
         )
+        if not settings.full_size:  # gigabytes take their time
+            case.allowance.seconds = PATIENCE * settings.timeout
         if unknown := [key for key in case.bound if key not in catalogue()]:
             raise ValueError(f"{case.id} must be bound to requirements of the catalogue, got {', '.join(unknown)}")
         item.stash[CASE] = case
@@ -163,12 +172,16 @@ class Run:
 
     def settle(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         """Add the facts of a scenario to the report that decides its outcome."""
+        self._add_facts(item, call, report)
+        _make_presentable(report)
+
+    def _add_facts(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         case = item.stash.get(CASE, None)
         if case is None or report.when == "teardown" or (report.when == "setup" and report.passed):
             return
         outcome, reason = _outcome(case, call, report)
         if outcome == KNOWN:
-            report.outcome, report.wasxfail = "skipped", reason  # as pytest marks it
+            report.outcome, report.wasxfail = "skipped", told(reason)  # as pytest marks it
         elif report.failed and isinstance(call.excinfo.value if call.excinfo else None, _PLAIN):
             report.longrepr = reason
         silent = isinstance(call.excinfo.value if call.excinfo else None, TransportError)
@@ -187,9 +200,19 @@ class Run:
             known = known_failures.parse(fact["known"])
             self.results.take_over(fact["target"], tuple(fact["profile"]), known)
         self._silent = self._silent + 1 if fact["silent"] else 0
-        if self._silent == SILENT_LIMIT:
-            self.results.ended = f"the target {self.results.target} stopped answering: {fact['reason']}"
+        self._waited += fact["seconds"] if fact["silent"] else 0.0
+        if (self._silent >= SILENT_LIMIT and not self._answers()) or self._waited > PATIENCE * self.settings.timeout:
+            self.results.ended = told(f"the target {self.results.target} stopped answering: {fact['reason']}")
             pytest.exit(f"conformance: {self.results.ended}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+    def _answers(self) -> bool:
+        """Whether the target still answers GET /v2/; the next scenarios may be silent for reasons of their own."""
+        self._silent = 0
+        try:
+            Client(self.target().transport()).ping()
+        except TransportError:
+            return False
+        return True
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -225,6 +248,16 @@ class Run:
             terminalreporter.write_line(
                 f"report: {self.settings.report / 'report.html'} and summary.md, results.json, junit.xml"
             )
+
+
+def _make_presentable(report: pytest.TestReport) -> None:
+    """Take secrets, and what a terminal would obey, out of everything that any style of pytest shows of a report."""
+    report.sections = [(told(name), told(text)) for name, text in report.sections]
+    if isinstance(report.longrepr, tuple):
+        path, line, reason = report.longrepr
+        report.longrepr = path, line, told(reason)
+    elif report.longrepr is not None:
+        report.longrepr = told(report.longreprtext)
 
 
 def settings_of(config: pytest.Config, *, seed: int | None = None) -> Settings:

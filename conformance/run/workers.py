@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 
 from conformance.errors import ConfigurationError
+from conformance.output.terminal import complain
 
 MOST = 8
 NEAR_SECONDS = 0.02
 """For a target that answers faster, a second process costs more than it saves."""
 
-FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast\n"
+FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast"
 
 
 def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
@@ -24,7 +24,7 @@ def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
         return []
     if find_spec("xdist") is None:
         if text == "auto":
-            sys.stderr.write(FAR)
+            complain(FAR)
             return []
         raise ConfigurationError(
             f"pytest-xdist must be installed for {number} workers: pip install 'fakereg[parallel]'"

@@ -68,7 +68,7 @@ class Clients:
 
     def unwatched(self) -> Client:
         """Make a client for servers beside the registry, such as a token service, without the passive checks."""
-        return Client(self.target.transport(wire=self.wire), case=self.case.id)
+        return Client(self.target.transport(wire=self.wire), case=self.case.id, allowance=self.case.allowance)
 
     def find(self, identity: str) -> Identity:
         """Find an identity by its name; the scenario is skipped without it."""
@@ -84,6 +84,7 @@ class Clients:
             base_url=at,
             authenticator=authenticator,
             on_exchange=self.case.record,
+            allowance=self.case.allowance,
         )
 
 

@@ -11,7 +11,7 @@ from conformance.checks.capabilities import Answer, Capabilities
 from conformance.checks.checks import Checks
 from conformance.checks.read_back import ReadBack, Reader
 from conformance.checks.verdict import Case
-from conformance.client.client import Client
+from conformance.client.client import Allowance, Client
 from conformance.client.content import Content
 from conformance.client.credentials import basic
 from conformance.client.steps import Steps, Unprepared, tags_in
@@ -176,6 +176,10 @@ ARGUMENTS = frozenset(
 """The names of arguments that a scenario gets from its scene; all others are pytest's."""
 
 
+MOST_TIDYING = 100
+"""Requests that tidy up after a scenario: more than it has tags, whatever the server lists."""
+
+
 def tidy(target: Target, name: str) -> None:
     """Delete what a scenario left in a repository on a shared server, as far as that works; never a failure.
 
@@ -183,7 +187,12 @@ def tidy(target: Target, name: str) -> None:
     """
     if not target.shared:
         return
-    client = Client(target.transport(), case="tidy", authenticator=target.authenticator(target.writer))
+    client = Client(
+        target.transport(),
+        case="tidy",
+        authenticator=target.authenticator(target.writer),
+        allowance=Allowance(requests=MOST_TIDYING),
+    )
     try:
         if target.description.hosts.web:
             if name not in target.description.places.values():

@@ -12,16 +12,18 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from conformance.client.client import Client, location_of
 from conformance.client.credentials import Authenticator, challenges
-from conformance.client.exchange import Exchange, redact
+from conformance.client.exchange import Exchange
 from conformance.client.identity import Identity
 from conformance.client.transport import HttpTransport, Transport, TransportError
 from conformance.config.description import NOBODY, PROFILES, WRITER, Description, Hosts
 from conformance.config.settings import Settings
 from conformance.errors import ConfigurationError
+from conformance.output.secrets import learn, redact
+from conformance.urls import origin_of, parsed
 
 LOOPBACK = "127.0.0.1"
 
@@ -52,8 +54,7 @@ class Target(ABC):
         try:
             self.start()
             self.description = _told(self.description, self.settings)
-            check_registry(self)
-            self.check_pushes()
+            self.check()
         except BaseException:
             self._stack.close()
             raise
@@ -63,6 +64,11 @@ class Target(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def check(self) -> None:
+        """Check that a registry answers which the run can test; raise UnusableTarget with what to configure."""
+        check_registry(self)
+        self.check_pushes()
 
     def check_pushes(self) -> None:
         """Check that the writer may push to the places of the run; raise UnusableTarget with what to configure.
@@ -75,15 +81,26 @@ class Target(ABC):
             return
         name = described.places["default"].replace("{}", "conformance-check")
         client = Client(self.transport(), authenticator=self.authenticator(self.writer))
-        answer = client.start_upload(name)
+        try:
+            answer = client.start_upload(name)
+        except TransportError as error:
+            raise UnusableTarget(f"the target {self.name} must answer the first request of a push: {error}") from None
         if answer.status in {401, 403}:
             who = self.writer.username or "an anonymous client"
             raise UnusableTarget(
                 f"the target {self.name} must accept pushes to {name} from {who}, but POST answered {answer.status}: "
                 "give --conformance-repository or --conformance-username, or --conformance-references of images"
             )
-        if session := location_of(answer):
+        session = location_of(answer)
+        if answer.status != 202 or session is None:
+            return  # what is wrong with it is for scenarios to say
+        try:
             client.cancel_upload(session)
+        except TransportError as error:
+            if origin_of(session) != origin_of(client.base_url):
+                raise UnusableTarget(
+                    f"the Location of uploads to the target {self.name} must lead to a server that answers: {error}"
+                ) from None
 
     @abstractmethod
     def start(self) -> None:
@@ -103,7 +120,8 @@ class Target(ABC):
 
     def handover(self) -> dict[str, Any] | None:
         """Return the data with which another process of this run reaches the same target; None if it makes its own."""
-        return {"url": self.transport().base_url, "hosts": asdict(self.description.hosts)}
+        hosts = asdict(self.description.hosts)
+        return {"url": self.transport().base_url, "hosts": hosts, "pings_openly": self.pings_openly}
 
     def authenticator(self, identity: Identity) -> Authenticator:
         """Return the authenticator of an identity; all scenarios share it, so that tokens are fetched once."""
@@ -146,13 +164,14 @@ class UrlTarget(Target):
     shared = True
 
     def __init__(self, name: str, url: str, settings: Settings) -> None:
-        parts = urlsplit(url)
+        parts = parsed(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise UnusableTarget(f"TARGET must be a URL such as https://registry.example.com, got {redact(url)!r}")
         if parts.path.rstrip("/") not in {"", "/v2"} or parts.query or parts.fragment:
             raise UnusableTarget(f"TARGET must be the address of a registry without a path, got {redact(url)!r}")
         super().__init__(name, settings)
         self._base_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        learn(unquote(parts.password or ""))
         if parts.username and WRITER not in self.description.identities:
             found = Identity(WRITER, unquote(parts.username), unquote(parts.password or ""))
             self.description = replace(self.description, identities={**self.description.identities, WRITER: found})
@@ -199,23 +218,35 @@ class StartedTarget(Target):
         return HttpTransport(self._launched, timeout=self.settings.timeout, resolve=self.resolve)
 
 
+class AttachedUrl(UrlTarget):
+    """A registry that another process of this run has checked."""
+
+    def __init__(self, url: str, settings: Settings, *, pings_openly: bool) -> None:
+        super().__init__(url, url, settings)
+        self.pings_openly = pings_openly
+
+    def check(self) -> None:
+        """Do nothing: a server that answers differently now is for scenarios to judge."""
+
+
 class AttachedTarget(StartedTarget):
     """A target that another process of this run has started; `made` is the same target, not entered here."""
 
-    def __init__(self, made: Target, url: str, hosts: Hosts) -> None:
+    def __init__(self, made: Target, url: str, hosts: Hosts, *, pings_openly: bool) -> None:
         super().__init__(made.settings.target, made.settings)
         self.description = replace(made.description, hosts=hosts)
+        self.pings_openly = pings_openly
         self._made = made
         self._url = url
 
     def launch(self) -> str:
         names = [self._url, *asdict(self.description.hosts).values()]
-        parts = [urlsplit(url) for url in names if isinstance(url, str) and url]
-        parts += [urlsplit(url) for url in self.description.hosts.unserved]
+        parts = [parsed(url) for url in names if isinstance(url, str) and url]
+        parts += [parsed(url) for url in self.description.hosts.unserved]
         self.resolve = {f"{part.hostname}:{part.port}": LOOPBACK for part in parts}
         return self._url
 
-    def check_pushes(self) -> None:
+    def check(self) -> None:
         """Do nothing: the process that started it has checked it."""
 
     def variant(self, **settings: Any) -> Target:

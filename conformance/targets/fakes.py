@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.client.transport import Transport, WsgiTransport
@@ -15,6 +14,7 @@ from conformance.config.settings import Settings
 from conformance.fakes import accounts, identities, places
 from conformance.targets import storage
 from conformance.targets.base import LOOPBACK, StartedTarget, Target, UnusableTarget
+from conformance.urls import parsed
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -184,11 +184,11 @@ class SocketFake(Fake, StartedTarget):
         from fakereg.server import Server
 
         server = self._stack.enter_context(Server(self.application(self.registry())))
-        port = f":{urlsplit(server.url).port}"
+        port = f":{parsed(server.url).port}"
         self.description = self._describe(port)
         found = self.description.hosts
         names = (found.docker, found.containers, found.web, *found.unserved)
-        self.resolve = {urlsplit(url).netloc: LOOPBACK for url in names if url}
+        self.resolve = {parsed(url).netloc: LOOPBACK for url in names if url}
         return self._address(server.url)
 
 

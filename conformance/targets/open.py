@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from conformance.client.exchange import redact
 from conformance.config.description import Hosts
 from conformance.config.options import TARGETS
 from conformance.config.settings import Settings
-from conformance.targets.base import AttachedTarget, Target, UnusableTarget, UrlTarget
+from conformance.output.secrets import redact
+from conformance.targets.base import AttachedTarget, AttachedUrl, Target, UnusableTarget, UrlTarget
 
 FAKES = ("fake", "socket")
 """Kinds of targets that have a storage to choose."""
@@ -58,6 +58,6 @@ def _of_urls(settings: Settings) -> str:
 def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:
     """Make the target that another process of this run has started, from the data of its `handover`."""
     if settings.target.partition(":")[0] in {"http", "https"}:
-        return UrlTarget(settings.target, settings.target, settings)
+        return AttachedUrl(settings.target, settings, pings_openly=handover["pings_openly"])
     hosts = Hosts(**{**handover["hosts"], "unserved": tuple(handover["hosts"]["unserved"])})
-    return AttachedTarget(target_of(settings), handover["url"], hosts)
+    return AttachedTarget(target_of(settings), handover["url"], hosts, pings_openly=handover["pings_openly"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from conformance.config.description import PROFILES, Description, Hosts
 from conformance.config.settings import Settings
@@ -18,6 +17,7 @@ from conformance.targets.base import LOOPBACK, StartedTarget, UnusableTarget
 from conformance.targets.containers import data, described
 from conformance.targets.engine import Containers, Recipe
 from conformance.targets.fakes import HOSTNAME, SCALED_BLOB
+from conformance.urls import parsed
 
 SERVED = f"docker.{HOSTNAME}"
 UNSERVED = (HOSTNAME, f"containers.{HOSTNAME}")
@@ -58,7 +58,7 @@ class StackTarget(StartedTarget):
         port = proxy.wait("/v2/", statuses=(401,), host=SERVED, behind=[registry])
         docker, *unserved = (f"http://{name}:{port}" for name in (SERVED, *UNSERVED))
         self.description = replace(self.description, hosts=Hosts(docker=docker, unserved=tuple(unserved)))
-        self.resolve = {urlsplit(url).netloc: LOOPBACK for url in (docker, *unserved)}
+        self.resolve = {parsed(url).netloc: LOOPBACK for url in (docker, *unserved)}
         return docker
 
     def _tokens(self) -> tuple[str, str]:

@@ -15,10 +15,9 @@ from fakereg.spec.names import Digest, Name
 def get(call: Call, name: Name, digest_text: str) -> Response:
     """Answer with the blob, or a range of it; also for HEAD."""
     name, scope = call.source(name)
-    digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
+    digest = check(call, name, digest_text)
     size = call.storage.blob_size(name, digest)
-    reading = call.request.method == "GET"  # the HEAD of a push finds blobs of a deleted package, too
-    if size is None or (reading and not call.policy.shows_blobs(call, name)):
+    if size is None:
         raise _unknown(call, name, digest)
     conditional.check_match(call, digest)
     headers = {**scope, **conditional.headers(call, digest)}
@@ -34,10 +33,16 @@ def get(call: Call, name: Name, digest_text: str) -> Response:
 
 def delete(call: Call, name: Name, digest_text: str) -> Response:
     """Delete the blob from this repository and answer 202."""
-    digest = Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
-    if not call.storage.delete_blob(name, digest):
-        raise _unknown(call, name, digest)
+    digest = check(call, name, digest_text)
+    with call.policy.deleting(call, name):
+        if not call.storage.delete_blob(name, digest):
+            raise _unknown(call, name, digest)
     return EmptyResponse(status=202)
+
+
+def check(call: Call, name: Name, digest_text: str) -> Digest:
+    """Return the digest of the path; raise DIGEST_INVALID."""
+    return Digest.parse(digest_text, algorithms=call.dialect.digest_algorithms)
 
 
 def _part(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from werkzeug.datastructures import ETags
 from werkzeug.http import parse_range_header, quote_etag
 
 from fakereg.http.call import Call
@@ -15,6 +15,8 @@ from fakereg.storage.repositories import Guard
 _NOTHING = re.compile(r"bytes\s*=\s*-0+\s*")
 """A suffix range of zero bytes, which most releases of werkzeug take for all bytes."""
 
+
+_ETAG = re.compile(r'[\s,]*(\*|(W/)?"[!#-~\x80-\xff]*")')
 
 _GO_NUMBER = re.compile(r"[+]?0*[0-9]{1,19}")
 _GO_NUMBER_LIMIT = (1 << 63) - 1
@@ -33,21 +35,25 @@ def headers(call: Call, digest: Digest) -> dict[str, str]:
 def unchanged(call: Call, digest: Digest) -> bool:
     """Return whether If-None-Match names this content, so that the answer is 304."""
     asked = call.dialect.etag and "If-None-Match" in call.request.headers
-    return asked and call.request.if_none_match.contains_weak(_tag(call, digest))
+    return asked and _names(call, call.request.headers["If-None-Match"], digest)
 
 
 def check_match(call: Call, digest: Digest) -> None:
     """Raise 412 if If-Match does not name this content (RFC 9110, section 13.1.1)."""
-    wanted = call.request.if_match if "If-Match" in call.request.headers else None
+    wanted = call.request.headers.get("If-Match")
     if call.dialect.etag and wanted and not _matches(call, wanted, digest):
         raise _not_expected()
 
 
 def manifest_unchanged(call: Call, digest: Digest) -> bool:
-    """Return whether a pull of a manifest is answered with 304; some dialects accept only one digest, quoted or not."""
-    if call.dialect.manifest_conditions == "rfc":
-        return unchanged(call, digest)
-    return call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
+    """Return whether a pull of a manifest is answered with 304."""
+    return call.dialect.manifest_conditions == "rfc" and unchanged(call, digest)
+
+
+def names_only(call: Call, digest: Digest) -> bool:
+    """Return whether If-None-Match is this digest alone, quoted or not, in dialects that look at it before anything."""
+    single = call.dialect.manifest_conditions == "digest"
+    return single and call.request.headers.get("If-None-Match") in (str(digest), f'"{digest}"')
 
 
 def check_manifest(call: Call, digest: Digest) -> None:
@@ -58,13 +64,13 @@ def check_manifest(call: Call, digest: Digest) -> None:
 
 def guard(call: Call) -> Guard | None:
     """Return a check of If-Match and If-None-Match for the storage to make with a push; None without these headers."""
-    wanted, unwanted = call.request.if_match, call.request.if_none_match
+    wanted, unwanted = (call.request.headers.get(name, "") for name in ("If-Match", "If-None-Match"))
     if not call.dialect.etag or call.dialect.manifest_conditions != "rfc" or not (wanted or unwanted):
         return None
 
     def check(current: Digest | None) -> None:
         lost = wanted and (current is None or not _matches(call, wanted, current))
-        if lost or (current is not None and unwanted.contains_weak(_tag(call, current))):
+        if lost or (current is not None and _names(call, unwanted, current)):
             raise _not_expected()
 
     return check
@@ -151,7 +157,7 @@ def _outside(size: int) -> RegistryError:
 def _if_range(call: Call, digest: Digest) -> bool:
     """Return whether If-Range is absent or names this content; a weak ETag never does (RFC 9110, section 13.1.5)."""
     condition = call.request.headers.get("If-Range")
-    return condition is None or (not _weak(call) and condition == f'"{digest}"')
+    return not condition or (not _weak(call) and condition == f'"{digest}"')
 
 
 def _tag(call: Call, digest: Digest) -> str:
@@ -163,6 +169,21 @@ def _weak(call: Call) -> bool:
     return call.dialect.etag_form == "weak"
 
 
-def _matches(call: Call, wanted: ETags, current: Digest) -> bool:
+def _names(call: Call, header: str, current: Digest) -> bool:
+    """Return whether If-None-Match names this content, or any with `*`; a weak ETag is as good as a strong one."""
+    return any(
+        each in ("*", f'"{_tag(call, current)}"') for each in (text.removeprefix("W/") for text in _etags(header))
+    )
+
+
+def _matches(call: Call, header: str, current: Digest) -> bool:
     """Return whether If-Match holds; a weak ETag on either side never matches (RFC 9110, section 13.1.1)."""
-    return wanted.star_tag or (not _weak(call) and wanted.contains(current))
+    return any(each == "*" or (each == f'"{current}"' and not _weak(call)) for each in _etags(header))
+
+
+def _etags(header: str) -> Iterator[str]:
+    """Yield the ETags of a header, or `*`, up to the first text that is none."""
+    position = 0
+    while match := _ETAG.match(header, position):
+        yield match[1]
+        position = match.end()

@@ -26,6 +26,9 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if rules:
         manifest_rules.check_reference(call, name, reference)
     manifest = call.storage.manifest(name, reference)
+    digest = reference if isinstance(reference, Digest) else manifest.digest if manifest else None
+    if digest and conditional.names_only(call, digest):
+        return EmptyResponse(status=304, headers=scope)
     if manifest is None:
         raise _unknown(call, name, reference)
     if rules:
@@ -35,7 +38,7 @@ def get(call: Call, name: Name, reference_text: str) -> Response:
     if call.dialect.index_needs_accept:
         headers["Vary"] = "Accept"
     if conditional.manifest_unchanged(call, manifest.digest):
-        return EmptyResponse(status=304, headers=headers if call.dialect.manifest_conditions == "rfc" else scope)
+        return EmptyResponse(status=304, headers=headers)
     content_type = manifest.media_type + ("; charset=utf-8" if call.dialect.manifest_charset else "")
     response = Response(manifest.content, 200, headers={**headers, **UPLOADED}, content_type=content_type)
     if call.request.method == "GET":  # HEAD does not count as a download
@@ -53,15 +56,19 @@ def put(call: Call, name: Name, reference_text: str) -> Response:
     manifest = _parse(call, reference)
     if rules:
         manifest_rules.check_push(call, manifest)
+    _check_digest(call, reference, manifest)
+    if rules:
+        manifest_rules.check_layers(call, manifest)
     tags = [reference] if isinstance(reference, Tag) else more
     try:
-        with call.policy.publishing(call, name, manifest, tags):
+        with call.policy.publishing(call, name, manifest, tags) as notes:
             call.storage.put_manifest(
                 name,
                 manifest,
                 tags=tags,
                 complete=not call.dialect.missing_descriptors,
                 guard=conditional.guard(call) if call.conditional else None,
+                notes=notes,
             )
     except MissingContent as missing:
         details = [{"digest": digest} for digest in missing.digests]
@@ -82,12 +89,13 @@ def delete(call: Call, name: Name, reference_text: str) -> Response:
         kind = "tags" if by_tag else "manifests"
         raise RegistryError(Code.UNSUPPORTED, f"deleting {kind} is disabled", status=call.dialect.deletion_refusal)
     manifest_rules.check_reference(call, name, reference)
-    if isinstance(reference, Tag):
-        deleted = call.storage.delete_tag(name, reference)
-    else:
-        deleted = call.storage.delete_manifest(name, reference)
-    if not deleted:
-        raise _unknown(call, name, reference)
+    with call.policy.deleting(call, name):
+        if isinstance(reference, Tag):
+            deleted = call.storage.delete_tag(name, reference)
+        else:
+            deleted = call.storage.delete_manifest(name, reference)
+        if not deleted:
+            raise _unknown(call, name, reference)
     return EmptyResponse(status=202)
 
 
@@ -96,11 +104,22 @@ def _parse(call: Call, reference: Tag | Digest) -> Manifest:
     code = Code.MANIFEST_INVALID if status == 400 else Code.SIZE_INVALID
     content = call.body(call.dialect.manifest_size_limit, "a manifest", code=code, status=status)
     digest = Digest.of(content, algorithm=reference.algorithm if isinstance(reference, Digest) else "sha256")
-    if isinstance(reference, Digest) and digest != reference:
-        details = [{"digest": reference, "content": digest}]
-        raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
     media_type, _ = parse_options_header(call.request.headers.get("Content-Type"))
-    return _READINGS[call.dialect.manifest_reading](content, media_type or None, digest)
+    known = media_type.lower()  # the case of a media type does not count (RFC 9110, section 8.3.1)
+    kind = known if known in manifest_rules.FORMATS else media_type or None
+    return _READINGS[call.dialect.manifest_reading](content, kind, digest)
+
+
+def _check_digest(call: Call, reference: Tag | Digest, manifest: Manifest) -> None:
+    """Raise DIGEST_INVALID for a push by a digest that the content has not, or whose algorithm is not accepted."""
+    if not isinstance(reference, Digest):
+        return
+    if reference.algorithm not in call.dialect.manifest_digest_algorithms:
+        message = f"digest algorithm {reference.algorithm} is not supported for manifests"
+        raise RegistryError(Code.DIGEST_INVALID, message)
+    if manifest.digest != reference:
+        details = [{"digest": reference, "content": manifest.digest}]
+        raise RegistryError(Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=details)
 
 
 def _tag_parameters(call: Call) -> list[Tag]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 from werkzeug.wrappers import Response
 
@@ -14,39 +15,58 @@ from fakereg.http.answers import EmptyResponse
 from fakereg.http.call import Call
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name
-from fakereg.storage.base import UploadBusy, UploadGone
+from fakereg.storage.base import StorageError, UploadBusy, UploadGone
 from fakereg.storage.repositories import TooManyUploads, Upload
 
+_BINARY = "application/octet-stream"
 _CONTENT_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 def post(call: Call, name: Name) -> Response:
     """Mount a blob or take it from the body and answer 201, else start a session and answer 202 with its Location."""
-    mount = call.request.args.get("mount")
+    mount = call.parameter("mount")
     if mount is not None and (digest := _mount(call, name, mount)):
         return _created(call, name, digest)
-    single = call.request.args.get("digest")
+    single = call.parameter("digest")
     if single is None or not call.dialect.single_post:
         return _accepted(call, _start(call, name, _algorithm(call)), start=True)
     return _single_post(call, name, _digest(call, single))
 
 
+def post_at_session(call: Call, name: Name, id: str) -> Response:
+    """Start another session, or mount a blob, in dialects where a session has the methods of `/blobs/uploads/`."""
+    check(call, name, id)
+    return post(call, name)
+
+
+def unknown(call: Call, name: Name) -> Response:
+    """Raise BLOB_UPLOAD_UNKNOWN, in dialects where `/blobs/uploads/` has the methods of a session."""
+    raise _unknown()
+
+
+def check(call: Call, name: Name, id: str) -> None:
+    """Raise the error of a session that is not there, or that has gone on since its Location was given."""
+    _check_state(call, _session(call, name, id))
+
+
 def patch(call: Call, name: Name, id: str) -> Response:
     """Add the body to the session, as a chunk if it has a Content-Range, else as a stream, and answer 202."""
     with _resumed(call, name, id) as upload:
+        _check_chunk_type(call)
         _receive(call, upload)
         return _accepted(call, upload)
 
 
 def put(call: Call, name: Name, id: str) -> Response:
     """Close the session, with the body as its last chunk if there is one, as the blob `?digest=`, and answer 201."""
-    text = call.request.args.get("digest")
-    if text is None:
-        raise RegistryError(Code.DIGEST_INVALID, "the closing PUT must have a digest parameter")
-    digest = _digest(call, text)
     with _resumed(call, name, id) as upload:
+        text = call.parameter("digest")
+        if text is None:
+            raise RegistryError(Code.DIGEST_INVALID, "the closing PUT must have a digest parameter")
+        digest = _digest(call, text)
         _receive(call, upload, last=True)
-        return _finish(call, name, upload, digest)
+        with _undone_by_failures(upload):
+            return _finish(call, name, upload, digest)
 
 
 def get(call: Call, name: Name, id: str) -> Response:
@@ -60,7 +80,7 @@ def delete(call: Call, name: Name, id: str) -> Response:
     """Cancel the session and answer 204."""
     with _resumed(call, name, id) as upload:
         call.storage.cancel_upload(upload)
-    return EmptyResponse(status=204)
+    return EmptyResponse(status=204, headers={"Docker-Upload-UUID": id})
 
 
 def _mount(call: Call, name: Name, text: str) -> Digest | None:
@@ -78,7 +98,7 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
     """Mount the blob from a repository that the caller may pull; return whether there was one."""
     if not call.dialect.mount:
         return False
-    text = call.request.args.get("from")
+    text = call.parameter("from")
     if text is not None:
         return _mount_from(call, name, digest, Name.parse(text, host=call.dialect.host_names))
     if not call.dialect.anonymous_mount:
@@ -89,13 +109,13 @@ def _mounted(call: Call, name: Name, digest: Digest) -> bool:
 
 
 def _mount_from(call: Call, name: Name, digest: Digest, source: Name) -> bool:
-    """Mount the blob from one repository; refuse one that is deleted, or has moved to another registry."""
-    there = call.policy.home(call.site, source) is call.home and call.policy.shows_blobs(call, source)
+    """Mount the blob from one repository; refuse one that has moved to another registry."""
+    there = call.policy.home(call.site, source) is call.home
     return there and PULL in call.rights(source) and call.storage.mount_blob(name, digest, source=source)
 
 
 def _algorithm(call: Call) -> str:
-    name = call.request.args.get("digest-algorithm")
+    name = call.parameter("digest-algorithm")
     if name is None or not call.dialect.digest_algorithm_parameter:
         return "sha256"
     if name not in call.dialect.digest_algorithms:
@@ -135,7 +155,8 @@ def _single_post(call: Call, name: Name, digest: Digest) -> Response:
 
 
 def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
-    if not call.storage.finish_upload(upload, digest):
+    kept = not call.dialect.mismatch_ends_session and not upload.matches(digest)
+    if kept or not call.storage.finish_upload(upload, digest):
         raise RegistryError(
             Code.DIGEST_INVALID, "provided digest did not match uploaded content", details=[{"digest": digest}]
         )
@@ -143,18 +164,28 @@ def _finish(call: Call, name: Name, upload: Upload, digest: Digest) -> Response:
 
 
 def _session(call: Call, name: Name, id: str) -> Upload:
-    if call.dialect.upload_state and "_state" not in call.request.args:
+    state = call.parameter("_state") if call.dialect.upload_state else ""
+    if call.dialect.upload_state and state != _state(name, id, (state or "").partition("-")[0]):
         raise _stale()
     upload = call.storage.upload(name, id)
     if upload is None:
-        raise RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
+        raise _unknown()
     return upload
 
 
 def _check_state(call: Call, upload: Upload) -> None:
     """Raise BLOB_UPLOAD_INVALID if the request follows a Location from before the last bytes of the session."""
-    if call.dialect.upload_state and call.request.args["_state"] != str(upload.size):
+    if call.dialect.upload_state and call.parameter("_state") != _state(upload.repository, upload.id, upload.size):
         raise _stale()
+
+
+def _state(name: Name, id: str, size: int | str) -> str:
+    """Return the `_state` of a session that holds `size` bytes; that of another session is another one."""
+    return f"{size}-{hashlib.sha256(f'{name} {id} {size}'.encode()).hexdigest()[:16]}"
+
+
+def _unknown() -> RegistryError:
+    return RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry")
 
 
 def _stale() -> RegistryError:
@@ -182,7 +213,12 @@ def _claimed(upload: Upload) -> Iterator[Upload]:
         message = "another request is writing to this upload session"
         raise RegistryError(Code.BLOB_UPLOAD_INVALID, message, status=409) from None
     except UploadGone:
-        raise RegistryError(Code.BLOB_UPLOAD_UNKNOWN, "blob upload unknown to registry") from None
+        raise _unknown() from None
+
+
+def _check_chunk_type(call: Call) -> None:
+    if call.dialect.octet_stream_chunks and call.request.headers.get("Content-Type") not in (None, "", _BINARY):
+        raise RegistryError(Code.BLOB_UPLOAD_INVALID, f"the Content-Type of a PATCH must be {_BINARY}")
 
 
 def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
@@ -192,7 +228,8 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
     before = upload.size
     for data in call.chunks():
         _check_limit(call, upload, len(data))
-        upload.append(data)
+        with _undone_by_failures(upload) if last else nullcontext():
+            upload.append(data)
     received = upload.size - before
     if length is not None and received != length:
         upload.rollback()
@@ -200,6 +237,16 @@ def _receive(call: Call, upload: Upload, *, last: bool = False) -> None:
             Code.SIZE_INVALID, f"the body must have the {length} bytes of Content-Range, got {received}"
         )
     upload.short_chunk = not last and length is not None and length < call.dialect.chunk_min_length
+
+
+@contextmanager
+def _undone_by_failures(upload: Upload) -> Iterator[None]:
+    """Drop the bytes of this request if the storage fails: it is sent again as a whole, and the disk may be full."""
+    try:
+        yield
+    except (OSError, StorageError):
+        upload.rollback()
+        raise
 
 
 def _chunk_length(call: Call, upload: Upload, *, last: bool) -> int | None:
@@ -253,7 +300,7 @@ def _check_limit(call: Call, upload: Upload, more: int) -> None:
 def _progress(call: Call, upload: Upload) -> dict[str, str]:
     """Return Location and Range of a session; a fresh one has 0-0, as in Docker's registry."""
     path = f"/v2/{upload.repository}/blobs/uploads/{upload.id}"
-    state = f"?_state={upload.size}" if call.dialect.upload_state else ""
+    state = f"?_state={_state(upload.repository, upload.id, upload.size)}" if call.dialect.upload_state else ""
     return {
         "Location": call.location(path) + state,
         "Range": f"0-{max(upload.size - 1, 0)}",

@@ -136,16 +136,19 @@ class Tokens:
         _check_audience(claims, service)
         return _text(claims, "sub")
 
-    def verify(self, text: str, *, service: str) -> Grant:
-        """Return the grant of an access token for that service; raise TokenError ("Verifying the token")."""
+    def verify(self, text: str, *, service: str, leeway: float = 0.0) -> Grant:
+        """Return the grant of an access token for that service; raise TokenError ("Verifying the token").
+
+        `leeway` is how many seconds the clocks of issuer and registry may differ.
+        """
         claims = _read(self._access, text)
         if claims.get("iss") != self._issuer:
             raise TokenError("token of a foreign issuer")
         _check_audience(claims, service)
         now = self._clock()
-        if not now < _seconds(claims, "exp"):
+        if not now - leeway < _seconds(claims, "exp"):
             raise TokenError("token expired")
-        if now < _seconds(claims, "nbf"):
+        if now + leeway < _seconds(claims, "nbf"):
             raise TokenError("token not yet valid")
         return Grant(_text(claims, "sub"), tuple(_granted(claims)), self._access.external)
 

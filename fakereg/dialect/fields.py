@@ -46,12 +46,12 @@ def _status(default: int, meaning: str, *choices: int) -> Any:
 _HEADER = Text(header=True)
 
 MANIFEST_RULES = (
+    "accept_reading",
     "digest_references",
     "foreign_layers",
     "image_size_notice",
     "index_needs_accept",
     "indexes",
-    "manifest_digest_algorithms",
     "manifest_formats",
     "media_type_parameters",
     "oci_needs_accept",
@@ -96,7 +96,22 @@ class Dialect:
         "a pull from a repository that does not exist is NAME_UNKNOWN; off: MANIFEST_UNKNOWN or BLOB_UNKNOWN",
     )
     list_head: bool = _setting(True, "HEAD of the lists of tags and repositories; off: 405")
-    ping_any_method: bool = _setting(False, "/v2/ also answers POST, PUT, PATCH and DELETE; off: 405")
+    ping_any_method: bool = _setting(False, "/v2/ answers every method; off: GET and HEAD, others 405")
+    json_charset: bool = _setting(False, "`; charset=utf-8` after application/json")
+    options_method: bool = _setting(False, "OPTIONS is 200 with Allow; off: 405")
+    root_answer: bool = _setting(False, "`/` is 200 without a body, for checks that the server lives; off: 404")
+    path_redirects: bool = _setting(
+        False,
+        "301 from a path with empty parts, `.` or `..` to the path without them, and from a path that lacks the slash "
+        "at its end, or has one too many; off: 404, and `/v2` is `/v2/`, `/blobs/uploads` is `/blobs/uploads/`",
+    )
+    checked_first: str = _setting(
+        "endpoint",
+        "endpoint: whether the path has the method, then whether the caller may use it; rights: whether the caller may "
+        "use the method (GET and HEAD: pull; POST, PUT and PATCH: pull and push; DELETE: delete; others need valid "
+        "credentials), then the digest or session in the path, then whether the path has the method",
+        choices=("endpoint", "rights"),
+    )
     rate_limit: int = _setting(0, "most requests per minute and client address; more: 429; 0: no limit")
 
     push: bool = _setting(True, "uploads and pushes of manifests; off: 405")
@@ -110,13 +125,32 @@ class Dialect:
     mount: bool = _setting(True, "cross-repository mount; off: 202 and a session")
     anonymous_mount: bool = _setting(True, "mount without `from`, from any repository; off: 202 and a session")
     strict_mount: bool = _setting(True, "400 for a mount with a malformed digest or name; off: 202 and a session")
+    mount_needs_pull: bool = _setting(
+        False, "401 if the caller may not pull from the repository `from`; off: a mount from it is 202 and a session"
+    )
     digest_algorithm_parameter: bool = _setting(True, "`digest-algorithm` on POST is used; off: it is ignored")
     chunk_min_length: int = _setting(0, "OCI-Chunk-Min-Length, required of chunks with Content-Range; 0: none", Size())
     upload_status: bool = _setting(True, "GET of an upload session; off: 405")
     upload_cancel: bool = _setting(True, "DELETE of an upload session; off: 405")
+    uploads_alike: bool = _setting(
+        False,
+        "`/blobs/uploads/` has the methods of a session, which are 404 BLOB_UPLOAD_UNKNOWN, and a session has POST, "
+        "which starts another; off: 405",
+    )
+    form_bodies: bool = _setting(
+        False,
+        "a body that is a form is read for the parameters of an upload, and its bytes are no content; off: they are",
+    )
+    octet_stream_chunks: bool = _setting(
+        False, "400 for a PATCH with a Content-Type that is not application/octet-stream; off: any is accepted"
+    )
+    mismatch_ends_session: bool = _setting(
+        True, "a closing PUT with another digest than that of the bytes ends the session; off: it keeps the bytes"
+    )
     content_range: bool = _setting(True, "Content-Range of chunks is checked; off: it is ignored")
     upload_state: bool = _setting(
-        False, "the Location of a session has a `_state`; without it, or with an old one, the session is 404"
+        False,
+        "the Location of a session has a `_state`; without it, or with an old or a foreign one, the session is 404",
     )
     upload_expiry: float = _setting(3600.0, "time without a request after which an upload session ends", Duration())
     upload_limit: int = _setting(
@@ -153,6 +187,12 @@ class Dialect:
     indexes: bool = _setting(True, "accept manifest lists and image indexes; off: 403 DENIED")
     index_needs_accept: bool = _setting(False, "an index is 404 unless Accept names its media type")
     oci_needs_accept: bool = _setting(False, "any manifest of OCI is 404 unless Accept names its media type")
+    accept_reading: str = _setting(
+        "rfc",
+        "how Accept is read. rfc: as RFC 9110 says; plain: what stands before a semicolon is a media type, in the case "
+        "of the manifest's, of any quality",
+        choices=("rfc", "plain"),
+    )
     foreign_layers: bool = _setting(
         True, "accept manifests with layers that are stored elsewhere; off: foreign_layer_refusal on push and pull"
     )
@@ -194,7 +234,7 @@ class Dialect:
     manifest_conditions: str = _setting(
         "rfc",
         "conditional requests for manifests. rfc: as RFC 9110 says; digest: only If-None-Match of a pull, with one "
-        "digest and nothing else",
+        "digest and nothing else, before anything of the manifest is looked at",
         choices=("rfc", "digest"),
     )
     etag_form: str = _setting(
@@ -223,6 +263,7 @@ class Dialect:
     )
     tags_page_size: int = _setting(0, "most names in one page of tags or repositories; 0: no limit")
     tags_default_page_size: int = _setting(0, "names in such a page if the request has no `n`; 0: all")
+    page_size_check: bool = _setting(True, "400 for an `n` that is no number; off: it is ignored")
 
     digest_algorithms: tuple[str, ...] = _setting(
         ALGORITHMS, "algorithms that are accepted for blobs and manifests", choices=ALGORITHMS
@@ -268,6 +309,9 @@ class Dialect:
         300.0,
         f"time for which a Bearer token is valid, at least {LIFETIME_MINIMUM:.0f} seconds",
         Duration(low=int(LIFETIME_MINIMUM)),
+    )
+    token_leeway: float = _setting(
+        0.0, "time before its start and after its end for which a Bearer token is valid all the same", Duration()
     )
     bearer_credentials: bool = _setting(False, "accept base64 of a token, or of USER:TOKEN, in place of a Bearer token")
     junk_tokens: bool = _setting(False, "treat a malformed Bearer token as no credentials in requests for a repository")

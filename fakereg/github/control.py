@@ -5,7 +5,8 @@ from __future__ import annotations
 from werkzeug.wrappers import Response
 
 from fakereg import values
-from fakereg.github.migration import MigrationConflict, MigrationRuns
+from fakereg.github.ledger import MigrationRuns
+from fakereg.github.migration import MigrationConflict
 from fakereg.github.state import PackageCall
 from fakereg.http.answers import json_response
 from fakereg.http.secret import invalid, json_object

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from fakereg.auth.accounts import Accounts, Role, Visibility
+from fakereg.auth.accounts import Accounts, PackageSettings, Role, Visibility
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.repositories import Repositories
+from fakereg.storage.index import Index
 
 DOCKER, CONTAINER = "docker", "container"
 """The types of packages that are images."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Version:
     """A version of a package: a tag of the Docker registry, a digest of the Container registry."""
 
@@ -26,7 +26,7 @@ class Version:
     downloads: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Package:
     """An image as a package. `type` is `docker` or `container`, `name` the image's name in its registry.
 
@@ -41,10 +41,9 @@ class Package:
     created_at: float
     updated_at: float
     visibility: Visibility = Visibility.PRIVATE
-    roles: dict[str, Role] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
     repository: str = ""
     from_docker: bool = False
-    versions: dict[str, Version] = field(default_factory=dict)
 
     @property
     def kind(self) -> PackageType:
@@ -90,13 +89,9 @@ class PackageType:
     scopes: frozenset[str] = frozenset()
     """Scopes that the API requires of a classic token beside those of packages."""
 
-    def has_versions(self, storage: Repositories, name: Name) -> bool:
-        """Return whether a repository has versions, without listing them: each request needs this."""
-        return False
-
-    def versions(self, storage: Repositories, name: Name) -> Sequence[Tag] | Sequence[Digest]:
-        """Return the names of the versions of a repository."""
-        return []
+    def versions(self, name: Name, index: Index) -> Mapping[Tag, Any] | Mapping[Digest, Any]:
+        """Return the versions of a repository by their names; do not copy them, since each request needs this."""
+        return {}
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
         """Return the versions that a push of a manifest creates or changes."""
@@ -146,8 +141,9 @@ class PackageType:
         """Return the visibility of a package."""
         return package.visibility
 
-    def begin(self, package: Package, accounts: Accounts) -> None:
-        """Apply the settings that the accounts have for a package that becomes known."""
+    def begun(self, package: Package, accounts: Accounts) -> Package:
+        """Return a package that becomes known, with the settings that the accounts have for it."""
+        return package
 
 
 class _Docker(PackageType):
@@ -155,11 +151,8 @@ class _Docker(PackageType):
     migrates = True
     scopes = frozenset({"repo"})
 
-    def has_versions(self, storage: Repositories, name: Name) -> bool:
-        return name.count("/") == 2 and storage.has_tags(name)
-
-    def versions(self, storage: Repositories, name: Name) -> Sequence[Tag]:
-        return (storage.tags(name) or []) if self.has_versions(storage, name) else []
+    def versions(self, name: Name, index: Index) -> Mapping[Tag, Any]:
+        return index.tags if name.count("/") == 2 else {}
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
         return tags
@@ -200,8 +193,8 @@ class _Docker(PackageType):
         public = repository and repository.visibility == Visibility.PUBLIC
         return Visibility.PUBLIC if public else Visibility.PRIVATE
 
-    def begin(self, package: Package, accounts: Accounts) -> None:
-        package.from_docker = True
+    def begun(self, package: Package, accounts: Accounts) -> Package:
+        return replace(package, from_docker=True)
 
 
 class _Container(PackageType):
@@ -209,11 +202,8 @@ class _Container(PackageType):
     linked = True
     internal = True
 
-    def has_versions(self, storage: Repositories, name: Name) -> bool:
-        return "/" in name and storage.has_manifests(name)
-
-    def versions(self, storage: Repositories, name: Name) -> Sequence[Digest]:
-        return (storage.manifests(name) or []) if self.has_versions(storage, name) else []
+    def versions(self, name: Name, index: Index) -> Mapping[Digest, Any]:
+        return index.manifests if "/" in name else {}
 
     def pushed(self, digest: Digest, tags: Collection[Tag]) -> Collection[str]:
         return [digest]
@@ -221,10 +211,9 @@ class _Container(PackageType):
     def tags(self, version: str, tags: Mapping[Digest, Sequence[Tag]]) -> list[str]:
         return list(tags.get(Digest(version), ()))
 
-    def begin(self, package: Package, accounts: Accounts) -> None:
-        if given := accounts.packages.get(package.name):
-            package.visibility, package.roles = given.visibility, dict(given.roles)
-            package.repository = given.repository
+    def begun(self, package: Package, accounts: Accounts) -> Package:
+        given = accounts.packages.get(package.name, PackageSettings())
+        return replace(package, visibility=given.visibility, roles=given.roles, repository=given.repository)
 
 
 NO_PACKAGES = PackageType()

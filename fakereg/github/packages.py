@@ -1,50 +1,55 @@
-"""Packages: GitHub's metadata of images, beside their content.
+"""Packages: GitHub's metadata of images, kept as notes beside their content.
 
-The storage decides which images and versions exist. An image that it already has at the start becomes a package at
-the first look-up. A version is a tag in the Docker registry and a manifest in the Container registry. All metadata is
-in memory: after a restart ids and counts begin anew, and visibility and roles are those of `Accounts.add_package`.
+The storage decides which images and versions exist: a version is a tag in the Docker registry and a manifest in the
+Container registry. An image without notes, such as one that another tool wrote, becomes a package at the first look-up.
+Downloads alone are counted in memory; the storage has them a moment later.
 """
 
 from __future__ import annotations
 
-import itertools
+import functools
+import logging
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from fakereg.auth.accounts import Accounts, Role, Visibility
 from fakereg.clock import Clock
-from fakereg.github.deleted import Deletions
+from fakereg.github import notes
+from fakereg.github.ledger import Ledger
 from fakereg.github.model import TYPES, Package, PackageType, Version
 from fakereg.http.hosts import Site
-from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.base import Delta, StorageError
+from fakereg.storage.index import Change, Index
 
-_MOVING_SECONDS = "10"
+COUNT_SECONDS = 1.0
+"""Longest time for which downloads are counted in memory alone."""
+
+Describe = Callable[[Package, bool], Package]
+"""Returns a package with what a push changes; it is told whether the package did not exist before."""
+
+_log = logging.getLogger(__name__)
 
 
 class Packages:
-    """All packages, by type and name.
+    """The packages of all registries of a server. Safe to use from several threads and processes."""
 
-    Hold `lock` to change content and packages together, and do not read or send a body meanwhile. Owners in `moving`
-    are being migrated, those in `migrated` have their images in the Container registry.
-    """
-
-    def __init__(self, *, clock: Clock, accounts: Accounts, migrated: Collection[str] = ()) -> None:
-        self.lock = threading.RLock()
-        self.deleted = Deletions(clock)
-        self.moving: frozenset[str] = frozenset()
-        self.migrated = self._migrated = frozenset(owner.lower() for owner in migrated)
+    def __init__(self, *, ledger: Ledger, clock: Clock, accounts: Accounts) -> None:
+        self._ledger = ledger
         self._accounts = accounts
         self._clock = clock
-        self._ids = itertools.count(1)
-        self._packages: dict[tuple[str, Name], Package] = {}
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._downloads: dict[tuple[str, Name], tuple[Site, Counter[str]]] = {}
+        """Those that the storage does not have yet, by type and name, and there by version."""
+        self._timer: threading.Timer | None = None
 
     def find(self, site: Site, name: Name) -> Package | None:
         """Return the package of a repository of `site`; None if it has no version."""
-        if not has_versions(site, name):
-            return None
-        with self.lock:
-            return self._package(site.dialect.package_type, name)
+        there, package = site.storage.read(name, lambda index: (_there(site, name, index), notes.package(name, index)))
+        return (package or self._found(site, name)) if there else None
 
     def of_owner(self, site: Site, owner: str) -> list[Package]:
         """Return all packages of an account, by name."""
@@ -53,84 +58,145 @@ class Packages:
 
     def versions(self, site: Site, package: Package) -> list[Version]:
         """Return the versions of a package, the newest first."""
-        with self.lock:
-            names = version_names(site, package.name)
-            package.versions = {name: self._version(package, name) for name in names}
-            return sorted(package.versions.values(), key=lambda version: -version.id)
+        self.write()
+        versions = site.storage.read(package.name, lambda index: self.known(site, package.name, index))
+        if None in versions.values():
+            site.storage.change(package.name, lambda index: self._numbered(site, package.name, index))
+            versions = site.storage.read(package.name, lambda index: self.known(site, package.name, index))
+        return sorted(filter(None, versions.values()), key=lambda version: (-version.created_at, -version.id))
 
-    def published(self, site: Site, name: Name, versions: Iterable[str], *, anew: bool) -> Package:
-        """Note a push of `versions`; `anew` is true if the package did not exist before. The caller holds `lock`."""
-        key = site.dialect.package_type, name
-        if anew:
-            self._packages.pop(key, None)
-            self.deleted.reused(*key)
-        package = self._package(*key)
-        package.updated_at = self._clock()
-        for version in versions:
-            self._version(package, version).updated_at = package.updated_at
-        return package
+    def known(self, site: Site, name: Name, index: Index) -> dict[str, Version | None]:
+        """Return each version of a repository by name; None for one that has no note yet."""
+        return {version: notes.version(version, index) for version in type_of(site).versions(name, index)}
+
+    def published(
+        self,
+        site: Site,
+        name: Name,
+        index: Index,
+        versions: Iterable[str],
+        describe: Callable[[Package, bool], Package],
+    ) -> Mapping[str, str | None]:
+        """Return the change of notes when `versions` are pushed."""
+        there, now = type_of(site).versions(name, index), self._clock()
+        package = notes.package(name, index) if there else None
+        old = {version: notes.version(version, index) if version in there else None for version in versions}
+        pushed = [
+            replace(known, updated_at=now) if known else Version(self._ledger.new_id(), version, now, now)
+            for version, known in old.items()
+        ]
+        stale = {} if there else notes.without_versions(index)  # they vanished without the API
+        described = describe(replace(package or self._new(site, name), updated_at=now), not there)
+        return {**stale, **notes.of_package(described), **notes.of_versions(pushed)}
 
     def downloaded(self, site: Site, name: Name, version: str) -> None:
         """Count a pull."""
-        with self.lock:
-            if package := self.find(site, name):
-                self._version(package, version).downloads += 1
+        self._count(site, name, Counter([version]))
+
+    def write(self) -> None:
+        """Let the storage have all downloads."""
+        with self._writing:
+            for key in list(self._downloads):
+                with self._lock:
+                    site, counted = self._downloads.pop(key)
+                try:
+                    site.storage.change(key[1], functools.partial(self._counted, site, key[1], counted))
+                except BaseException:
+                    self._count(site, key[1], counted)
+                    raise
 
     def change(
         self,
-        package: Package,
-        *,
-        visibility: str | None = None,
-        roles: Mapping[str, str] | None = None,
-        repository: str | None = None,
-    ) -> None:
+        site: Site,
+        name: Name,
+        visibility: str | None,
+        roles: Mapping[str, str] | None,
+        repository: str | None,
+    ) -> Package | None:
         """Set the settings that an owner has on GitHub's pages: visibility, roles by login, the linked repository.
 
-        An empty text for `repository` unlinks it. Raise ValueError for an unknown visibility or role.
+        None leaves a setting as it is; an empty text for `repository` unlinks it. Return the package; None if there is
+        none. Raise ValueError for an unknown visibility or role.
         """
-        granted = package.roles if roles is None else {user: Role.parse(role) for user, role in roles.items()}
-        seen = package.visibility if visibility is None else Visibility.parse(visibility)
-        with self.lock:
-            package.visibility, package.roles = seen, granted
-            package.repository = package.repository if repository is None else repository
+        seen = None if visibility is None else Visibility.parse(visibility)
+        granted = None if roles is None else {user: Role.parse(role) for user, role in roles.items()}
 
-    def adopt(self, package: Package) -> None:
-        """Add a package that was restored or migrated."""
-        with self.lock:
-            self._packages[package.type, package.name] = package
+        def plan(index: Index) -> Change | None:
+            package = notes.package(name, index) if _there(site, name, index) else None
+            if not package:
+                return None
+            changed = replace(
+                package,
+                visibility=package.visibility if seen is None else seen,
+                roles=package.roles if granted is None else granted,
+                repository=package.repository if repository is None else repository,
+            )
+            return Change(Delta(notes=notes.of_package(changed)))
 
-    def forget(self, package: Package) -> None:
-        """Remove a package."""
-        with self.lock:
-            self._packages.pop((package.type, package.name), None)
-
-    def check_settled(self, name: Name) -> None:
-        """Raise 503 for a push while the packages of the owner are being migrated, so that no push is lost."""
-        owner = name.partition("/")[0]
-        if owner in self.moving:
-            message = f"the packages of {owner} are being migrated"
-            raise RegistryError(Code.DENIED, message, status=503, headers={"Retry-After": _MOVING_SECONDS})
+        self.find(site, name)  # so that it has a note
+        site.storage.change(name, plan)
+        return self.find(site, name)
 
     def clear(self) -> None:
-        """Forget everything."""
-        with self.lock:
-            self._packages.clear()
-            self.deleted.clear()
-            self.migrated = self._migrated
+        """Forget all downloads that the storage does not have."""
+        with self._writing, self._lock:
+            self._downloads.clear()
 
-    def _package(self, type: str, name: Name) -> Package:
-        key = type, name
-        if key not in self._packages:
-            now = self._clock()
-            self._packages[key] = new = Package(next(self._ids), type, name, now, now)
-            new.kind.begin(new, self._accounts)
-        return self._packages[key]
+    def close(self) -> None:
+        """Let the storage have all downloads; no method is called afterwards."""
+        if timer := self._timer:
+            timer.cancel()
+            timer.join()
+        self.write()
 
-    def _version(self, package: Package, name: str) -> Version:
-        if name not in package.versions:
-            now = self._clock()
-            package.versions[name] = Version(next(self._ids), name, now, now)
-        return package.versions[name]
+    def _write_later(self) -> None:
+        self._timer = None
+        try:
+            self.write()
+        except (OSError, StorageError) as problem:
+            _log.warning("downloads are not counted yet: %s", problem)
+
+    def _count(self, site: Site, name: Name, counted: Counter[str]) -> None:
+        with self._lock:
+            self._downloads.setdefault((site.dialect.package_type, name), (site, Counter()))[1].update(counted)
+            if not self._timer:
+                self._timer = threading.Timer(COUNT_SECONDS, self._write_later)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _counted(self, site: Site, name: Name, counted: Counter[str], index: Index) -> Change | None:
+        there = type_of(site).versions(name, index)
+        found = [
+            replace(known, downloads=known.downloads + count)
+            for version, count in counted.items()
+            if version in there and (known := notes.version(version, index) or self._new_version(version))
+        ]
+        return Change(Delta(notes=notes.of_versions(found))) if found else None
+
+    def _found(self, site: Site, name: Name) -> Package | None:
+        """Give a repository the note of its package, and return that."""
+
+        def plan(index: Index) -> Change | None:
+            if notes.package(name, index) or not _there(site, name, index):
+                return None
+            return Change(Delta(notes=notes.of_package(self._new(site, name))))
+
+        site.storage.change(name, plan)
+        return site.storage.read(name, lambda index: notes.package(name, index))
+
+    def _numbered(self, site: Site, name: Name, index: Index) -> Change:
+        """Give a repository the notes of versions that have none."""
+        missing = [version for version, known in self.known(site, name, index).items() if not known]
+        return Change(Delta(notes=notes.of_versions(self._new_version(version) for version in missing)))
+
+    def _new(self, site: Site, name: Name) -> Package:
+        now = self._clock()
+        package = Package(self._ledger.new_id(), site.dialect.package_type, name, now, now)
+        return package.kind.begun(package, self._accounts)
+
+    def _new_version(self, name: str) -> Version:
+        now = self._clock()
+        return Version(self._ledger.new_id(), name, now, now)
 
 
 def type_of(site: Site) -> PackageType:
@@ -138,14 +204,9 @@ def type_of(site: Site) -> PackageType:
     return TYPES[site.dialect.package_type]
 
 
-def version_names(site: Site, name: Name) -> Sequence[Tag] | Sequence[Digest]:
-    """Return the names of the versions that the storage has in a repository; none if images are not packages there."""
-    return type_of(site).versions(site.storage, name)
-
-
 def has_versions(site: Site, name: Name) -> bool:
-    """Return whether there are versions, without listing them: each request needs this."""
-    return type_of(site).has_versions(site.storage, name)
+    """Return whether a repository has versions."""
+    return site.storage.read(name, lambda index: _there(site, name, index))
 
 
 def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
@@ -156,8 +217,13 @@ def tags_by_digest(site: Site, name: Name) -> dict[Digest, list[Tag]]:
     return tags
 
 
-def inherit(package: Package, accounts: Accounts) -> None:
-    """Link a container package from the Docker registry to its repository, and copy the visibility of that."""
+def inherited(package: Package, accounts: Accounts) -> Package:
+    """Return a container package from the Docker registry, linked to its repository and with the visibility of that."""
     repository = accounts.repositories.get(package.name.rpartition("/")[0])
-    if repository:
-        package.repository, package.visibility = repository.name, repository.visibility
+    if not repository:
+        return package
+    return replace(package, repository=repository.name, visibility=repository.visibility)
+
+
+def _there(site: Site, name: Name, index: Index) -> bool:
+    return bool(type_of(site).versions(name, index))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Response
@@ -12,17 +13,19 @@ from werkzeug.wrappers import Response
 from fakereg.auth.accounts import Identity, Kind, Role
 from fakereg.auth.caller import DELETE, PULL, PUSH, Rights
 from fakereg.dialect.fields import Dialect
-from fakereg.github import image, names, rights, routes
+from fakereg.github import image, names, restore, rights, routes
 from fakereg.github.model import NO_PACKAGES, TYPES, Package
-from fakereg.github.packages import inherit, type_of
+from fakereg.github.packages import inherited, type_of
 from fakereg.github.state import GitHub
 from fakereg.http import authorization
 from fakereg.http.call import Call, Found, Policy
 from fakereg.http.hosts import Site
 from fakereg.http.origin import asked_host
-from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.errors import RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
+from fakereg.storage.index import Index
+from fakereg.storage.repositories import Notes
 
 _REPOSITORY_PATH = re.compile(r"/([^/]+/[^/]+?)(?:\.git)?/?")
 _PERMISSION = {PULL: "read", PUSH: "write", DELETE: "delete"}
@@ -66,23 +69,28 @@ class GitHubPolicy(Policy):
 
     def check_write(self, call: Call, name: Name) -> None:
         """Raise 503 while the packages of the owner are being migrated."""
-        self.github.packages.check_settled(name)
+        self.github.check_settled(call.home, name)
 
     def publishing(
         self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
-    ) -> AbstractContextManager[None]:
-        """Change the package in one step with the storage; see `_publishing`."""
+    ) -> AbstractContextManager[Notes | None]:
+        """Change the package in one step with the content; see `_publishing`."""
         if type_of(call.home) is NO_PACKAGES:
             return nullcontext()
         return self._publishing(call, name, manifest, tags)
 
+    @contextmanager
+    def deleting(self, call: Call, name: Name) -> Iterator[None]:
+        """Let the rest of a package go with its last version; raise 503 as for a push."""
+        with self.github.settled(call.home, name):
+            yield
+        restore.drop_vanished(call.home, name)
+
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Count a download."""
-        self.github.packages.downloaded(call.home, name, type_of(call.home).pulled(reference, digest))
-
-    def shows_blobs(self, call: Call, name: Name) -> bool:
-        """Return False for the blobs of a deleted package, which stay in the storage to be restored."""
-        return not self.github.packages.deleted.emptied(call.home.dialect.package_type, name)
+        type = type_of(call.home)
+        if type is not NO_PACKAGES:
+            self.github.packages.downloaded(call.home, name, type.pulled(reference, digest))
 
     def find(self, segments: Sequence[str]) -> Found | None:
         """Return the handlers of a path of the packages API or the pages."""
@@ -99,36 +107,33 @@ class GitHubPolicy(Policy):
     @contextmanager
     def resetting(self) -> Iterator[None]:
         """Forget the packages with the content; raise ValueError while a migration runs."""
-        packages = self.github.packages
-        with packages.lock:
-            if packages.moving:
-                raise ValueError("a migration is running: reset when it has ended")
+        with self.github.resetting():
             yield
-            packages.clear()
 
     def _package(self, call: Call, name: Name) -> Package | None:
         return self.github.packages.find(call.home, name)
 
     @contextmanager
-    def _publishing(self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[None]:
-        """Hold the lock of the packages while the manifest is stored; afterwards the package has the new version.
+    def _publishing(self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]) -> Iterator[Notes]:
+        """Yield the notes to change with the push of the manifest, after which the package has the new version.
 
-        Raise 503 if the repository is moving to another registry, or has moved since the request began. Raise the
-        denial if the caller may not push any more, because another caller published a package of that name meanwhile.
+        Raise 503 if the repository is moving to another registry, or has moved since the request began. The notes
+        raise the denial if the caller may not push any more, because another caller has published a package of that
+        name meanwhile.
         """
-        packages, type = self.github.packages, type_of(call.home)
+        type = type_of(call.home)
         source = _source(self.github, call, name, manifest) if type.linked else ""
-        with packages.lock:
-            packages.check_settled(name)
-            if self.home(call.site, name) is not call.home:
-                raise RegistryError(
-                    Code.DENIED, "the image was migrated: try again", status=503, headers={"Retry-After": "1"}
-                )
+
+        def describe(package: Package, anew: bool) -> Package:
+            return _described(self.github, call, package, source, anew=anew)
+
+        def notes(index: Index) -> Mapping[str, str | None]:
             authorization.authorize(call, PUSH, name)
-            anew = packages.find(call.home, name) is None
-            yield
-            package = packages.published(call.home, name, type.pushed(manifest.digest, tags), anew=anew)
-            _describe(self.github, call, package, source, anew=anew)
+            pushed = type.pushed(manifest.digest, tags)
+            return self.github.packages.published(call.home, name, index, pushed, describe)
+
+        with self.github.settled(call.home, name):
+            yield notes
 
 
 class Policies:
@@ -146,15 +151,14 @@ class Policies:
         return self._open if ours else None
 
 
-def _describe(github: GitHub, call: Call, package: Package, source: str, *, anew: bool) -> None:
+def _described(github: GitHub, call: Call, package: Package, source: str, *, anew: bool) -> Package:
     """Make the first publisher an administrator of the package; a link stays until it is changed by hand."""
     identity, by_docker = call.caller.identity, type_of(call.site).migrates
     if anew and identity.user in github.accounts.users:
-        package.roles[identity.user] = Role.ADMIN
+        package = replace(package, roles={**package.roles, identity.user: Role.ADMIN})
     if anew and by_docker and package.kind.linked:  # a push to docker.HOSTNAME after a migration
-        inherit(package, github.accounts)
-    package.repository = package.repository or source
-    package.from_docker = package.from_docker or by_docker
+        package = inherited(package, github.accounts)
+    return replace(package, repository=package.repository or source, from_docker=package.from_docker or by_docker)
 
 
 def _source(github: GitHub, call: Call, name: Name, manifest: Manifest) -> str:

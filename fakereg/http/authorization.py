@@ -125,7 +125,7 @@ def _bearer(call: Call, text: str) -> Caller:
     if not text:  # an empty token is not accepted as a junk token (GP-3.26)
         return Caller(problem=unauthorized(call, "authentication token not provided"))
     try:
-        grant = call.site.tokens.verify(text, service=service(call))
+        grant = call.site.tokens.verify(text, service=service(call), leeway=call.dialect.token_leeway)
     except TokenError as problem:
         shortcut = _credentials(call, text)
         return Caller(shortcut) if shortcut else Caller(problem=_invalid(call, str(problem)), junk=True)
@@ -193,7 +193,7 @@ def _require(call: Call, action: str, name: Name) -> None:
         raise unauthorized(call, dialect.authentication_text, scope=scope)
     if caller.problem and not (dialect.junk_tokens and caller.junk):
         raise _with_scope(caller.problem, scope)
-    if action in call.rights(name):
+    if _allowed(call, action, name):
         return
     if caller.problem:
         raise _with_scope(caller.problem, scope)
@@ -209,6 +209,18 @@ def _require(call: Call, action: str, name: Name) -> None:
     raise RegistryError(Code.DENIED, text)
 
 
+def _allowed(call: Call, action: str, name: Name) -> bool:
+    """Return whether the caller may do the action, and pull from the source of a mount where that is demanded."""
+    dialect = call.dialect
+    wanted = _WANTED[action] if dialect.checked_first == "rights" else frozenset({action})
+    if not wanted <= call.rights(name):
+        return False
+    if not dialect.mount_needs_pull or not call.parameter("from"):
+        return True
+    source = _source(call)
+    return PULL in call.rights(source) if source else call.caller.access is None  # no token is for a malformed name
+
+
 def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
     """Add the scope that the request needs to the challenge of a problem with a token."""
     challenge = problem.headers.get("WWW-Authenticate", "")
@@ -220,11 +232,18 @@ def _with_scope(problem: RegistryError, scope: str) -> RegistryError:
 
 def _scope(call: Call, action: str, name: Name) -> str:
     """Return the scope that a request needs; a mount needs pull on its source, too."""
-    wanted = [Access("repository", name, _WANTED[action])]
-    source = call.request.args.get("from") if "mount" in call.request.args else None
-    with suppress(RegistryError):
-        wanted += [Access("repository", Name.parse(source), _WANTED[PULL])] if source else []
+    wanted, source = [Access("repository", name, _WANTED[action])], _source(call)
+    if source:
+        wanted.append(Access("repository", source, _WANTED[PULL]))
     return " ".join(map(scopes.text, scopes.merge(wanted)))
+
+
+def _source(call: Call) -> Name | None:
+    """Return the repository that a request would mount a blob from; None without a valid one."""
+    text = call.parameter("from") if call.dialect.mount_needs_pull or "mount" in call.request.args else None
+    with suppress(RegistryError):
+        return Name.parse(text, host=call.dialect.host_names) if text else None
+    return None
 
 
 def _everybody_pulls(call: Call) -> bool:

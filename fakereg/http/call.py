@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Request, Response
 
 from fakereg.auth.caller import EVERYTHING, NOBODY, PULL, Caller, Rights, open_rights, token_rights
@@ -21,7 +22,7 @@ from fakereg.server.body import READ_BYTES
 from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.manifest import Manifest
 from fakereg.spec.names import Digest, Name, Tag
-from fakereg.storage.repositories import Repositories
+from fakereg.storage.repositories import Notes, Repositories
 
 Handler = Callable[..., Response]
 """A handler takes a Call and the arguments from the path; it returns the answer or raises RegistryError."""
@@ -61,16 +62,19 @@ class Policy:
 
     def publishing(
         self, call: Call, name: Name, manifest: Manifest, tags: Collection[Tag]
-    ) -> AbstractContextManager[None]:
-        """Return the context in which the storage stores a pushed manifest; entering it may raise RegistryError."""
+    ) -> AbstractContextManager[Notes | None]:
+        """Return the context in which a pushed manifest is stored, which yields the notes to change in the same step.
+
+        Entering it may raise RegistryError; so may the notes, and the end, after which the client has to try again.
+        """
+        return nullcontext()
+
+    def deleting(self, call: Call, name: Name) -> AbstractContextManager[None]:
+        """Return the context in which tags, manifests or blobs are deleted; entering or leaving it may raise."""
         return nullcontext()
 
     def pulled(self, call: Call, name: Name, reference: Tag | Digest, digest: Digest) -> None:
         """Note a GET of a manifest."""
-
-    def shows_blobs(self, call: Call, name: Name) -> bool:
-        """Return whether clients may read the blobs that the storage has in a repository."""
-        return True
 
     def find(self, segments: Sequence[str]) -> Found | None:
         """Return the handlers of a path outside `/v2/`, given as decoded segments; None for any other path."""
@@ -90,6 +94,10 @@ class Policy:
 
 
 DEFAULT_POLICY = Policy()
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FORM_BYTES = 10 << 20
+"""Most bytes of a form in a body; Go's net/http reads as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,23 @@ class Call:
         """Whether the request has a condition on the current state (RFC 9110, section 13)."""
         environ = self.request.environ
         return "HTTP_IF_MATCH" in environ or "HTTP_IF_NONE_MATCH" in environ
+
+    def parameter(self, name: str) -> str | None:
+        """Return the first value of a parameter of the query, or of a form in the body if the dialect reads forms.
+
+        A form that has been read is no content any more. Raise SIZE_INVALID if it is too large.
+        """
+        request, value = self.request, self.request.args.get(name)
+        form = request.mimetype in _FORMS and request.method in ("POST", "PUT", "PATCH")
+        if not (self.dialect.form_bodies and form):
+            return value
+        request.max_content_length = _FORM_BYTES
+        try:
+            return request.form.get(name, value)
+        except RequestEntityTooLarge:
+            raise RegistryError(
+                Code.SIZE_INVALID, f"a form must have at most {_FORM_BYTES} bytes", status=413
+            ) from None
 
     def rights(self, name: Name) -> Rights:
         """Return the actions that the caller may do with a repository."""

@@ -65,6 +65,13 @@ class Delta:
     blob: it is not served, and can become a manifest or blob again.
     """
 
+    @property
+    def removes(self) -> bool:
+        """Whether all that it does is to remove."""
+        return not any(
+            value is not None for part in (self.manifests, self.tags, self.blobs, self.notes) for value in part.values()
+        )
+
     def rows(self) -> Iterator[tuple[str, str, str | None]]:
         """Yield kind, key and value as texts, for storages that keep texts; `of_rows` reads them."""
         for digest, entry in self.manifests.items():
@@ -201,7 +208,10 @@ class Storage(Protocol):
     # Life.
 
     def clear(self) -> None:
-        """Remove everything: repositories, content, spools. Streams that are open can be read to their end."""
+        """Remove everything that came through this protocol: repositories, content, spools.
+
+        Streams that are open can be read to their end. What others put into the storage may be there again.
+        """
 
     def close(self) -> None:
         """Close files, locks and connections; no method is called afterwards."""

@@ -1,48 +1,71 @@
 """A storage in a folder: an OCI image layout per repository, which other tools read as it is.
 
     FOLDER/repositories/octocat+octo-app/    the layout of repository octocat/octo-app
-        oci-layout  index.json               every manifest, each tag an entry of its own, noted as imported
-        fakereg.json                         the notes, if there are any
+        oci-layout  index.json               every manifest, each tag an entry of its own
+        fakereg.json                         the notes, if there are any, and what else index.json does not have
         changes.jsonl                        changes of these that index.json and fakereg.json do not have yet
+        found.json                           what other tools wrote, if they did
         blobs/sha256/...                     manifests and blobs
         pushed/sha256/...                    an empty file for each blob that the registry serves as a blob
     FOLDER/uploads/ID  FOLDER/uploads/ID.json   the bytes of an upload session, and its description
-    FOLDER/lock                              held by the process that has the folder open
+    FOLDER/format                            the version of this form
+    FOLDER/lock                              held, like FOLDER itself, by the process that has the folder open
+    FOLDER/reserve                           room for deletions while the disk is full
     FOLDER/NAMESPACE/...                     the same for one of several registries
 
 `index.json` of small repositories is up to date; `fakereg.storage.layout` says when that of others is. A change is one
 `rename`, one `unlink` or one line, after everything that it needs is in place. The process may be killed at any
-moment: at the next start, acknowledged changes are there and all others are gone. (Nothing waits for the disk, so this
-does not hold for a power cut.) Content that several repositories have is one file with several hard links.
+moment: at the next start, acknowledged changes are there and all others are gone. Nothing waits for the disk, so this
+does not hold for a power cut; content that it damages is not served. Content that several repositories have is one
+file with several hard links.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from fakereg.spec.errors import RegistryError
 from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, SpoolInfo, StorageError, UploadGone
-from fakereg.storage.files import PARTIAL, FileSpool, link, lock, remove, write
+from fakereg.storage.files import (
+    PARTIAL,
+    FileSpool,
+    FolderLock,
+    Reserve,
+    Verified,
+    is_file,
+    link,
+    open_file,
+    read,
+    remove,
+    write,
+)
 from fakereg.storage.index import State
-from fakereg.storage.layout import Layout, blob_path
+from fakereg.storage.layout import Layout
+from fakereg.storage.taking import blob_path, take_up
+
+Result = TypeVar("Result")
+
+_FORMAT = "1"
 
 _log = logging.getLogger(__name__)
 
 
 class DirectoryStorage:
-    """Opens `folder`, or the folder `namespace` in it, creates it if necessary, and imports its content.
+    """Opens `folder`, or the folder `namespace` in it, creates it if necessary, and reads its content.
 
     A layout that another tool put into `FOLDER/repositories` (with `+` for `/` in the name) is served as well.
-    Raise StorageError if the folder cannot be used or another process has it.
+    Raise StorageError if the folder or a file in it cannot be used, or another process has it.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, namespace: str = "") -> None:
@@ -55,32 +78,56 @@ class DirectoryStorage:
         self._spools: dict[str, tuple[str, float]] = {}
         """Text and time of each."""
         self._stale: set[Layout] = set()
+        self._verified = Verified()
         self._timer: threading.Timer | None = None
         try:
-            self._layouts.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = FolderLock(self._folder)
+        except OSError as problem:
+            raise self._unusable(problem) from problem
+        try:
+            _check_format(self._folder / "format")
+            self._layouts.mkdir(exist_ok=True)
             self._incoming.mkdir(exist_ok=True)
-            self._lock_file = _locked(self._folder / "lock")
+            self._reserve = Reserve(self._folder / "reserve")
             self._take_up_repositories()
             self._take_up_uploads()
         except OSError as problem:
-            raise StorageError(f"cannot use {self._folder} as a storage: {problem}") from problem
+            self._lock_file.close()
+            raise self._unusable(problem) from problem
+        except BaseException:
+            self._lock_file.close()
+            raise
+
+    def _unusable(self, problem: OSError) -> StorageError:
+        return StorageError(f"cannot use {self._folder} as a storage: {problem}")
 
     def _take_up_repositories(self) -> None:
         remove(self._layouts / PARTIAL)
         for folder in sorted(self._layouts.iterdir()):
             try:
                 name = Name.parse(folder.name.replace("+", "/"), host=True)
-                self._repositories[name] = Layout(folder, layout.take_up(folder), next(self._versions))
-            except (RegistryError, OSError, ValueError, RecursionError) as problem:
+                reading = take_up(folder)
+            except (RegistryError, ValueError, RecursionError) as problem:
                 _log.warning("%s is not a repository and is left alone: %s", folder, problem)
+                continue
+            repository = self._repositories[name] = Layout(folder, next(self._versions), reading)
+            if reading.log_size:
+                repository.fold()
+            layout.tidy(folder, reading)
 
     def _take_up_uploads(self) -> None:
-        for path in list(self._incoming.iterdir()):
-            whole = path.with_suffix("").is_file() and path.with_suffix(".json").is_file()
-            if not whole or path.suffix not in {"", ".json"}:
-                remove(path)
-            elif path.suffix:
-                self._spools[path.stem] = path.read_text(errors="replace"), path.stat().st_mtime
+        paths = list(self._incoming.iterdir())
+        names = {path.name for path in paths if is_file(path)}
+        for path in paths:
+            if path.name not in names:
+                _log.warning("%s is no file of an upload session and is left alone", path)
+        for name in names:
+            path, id = self._incoming / name, name.removesuffix(".json")
+            if not {id, f"{id}.json"} <= names:
+                path.unlink()
+            elif name != id:
+                self._spools[id] = read(path).decode(errors="replace"), path.stat().st_mtime
 
     # The index.
 
@@ -100,6 +147,22 @@ class DirectoryStorage:
 
     def apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
         """Change index and content if the version is still `version`."""
+        if delta.removes:
+            return self._with_reserve(lambda: self._apply(name, version, delta, contents))
+        return self._apply(name, version, delta, contents)
+
+    def _with_reserve(self, remove: Callable[[], Result]) -> Result:
+        """Remove something; if the disk is full, do so in the room of the reserve."""
+        try:
+            return remove()
+        except OSError as problem:
+            if problem.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._reserve.release():
+                raise
+            result = remove()
+            self._reserve.fill()
+            return result
+
+    def _apply(self, name: Name, version: int, delta: Delta, contents: Mapping[Digest, Source | None]) -> int | None:
         if version == 0:
             return self._create(name, delta, contents)
         repository = self._repositories.get(name)
@@ -108,6 +171,7 @@ class DirectoryStorage:
         with repository.lock:
             if repository.version != version:
                 return None
+            repository.adopt()
             with self._placed(repository, contents):
                 repository.change(next(self._versions), delta)
             new, stale = repository.version, repository.stale
@@ -121,12 +185,12 @@ class DirectoryStorage:
         with self._lock:
             if name in self._repositories:
                 return None
-            if folder.exists():
+            if not layout.is_free(folder):
                 raise StorageError(f"{folder} is not a repository: move it away")
-            with layout.created(folder, state) as partial:
+            with layout.created(folder, state) as (new, reading):
                 for digest, source in contents.items():
-                    self._place(blob_path(partial, digest), digest, source)
-            repository = self._repositories[name] = Layout(folder, state, next(self._versions))
+                    self._place(blob_path(new, digest), digest, source)
+            repository = self._repositories[name] = Layout(folder, next(self._versions), reading)
         self._end_spools(contents)
         return repository.version
 
@@ -140,7 +204,7 @@ class DirectoryStorage:
             yield
         finally:
             for digest, path in paths.items():
-                if not repository.state.keeps(digest):
+                if not repository.keeps(digest):
                     path.unlink(missing_ok=True)
         self._end_spools(contents)
 
@@ -182,9 +246,7 @@ class DirectoryStorage:
     def open(self, name: Name, digest: Digest) -> BinaryIO | None:
         """Return a stream over content of the repository."""
         repository = self._repositories.get(name)
-        with contextlib.suppress(FileNotFoundError):
-            return blob_path(repository.path, digest).open("rb") if repository else None
-        return None
+        return self._verified.open(blob_path(repository.path, digest), digest) if repository else None
 
     # Spools.
 
@@ -194,7 +256,7 @@ class DirectoryStorage:
             if id in self._spools:
                 raise StorageError(f"the id of an upload session must be new, got {id!r}")
             try:
-                (self._incoming / id).touch()
+                open_file(self._incoming / id, os.O_WRONLY | os.O_CREAT | os.O_EXCL).close()
                 self._describe(id, text, touched)
             except OSError:
                 (self._incoming / id).unlink(missing_ok=True)
@@ -249,31 +311,43 @@ class DirectoryStorage:
     # Life.
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything that the registry wrote: what was there when other tools had written is there again.
+
+        One repository that cannot be cleared does not keep the others.
+        """
         for id in self.spools():
             self.drop_spool(id)
+        problems = []
         with self._lock:
             for name, repository in list(self._repositories.items()):
-                with repository.lock:
-                    repository.end(self._layouts / PARTIAL)  # removes the whole repository in one step
-                    del self._repositories[name]
-                remove(self._layouts / PARTIAL)
+                try:
+                    with repository.lock:
+                        if not self._with_reserve(partial(repository.reset, next(self._versions))):
+                            del self._repositories[name]
+                except OSError as problem:
+                    problems.append(problem)
+        if problems:
+            raise problems[0]
 
     def close(self) -> None:
         """Bring every `index.json` up to date, and let another process open the folder."""
         if timer := self._timer:
             timer.cancel()
             timer.join()
+        if self._lock_file.closed:  # another process may have the folder
+            return
         for repository in self._repositories.values():
             with repository.lock:
                 repository.fold()
         self._lock_file.close()
 
 
-def _locked(path: Path) -> BinaryIO:
-    """Hold `path` for this process; raise StorageError if another one does."""
-    file = path.open("ab")
-    if not lock(file):
-        file.close()
-        raise StorageError(f"{path.parent} is in use by another process; give this one another folder")
-    return file
+def _check_format(path: Path) -> None:
+    """Raise StorageError if a newer version has written the folder; one without a version is of the first form."""
+    with contextlib.suppress(FileNotFoundError):
+        text = read(path).decode(errors="replace").strip()
+        if text != _FORMAT:
+            raise StorageError(f"{path} must be {_FORMAT}, got {text[:20]!r}: use the version of fakereg that wrote it")
+        return
+    with contextlib.suppress(OSError):  # such as a full disk; the next start writes it
+        write(path, f"{_FORMAT}\n".encode())

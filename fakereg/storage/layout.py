@@ -10,6 +10,10 @@ storage is closed, when it is opened, and
   were at the last fold. Some of these may have been deleted since; all others are complete.
 
 A change of one blob is an empty file that is created or removed below `pushed`.
+
+A fold changes `index.json` as it is on the disk then, so that it keeps what other tools have written meanwhile. What
+they wrote is taken up by the next start, and noted in `found.json` before the first change after it: files in that
+list are never removed, and `reset` brings back the state that it describes.
 """
 
 from __future__ import annotations
@@ -17,20 +21,20 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from fakereg.spec import manifest as manifests
-from fakereg.spec.errors import RegistryError
-from fakereg.spec.manifest import OCI_INDEX, Descriptor, Manifest
-from fakereg.spec.names import ALGORITHMS, Digest, Tag
+from fakereg.spec.names import ALGORITHMS, Digest, is_digest
+from fakereg.storage import document as documents
 from fakereg.storage.base import Delta
-from fakereg.storage.files import PARTIAL, remove, write
-from fakereg.storage.index import State, entry_of
+from fakereg.storage.document import Document
+from fakereg.storage.files import PARTIAL, is_file, open_file, read, remove, write, write_all
+from fakereg.storage.index import State
+from fakereg.storage.taking import FOUND, LOG, NOTES, Found, Reading, blob_path, files, read_log, take_up
 
 SMALL_BYTES = 64 << 10
 """Size of `index.json` and `fakereg.json` up to which they are kept up to date; some 250 manifests."""
@@ -38,13 +42,10 @@ SMALL_BYTES = 64 << 10
 FRESH_SECONDS = 0.1
 """Shortest time between two writes of a small `index.json`."""
 
-_TAG_ANNOTATION = "org.opencontainers.image.ref.name"
+_INDEX, _VERSION = "index.json", "oci-layout"
 
-_TAKEN_UP = "org.fakereg.taken-up"
-"""Annotation of an entry of the index that was imported: content that its manifest names is not imported again.
-
-Without it the file of a manifest that is being pushed or deleted would be imported if another manifest names it.
-"""
+_ATTEMPTS = 10
+"""Most attempts to write `index.json` while other tools write it."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,24 +53,59 @@ _log = logging.getLogger(__name__)
 class Layout:
     """An open repository; hold `lock` to read or change it."""
 
-    def __init__(self, path: Path, state: State, version: int) -> None:
+    def __init__(self, path: Path, version: int, reading: Reading) -> None:
         self.path = path
-        self.state = state
-        self.version = version
         self.lock = threading.Lock()
-        self._folded_size = _size(path / "index.json") + _size(path / "fakereg.json")
-        self._log_size = 0
         self._next_fold = 0.0
-        self._unmarked: dict[Digest, int | None] = {}
-        """Changes of blobs that are in the log, but perhaps not in `pushed` yet."""
+        self._load(version, reading)
+
+    def _load(self, version: int, reading: Reading) -> None:
+        self.version = version
+        self.state = reading.state
+        self._children = reading.children
+        self._found = reading.found
+        self._news = reading if reading.foreign or reading.news else None
+        self._log_size = reading.log_size
+        self._unmarked = bool(reading.logged.blobs)
+        """Whether the log has changes of blobs, which are perhaps not in `pushed` yet."""
+        self._folded_size = _size(self.path / _INDEX) + _size(self.path / NOTES)
+        self._seen = _signature(self.path / _INDEX)
+
+    def adopt(self) -> None:
+        """Note what other tools wrote, before the first change; until then nothing is written into their layout.
+
+        A layout without `pushed` is new, and one with entries that `found.json` does not have is read again: so these
+        are the last to be written.
+        """
+        if not self._news:
+            return
+        for algorithm in ALGORITHMS:
+            (self.path / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
+        if self._news.foreign:
+            self._write_notes()
+            self._write_found()
+            partial = self.path / ("pushed" + PARTIAL)
+            for algorithm in ALGORITHMS:
+                (partial / algorithm).mkdir(parents=True, exist_ok=True)
+            _mark(partial, self.state.blobs)
+            partial.rename(self.path / "pushed")
+        else:
+            _mark(self.path / "pushed", self.state.blobs)
+            self._write_notes()
+            self._write_found()
+        self._news = None
+
+    def keeps(self, digest: Digest) -> bool:
+        """Tell whether content must stay on the disk."""
+        return self.state.keeps(digest) or (self._found is not None and digest in self._found.content)
 
     def change(self, version: int, delta: Delta) -> None:
-        """Write a change in one step and set the new version; the content must be in place already."""
+        """Write a change in one step and set the new version; the layout is adopted and the content in place."""
         one_blob = len(delta.blobs) == 1 and not delta.manifests and not delta.tags and not delta.notes
         if one_blob and not self._unmarked:
-            mark(self.path, delta.blobs)
+            _mark(self.path / "pushed", delta.blobs)
         else:
-            self._append(delta)
+            self._append(self._with_children(delta))
         self.state.change(delta)
         self.version = version
         fresh = self.stale and time.monotonic() >= self._next_fold
@@ -81,269 +117,212 @@ class Layout:
         """Whether a small `index.json` is not up to date."""
         return self._log_size > 0 and self._folded_size <= SMALL_BYTES
 
+    def _with_children(self, delta: Delta) -> Delta:
+        """Return a delta that makes an entry of `index.json` of each child that it gives a tag."""
+        tagged = {digest: self.state.manifests[digest] for digest in delta.tags.values() if digest in self._children}
+        return replace(delta, manifests={**tagged, **delta.manifests}) if tagged else delta
+
     def _append(self, delta: Delta) -> None:
         line = json.dumps([*delta.rows()]).encode() + b"\n"
-        with (self.path / "changes.jsonl").open("ab", buffering=0) as log:
+        with open_file(self.path / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as log:
             try:
-                written = log.write(line)
-                if written < len(line):
-                    raise OSError(f"{log.name} could not be written to its end")
+                if log.seek(0, os.SEEK_END) > self._log_size:
+                    log.truncate(self._log_size)  # a line that a kill cut off was never acknowledged
+                write_all(log, line)
             except OSError:
                 log.truncate(self._log_size)
                 raise
         self._log_size += len(line)
-        self._unmarked.update(delta.blobs)
-
-    def end(self, path: Path) -> None:
-        """Move the layout to `path`, so that it cannot change any more."""
-        self.path.rename(path)
-        self.version, self.state, self._log_size = 0, State(), 0
+        self._unmarked |= bool(delta.blobs)
+        for digest in delta.manifests:
+            self._children.pop(digest, None)
 
     def fold(self) -> None:
-        """Write the current state to `fakereg.json` and `index.json` and begin a new log; if that fails, keep the log.
+        """Fold the log into `fakereg.json` and `index.json` and begin a new log; if that fails, keep the log.
 
         The log leads to the same state from the files before the fold, from those after it, and from one of each.
         """
-        if not self._log_size:
+        if not self._log_size and _signature(self.path / _INDEX) == self._seen:
             return
         self._next_fold = time.monotonic() + FRESH_SECONDS
         try:
-            mark(self.path, self._unmarked)
-            self._folded_size = write_notes(self.path, self.state) + write_index(self.path, self.state)
-            (self.path / "changes.jsonl").unlink()
-        except OSError as problem:
+            logged, _ = read_log(self.path)
+            _mark(self.path / "pushed", logged.blobs)
+            notes_size = self._write_notes()
+            self._folded_size = notes_size + self._write_index(logged)
+            (self.path / LOG).unlink(missing_ok=True)
+        except (OSError, ValueError) as problem:
             _log.warning("%s: index.json is not up to date: %s", self.path, problem)
             return
         self._log_size = 0
-        self._unmarked.clear()
+        self._unmarked = False
+
+    def _write_index(self, logged: Delta) -> int:
+        """Change `index.json` in one step and return its size; begin again if another tool writes it meanwhile."""
+        path = self.path / _INDEX
+        for _ in range(_ATTEMPTS):
+            seen = _signature(path)
+            before = documents.parse(read(path))
+            after = documents.changed(before, logged)
+            if seen != self._seen:
+                after = self._with_lost(after)
+            data = json.dumps(after).encode()
+            if seen == _signature(path):
+                break
+        if after != before:
+            write(path, data)
+        self._seen = _signature(path)
+        return len(data)
+
+    def _with_lost(self, document: Document) -> Document:
+        """Add what a tool has lost that read the document before our last change and wrote it after that."""
+        theirs = self._found.content if self._found else set()
+        manifests = {
+            digest: entry
+            for digest, entry in self.state.manifests.items()
+            if digest not in self._children and digest not in theirs
+        }
+        tags = {tag: digest for tag, digest in self.state.tags.items() if digest in manifests}
+        return documents.changed(document, documents.lost(document, manifests, tags))
+
+    def _write_notes(self) -> int:
+        """Write `fakereg.json`, if there is or was anything to write, and return its size."""
+        path = self.path / NOTES
+        if not self.state.notes and not self._children and not path.exists():
+            return 0
+        data = json.dumps({"notes": self.state.notes, "children": self._children}).encode()
+        write(path, data)
+        return len(data)
+
+    def _write_found(self) -> None:
+        if self._found:
+            write(self.path / FOUND, self._found.text().encode())
+
+    def reset(self, version: int) -> bool:
+        """Remove all but what other tools wrote, take that up again, and tell whether there is any.
+
+        A kill within it leaves a layout that has lost a part. Files of an unknown purpose stay where they are.
+        """
+        self.fold()
+        try:
+            reading = take_up(self.path)
+        except ValueError as problem:
+            if self.path.exists():
+                _log.warning("%s is not a repository any more and is left alone: %s", self.path, problem)
+            self._load(0, Reading())
+            return False
+        there = reading.found is not None and reading.found.index is not None
+        if not reading.foreign:
+            _put_back(self.path, reading)
+        self._load(version if there else 0, take_up(self.path) if there else Reading())
+        return there
+
+
+def _put_back(layout: Path, reading: Reading) -> None:
+    """Bring a layout back to what other tools wrote."""
+    found, state = reading.found, reading.state
+    entries = documents.parse(read(layout / _INDEX))["manifests"]
+    ours = {Digest(key) for key in state.notes if is_digest(key)} | state.manifests.keys() | state.blobs.keys()
+    ours |= {Digest(documents.digest_of(entry)) for entry in entries if documents.is_ours(entry)}
+    index = found.index if found else None
+    write(layout / _INDEX, index or json.dumps(documents.empty()).encode())
+    (layout / LOG).unlink(missing_ok=True)
+    for digest in ours - (found.content if found else set()):
+        blob_path(layout, digest).unlink(missing_ok=True)
+    partial = layout / ("pushed" + PARTIAL)
+    with contextlib.suppress(OSError):  # there is one already, with files of others
+        (layout / "pushed").rename(partial)  # one step, so that a kill leaves all marks or none
+    _remove_marks(partial)
+    _remove_marks(layout / "pushed")
+    for name in (NOTES, FOUND):
+        (layout / name).unlink(missing_ok=True)
+    if not index:
+        (layout / _INDEX).unlink()
+        (layout / _VERSION).unlink()
+        _remove_folders(layout, layout / "blobs")
+        if layout.exists():  # with files of others
+            write(layout / FOUND, b"{}")
+
+
+def _remove_marks(folder: Path) -> None:
+    for _, path in [*files(folder)]:
+        path.unlink()
+    _remove_folders(folder)
+
+
+def _remove_folders(*folders: Path) -> None:
+    """Remove folders, and those of the algorithms in them, if they are empty."""
+    for folder in reversed([*folders, *(folder / algorithm for folder in folders for algorithm in ALGORITHMS)]):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def is_free(folder: Path) -> bool:
+    """Tell whether a layout can be made here: there is nothing, or what a reset has left of one."""
+    if folder.is_dir():
+        return is_file(folder / FOUND) and not any(os.path.lexists(folder / name) for name in (_INDEX, _VERSION))
+    return not os.path.lexists(folder)
 
 
 @contextlib.contextmanager
-def created(layout: Path, state: State) -> Iterator[Path]:
-    """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it gets."""
-    partial = layout.with_name(PARTIAL)
-    remove(partial)
+def created(layout: Path, state: State) -> Iterator[tuple[Path, Reading]]:
+    """Make a layout at `layout`, all of it or nothing; the block puts content into the folder that it gets.
+
+    A folder that a reset has left, with files of others, becomes a layout with the last file.
+    """
+    partial = layout if layout.exists() else layout.with_name(PARTIAL)
+    if partial is not layout:
+        remove(partial)
     for part in ("blobs", "pushed"):
         for algorithm in ALGORITHMS:
-            (partial / part / algorithm).mkdir(parents=True)
-    (partial / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+            (partial / part / algorithm).mkdir(parents=True, exist_ok=True)
+    content = {digest for digest, _ in files(partial / "blobs")}
+    reading = Reading(state, found=Found(None, content) if content else None)
     try:
-        yield partial
-        mark(partial, state.blobs)
-        write_notes(partial, state)
-        write_index(partial, state)
-        partial.rename(layout)
+        yield partial, reading
+        _mark(partial / "pushed", state.blobs)
+        new = Layout(partial, 0, reading)
+        new._write_notes()
+        new._write_found()
+        index = documents.changed(documents.empty(), Delta(state.manifests, state.tags))
+        write(partial / _INDEX, json.dumps(index).encode())
+        write(partial / _VERSION, b'{"imageLayoutVersion": "1.0.0"}')
+        if partial is not layout:
+            partial.rename(layout)
     except BaseException:
-        remove(partial)
+        if partial is not layout:
+            remove(partial)
         raise
 
 
-def blob_path(layout: Path, digest: Digest) -> Path:
-    """Return the path of the content named `digest`, which may be a manifest."""
-    return layout / "blobs" / digest.algorithm / digest.encoded
+def tidy(layout: Path, reading: Reading) -> None:
+    """Remove what a killed process has left in a layout."""
+    for path in (*reading.strays, *(layout / f"{name}{PARTIAL}" for name in (_INDEX, NOTES, FOUND))):
+        path.unlink(missing_ok=True)
+    for algorithm in ALGORITHMS:
+        for path in (layout / "blobs" / algorithm).glob(f"*{PARTIAL}"):
+            if is_digest(f"{algorithm}:{path.name.removesuffix(PARTIAL)}"):
+                path.unlink()
+    _remove_marks(layout / ("pushed" + PARTIAL))
 
 
-def pushed_path(layout: Path, digest: Digest) -> Path:
-    """Return the path of the empty file that marks content as a blob to serve."""
-    return layout / "pushed" / digest.algorithm / digest.encoded
-
-
-def mark(layout: Path, blobs: Mapping[Digest, int | None]) -> None:
-    """Create or remove the files below `pushed` that mark content as blobs to serve."""
+def _mark(pushed: Path, blobs: Mapping[Digest, int | None]) -> None:
+    """Create or remove the empty files that mark content as blobs to serve."""
     for digest, size in blobs.items():
+        path = pushed / digest.algorithm / digest.encoded
         if size is None:
-            pushed_path(layout, digest).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         else:
-            pushed_path(layout, digest).touch()
-
-
-def write_index(layout: Path, state: State, *, news: Collection[Digest] = ()) -> int:
-    """Write `index.json` in one step and return its size.
-
-    The manifests in `news` are marked as not imported: the next start imports the content that they name.
-    """
-    tagged: defaultdict[Digest, list[Tag]] = defaultdict(list)
-    for tag, digest in state.tags.items():
-        tagged[digest].append(tag)
-    entries = []
-    for digest, entry in state.manifests.items():
-        descriptor: dict[str, Any] = {"mediaType": entry.media_type, "digest": digest, "size": entry.size}
-        notes = {} if digest in news else {_TAKEN_UP: "yes"}
-        names: list[dict[str, str]] = [{_TAG_ANNOTATION: tag} for tag in tagged[digest]]
-        entries += [{**descriptor, "annotations": {**name, **notes}} for name in names or [{}]]
-    document = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
-    write(layout / "index.json", document)
-    return len(document)
-
-
-def write_notes(layout: Path, state: State) -> int:
-    """Write `fakereg.json` in one step, if there are notes or were some, and return its size."""
-    path = layout / "fakereg.json"
-    if not state.notes and not path.exists():
-        return 0
-    document = json.dumps({"notes": state.notes}).encode()
-    write(path, document)
-    return len(document)
+            open_file(path, os.O_WRONLY | os.O_CREAT).close()
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def take_up(layout: Path) -> State:
-    """Read the repository in `layout`, which this package or another tool has written.
-
-    Incomplete files of a killed process are removed. Manifests of another tool are imported with all content that they
-    name. Afterwards `index.json` is complete, and there is no log. Raise ValueError or OSError if this is not a layout.
-    """
-    if not (layout / "oci-layout").is_file():
-        raise ValueError("there is no file oci-layout")
-    changes = _read_log(layout)
-    state, news, named = _read_index(layout, changes)
-    state.change(Delta(notes={**_read_notes(layout), **changes.notes}))
-    foreign = not (layout / "pushed").is_dir()
-    mark(layout, changes.blobs)
-    for digest, path in _files(layout / "blobs"):
-        marked = pushed_path(layout, digest).exists() or digest in named
-        if marked or (foreign and digest not in state.manifests):
-            state.blobs[digest] = path.stat().st_size
-    _adopt(layout, state, news)
-    _remove_strays(layout, state)
-    return state
-
-
-def _read_log(layout: Path) -> Delta:
-    """Read all changes since the last fold as one delta; an incomplete last line was never acknowledged."""
-    try:
-        *lines, _ = (layout / "changes.jsonl").read_bytes().split(b"\n")
-    except FileNotFoundError:
-        return Delta()
-    return Delta.of_rows(row for line in lines for row in json.loads(line))
-
-
-def _read_notes(layout: Path) -> dict[str, str]:
-    try:
-        document = json.loads((layout / "fakereg.json").read_bytes())
-    except FileNotFoundError:
-        return {}
-    notes = document.get("notes") if isinstance(document, dict) else None
-    if not isinstance(notes, dict) or not all(isinstance(text, str) for text in notes.values()):
-        raise ValueError("fakereg.json must have notes")
-    return notes
-
-
-def _files(folder: Path) -> Iterator[tuple[Digest, Path]]:
-    """Yield the regular files below `blobs` or `pushed` whose path is a digest."""
-    for path in folder.glob("*/*"):
-        with contextlib.suppress(RegistryError):
-            digest = Digest.parse(f"{path.parent.name}:{path.name}", algorithms=ALGORITHMS)
-            if path.is_file() and not path.is_symlink():
-                yield digest, path
-
-
-def _remove_strays(layout: Path, state: State) -> None:
-    for digest, path in [*_files(layout / "blobs")]:
-        if not state.keeps(digest):
-            path.unlink()
-    for digest, path in [*_files(layout / "pushed")]:
-        if digest not in state.blobs:
-            path.unlink()
-    for path in [*layout.glob(f"*{PARTIAL}"), *layout.glob(f"blobs/*/*{PARTIAL}")]:
-        remove(path)
-
-
-def _adopt(layout: Path, state: State, news: Collection[Digest]) -> None:
-    """Write the state in the form of this package: the index, the marks of the blobs, and no log."""
-    write_notes(layout, state)
-    write_index(layout, state, news=news)
-    for algorithm in ALGORITHMS:
-        (layout / "blobs" / algorithm).mkdir(parents=True, exist_ok=True)
-    if not (layout / "pushed").exists():
-        partial = layout / ("pushed" + PARTIAL)
-        remove(partial)
-        for algorithm in ALGORITHMS:
-            (partial / algorithm).mkdir(parents=True)
-        for digest in state.blobs:
-            (partial / digest.algorithm / digest.encoded).touch()
-        partial.rename(layout / "pushed")
-    mark(layout, state.blobs)
-    if news:
-        write_index(layout, state)
-    (layout / "changes.jsonl").unlink(missing_ok=True)
-
-
-def _read_index(layout: Path, changes: Delta) -> tuple[State, set[Digest], set[Digest]]:
-    """Return manifests and tags of a layout, the manifests that were not imported yet, and the blobs that these name.
-
-    The children of an index that was not imported yet are included.
-    """
-    state, news, named = State(), set[Digest](), set[Digest]()
-    pending = [*_descriptors(layout, changes), *_logged(changes)]
-    while pending:
-        descriptor = pending.pop()
-        manifest = _read_manifest(layout, descriptor)
-        if manifest is None:
-            continue
-        if tag := _tag(descriptor):
-            state.tags[tag] = manifest.digest
-        state.manifests.setdefault(manifest.digest, entry_of(manifest))
-        if manifest.digest not in news and not _annotation(descriptor, _TAKEN_UP):
-            news.add(manifest.digest)
-            named |= {blob.digest for blob in manifest.blobs}
-            named |= {entry.digest for entry in manifest.manifests if not entry.of_manifest}
-            children = [entry for entry in manifest.manifests if entry.of_manifest]
-            pending += [_child(child) for child in children if not pushed_path(layout, child.digest).exists()]
-    state.change(Delta(tags={tag: to for tag, to in changes.tags.items() if to is None or to in state.manifests}))
-    return state, news, named
-
-
-def _child(child: Descriptor) -> dict[str, Any]:
-    return {"mediaType": child.media_type, "digest": child.digest, "child": True}
-
-
-def _logged(changes: Delta) -> Iterator[dict[str, Any]]:
-    """Yield descriptors of the manifests that the log adds."""
-    for digest, entry in changes.manifests.items():
-        if entry:
-            yield {"mediaType": entry.media_type, "digest": digest, "annotations": {_TAKEN_UP: "yes"}}
-
-
-def _descriptors(layout: Path, changes: Delta) -> list[dict[str, Any]]:
-    """Return the descriptors in `index.json`, the last one first, without manifests that the log deletes.
-
-    Raise ValueError if it is not an image index.
-    """
-    document = json.loads((layout / "index.json").read_bytes())
-    entries = document.get("manifests") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError("index.json must be an image index")
-    deleted = {digest for digest, entry in changes.manifests.items() if entry is None}
-    return [entry for entry in reversed(entries) if entry.get("digest") not in deleted]
-
-
-def _read_manifest(layout: Path, descriptor: dict[str, Any]) -> Manifest | None:
-    """Read the manifest that a descriptor names; return None and log a warning if it is missing or damaged."""
-    try:
-        digest = Digest.parse(str(descriptor.get("digest")), algorithms=ALGORITHMS)
-        content = blob_path(layout, digest).read_bytes()
-        if Digest.of(content, algorithm=digest.algorithm) != digest:
-            raise ValueError("the content does not match the digest")
-        return manifests.read(content, str(descriptor.get("mediaType")), digest)
-    except (RegistryError, OSError, ValueError) as problem:
-        if not (descriptor.get("child") and isinstance(problem, FileNotFoundError)):  # an index may be sparse
-            _log.warning("%s: manifest %s is left out: %s", layout, descriptor.get("digest"), problem)
-        return None
-
-
-def _tag(descriptor: dict[str, Any]) -> Tag | None:
-    text = _annotation(descriptor, _TAG_ANNOTATION)
-    try:
-        return Tag.parse(text) if isinstance(text, str) else None
-    except RegistryError:
-        _log.warning("%r is not a tag and is left out", text)
-        return None
-
-
-def _annotation(descriptor: dict[str, Any], name: str) -> object:
-    annotations = descriptor.get("annotations")
-    return annotations.get(name) if isinstance(annotations, dict) else None
+def _signature(path: Path) -> tuple[int, int, int] | None:
+    """Return what is different after a file was written, None if there is none."""
+    with contextlib.suppress(OSError):
+        status = path.lstat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None

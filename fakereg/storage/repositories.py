@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from fakereg.clock import Clock
 from fakereg.spec.manifest import Manifest
@@ -22,6 +22,8 @@ from fakereg.storage.index import UNLISTED, Change, Index, entry_of
 from fakereg.storage.uploads import TooManyUploads, Upload, Uploads
 
 __all__ = ["Guard", "Notes", "Repositories", "StoredManifest", "TooManyUploads", "Upload"]
+
+Seen = TypeVar("Seen")
 
 _ATTEMPTS = 1000
 """Most attempts at a change while other processes change the same repository."""
@@ -57,6 +59,8 @@ class Repositories:
         self._indexes: dict[Name, Index] = {}
         self._homes: dict[Digest, Name] = {}
         """A repository that had the blob at the last look: a hint, by which the blob need not be stored again."""
+        self._lost: set[tuple[Name, Digest]] = set()
+        """Content that the storage did not have, or only damaged, when it was read: such a blob can be pushed again."""
 
     # Repositories and blobs.
 
@@ -77,7 +81,7 @@ class Repositories:
     def blob_size(self, name: Name, digest: Digest) -> int | None:
         """Return the size in bytes of a blob of this repository."""
         with self._index(name) as index:
-            return index.blobs.get(digest)
+            return None if (name, digest) in self._lost else index.blobs.get(digest)
 
     def open_blob(self, name: Name, digest: Digest) -> BinaryIO | None:
         """Open a blob of this repository, readable even if it is deleted meanwhile; the caller closes it."""
@@ -100,6 +104,8 @@ class Repositories:
         yield from self.repositories()
 
     def _mount(self, name: Name, digest: Digest, source: Name) -> bool:
+        if self.blob_size(source, digest) is None or not self._there(source, digest):
+            return False
         with ExitStack() as held:  # always in the same order, against deadlocks
             found = {each: held.enter_context(self._index(each)) for each in sorted({name, source})}
             size = found[source].blobs.get(digest)
@@ -112,15 +118,11 @@ class Repositories:
             return True
 
     def _add_blob(self, name: Name, digest: Digest, size: int, source: Source) -> None:
-        def plan(index: Index) -> Change | None:
-            if digest in index.blobs and self._there(name, digest):
-                return None
-            return Change(Delta(blobs={digest: size}), {digest: source})
-
-        self.change(name, plan)
+        if source != name:
+            self.change(name, lambda index: Change(Delta(blobs={digest: size}), {digest: source}))
 
     def _there(self, name: Name, digest: Digest) -> bool:
-        """Tell whether content can be read; another process may have removed its file."""
+        """Tell whether content can be read and is not damaged; another process may have removed its file."""
         stream = self.storage.open(name, digest)
         if stream:
             stream.close()
@@ -158,9 +160,9 @@ class Repositories:
         return matches
 
     def _share(self, upload: Upload, digest: Digest) -> bool:
-        """Mount the blob from another repository that has it, instead of storing it again; tell whether that worked."""
+        """Use the blob of a repository that has it, instead of storing it again; tell whether that worked."""
         home = self._homes.get(digest)
-        return home not in (None, upload.repository) and self._mount(upload.repository, digest, home)
+        return home is not None and self._mount(upload.repository, digest, home)
 
     # Manifests, tags and referrers.
 
@@ -299,6 +301,11 @@ class Repositories:
         with self._index(name) as index:
             return {key: text for key, text in index.notes.items() if key != UNLISTED}
 
+    def read(self, name: Name, look: Callable[[Index], Seen]) -> Seen:
+        """Return what `look` finds in the index of a repository at one moment."""
+        with self._index(name) as index:
+            return look(index)
+
     def change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
         """Apply the change that `plan` returns in one step; call it again if another process made a change meanwhile.
 
@@ -321,10 +328,11 @@ class Repositories:
     # Life.
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove everything that was pushed."""
         self.storage.clear()
         self._indexes.clear()
         self._homes.clear()
+        self._lost.clear()
 
     def close(self) -> None:
         """Close files and locks; no method is called afterwards."""
@@ -350,6 +358,7 @@ class Repositories:
         self._note_homes(name, changes.delta)
 
     def _note_homes(self, name: Name, delta: Delta) -> None:
+        self._lost.difference_update((name, digest) for digest in (*delta.manifests, *delta.blobs))
         for digest, size in delta.blobs.items():
             if size is not None:
                 self._homes[digest] = name
@@ -366,9 +375,12 @@ class Repositories:
             if not found:
                 return None
             if stream := self.storage.open(name, found[0]):
+                self._lost.discard((name, found[0]))
                 return (*found, stream)
-            if not self.storage.read(name, version):
-                return None  # another process removed the file
+            with self._index(name) as index:
+                if index.version == version:
+                    self._lost.add((name, found[0]))
+                    return None
 
 
 def _with_listing(index: Index, delta: Delta) -> Delta:

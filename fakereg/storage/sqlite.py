@@ -17,7 +17,7 @@ from typing import BinaryIO
 from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import Changes, Delta, MissingContent, Source, Spool, SpoolInfo, StorageError, UploadGone
 from fakereg.storage.database import Database
-from fakereg.storage.files import FileSpool, link
+from fakereg.storage.files import FileSpool, Verified, link
 
 _TABLES = """CREATE TABLE IF NOT EXISTS spool (space, id, file, text, touched, PRIMARY KEY (space, id));
 CREATE TABLE IF NOT EXISTS content (repository, digest, file, data, PRIMARY KEY (repository, digest));
@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS item (repository, kind, key, value, version, PRIMARY 
 CREATE INDEX IF NOT EXISTS item_by_version ON item (repository, version);
 CREATE TABLE IF NOT EXISTS repository (id INTEGER PRIMARY KEY, space, name, first, version, UNIQUE (space, name))"""
 _REPOSITORY = "SELECT id, first, version FROM repository WHERE space = ? AND name = ?"
-_CONTENT = "SELECT file, data FROM content, repository WHERE id = repository AND space = ? AND name = ? AND digest = ?"
+# `+` takes the type from `id`: the columns of `content` have none, and else its index is not used.
+_CONTENT = "SELECT file, data FROM content, repository WHERE repository = +id AND space = ? AND name = ? AND digest = ?"
 _OLD = "FROM content WHERE repository = ? AND digest = ?"
 _SPOOL = "FROM spool WHERE space = ? AND id = ?"
 _KEPT = 10_000  # versions after which a repository drops its rows of removed keys
@@ -35,7 +36,7 @@ class SqliteStorage:
     """Opens the database `path`, or creates it; a `namespace` has its own repositories and uploads in it."""
 
     def __init__(self, path: str | Path, *, namespace: str = "") -> None:
-        self._space, self._files = namespace, Path(f"{path}-content")
+        self._space, self._files, self._verified = namespace, Path(f"{path}-content"), Verified()
         try:
             self._files.mkdir(parents=True, exist_ok=True)
             self._db = Database(Path(path), _TABLES)
@@ -100,8 +101,7 @@ class SqliteStorage:
 
     def open(self, name: Name, digest: Digest) -> BinaryIO | None:
         for file, data in self._db.rows(_CONTENT, self._space, name, digest):
-            with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
-                return io.BytesIO(data) if file is None else Path(self._files, file).open("rb")
+            return io.BytesIO(data) if file is None else self._verified.open(self._files / file, digest)
         return None
 
     def create_spool(self, id: str, text: str, touched: float) -> None:

@@ -3,18 +3,58 @@
 import queue
 import re
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from conformance.config.description import Description
+from conformance.config.settings import Settings
+from conformance.fakes import accounts, identities, places
+from conformance.targets.base import StartedTarget
+from fakereg import serve
 from tests.e2e.clients import require_command
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 NOWHERE = "http://127.0.0.1:1/token"
 LISTENING = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+
+
+class Beside(StartedTarget):
+    """A target for the differential mode: docker-registry, open to all. `FAKE` is the fake to stand beside it."""
+
+    FAKE = "fake:distribution"
+
+    def __init__(self) -> None:
+        super().__init__("docker-registry", Settings())
+
+    def launch(self) -> str:
+        return self._stack.enter_context(running(self._folder()))
+
+    def _folder(self) -> Path:
+        return Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+
+
+class BesideWithTokens(Beside):
+    """The same with the tokens of a token service of ours, which knows the accounts of the fake."""
+
+    RULES = "auth=bearer,rights=repository,credentials=classic|actions,anonymous_token_check=true,token_format=ES256"
+    FAKE = f"fake:distribution,{RULES}"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.description = Description(identities=identities(), places=places("docker"))
+
+    def launch(self) -> str:
+        service = self._stack.enter_context(serve(dialect=f"oci,{self.RULES}", tokens_only=True, accounts=accounts()))
+        certificate = service.sites.all[0].tokens.certificate or ""
+        demanded = demanding_tokens(
+            self._folder(), issuer="fakereg", service="registry", certificate=certificate, realm=f"{service.url}/token"
+        )
+        return self._stack.enter_context(demanded)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def test_the_browser_shows_the_package_after_it_was_asked_for_a_token(
 def test_the_browser_finds_its_way_from_the_list_to_the_package(browser: Browser, instance: tuple[Ghes, str]) -> None:
     ghes, host = instance
     ghes.containers().publish("octo-org/team/tool", "1.0")
-    ghes.registry.github.packages.change(ghes.package("container", "octo-org/team/tool"), visibility="public")
+    ghes.registry.github.change_package("octo-org/team/tool", visibility="public")
     listed = browser(f"http://{host}/orgs/octo-org/packages", "--dump-dom").stdout
     (path,) = re.findall(r'href="(/orgs/octo-org/packages/container/package/[^"]+)"', listed)
     shown = browser(f"http://{host}{path}", "--dump-dom").stdout
@@ -116,7 +116,7 @@ def test_the_style_is_let_in_and_a_narrow_window_is_wide_enough(
 ) -> None:
     ghes, host = instance
     ghes.containers().publish("octo-org/tool", "1.0")
-    ghes.registry.github.packages.change(ghes.package("container", "octo-org/tool"), visibility="public")
+    ghes.registry.github.change_package("octo-org/tool", visibility="public")
     picture = tmp_path / "page.png"
     url = f"http://{host}/orgs/octo-org/packages/container/package/tool"
     outcome = browser(url, f"--screenshot={picture}", "--window-size=500,900")

@@ -53,26 +53,37 @@ class Server:
             connection.close()
 
     def _compared(self, response: http.client.HTTPResponse) -> dict[str, Any]:
-        """Status, kind, and of an answer the headers and the body, of a refusal the codes and what is allowed."""
+        """Status, kind, and of an answer the headers and the body, of a refusal the codes, the challenge, methods."""
         headers, status = response.headers, response.status
         kept: dict[str, Any] = {"status": status, "Content-Range": headers.get("Content-Range")}
         if status in (412, 416):  # the real one announces a body here that it does not send
             return kept
+        if 300 <= status < 400:  # the real one has a page for people on some of these
+            return kept | {"Location": headers.get("Location")}
         kept["kind"] = headers.get_content_type() if "Content-Type" in headers else None
+        kept["charset"] = headers.get_content_charset()
         body = response.read()
         if status < 300:
-            kept |= {name: self._plain(headers.get(name)) for name in _COMPARED}
+            kept |= {name: self._plain(headers.get(name)) for name in _COMPARED} | {
+                "allow": _sorted(headers.get("Allow"))
+            }
             kept["body"] = json.loads(body) if kept["kind"] == "application/json" and body else body
         elif kept["kind"] == "application/json" and body:
             kept["codes"] = [error["code"] for error in json.loads(body)["errors"]]
+            kept["challenge"] = _sorted(headers.get("WWW-Authenticate"))
         else:
             kept["body"] = body
-            kept["allow"] = sorted(headers.get("Allow", "").split(", "))
+            kept["allow"] = _sorted(headers.get("Allow"))
         return kept
 
     def _plain(self, value: str | None) -> str | None:
         """A header without what differs each time: the server's URL, ids and states."""
         return None if value is None else _UNIQUE.sub("*", value.replace(self.url, "URL"))
+
+
+def _sorted(header: str | None) -> list[str]:
+    """The words of a header whose order does not count: what is allowed, or the fields and scopes of a challenge."""
+    return sorted(re.findall(r'[^\s,"=:]+', re.sub(r'error_description="[^"]*"', "", header or "")))
 
 
 def differences(real: Server, fake: Server, steps: Sequence[Step]) -> Iterator[str]:

@@ -80,14 +80,12 @@ class RegistryClient(Client):
         return self.put(f"/v2/{name}/manifests/{reference}", data=content, content_type=document["mediaType"])
 
 
-def stored_package(registry: Registry, name: str) -> Package:
-    """The container package of an image that was in the storage before anybody pushed."""
+def stored_package(registry: Registry, name: str, **settings: Any) -> Package:
+    """The container package, with these settings, of an image that was in the storage before anybody pushed."""
     site, content = registry.sites.all[0], json.dumps(docker_image(Digest.of(b"{}"))).encode()
     manifest = parse(content, DOCKER_IMAGE, Digest.of(content))
     site.storage.put_manifest(Name(name), manifest, tags=[], complete=False)
-    package = registry.github.packages.find(site, Name(name))
-    assert package
-    return package
+    return registry.github.change_package(name, **settings)
 
 
 def _exact(registry: Registry) -> WSGIApplication:

@@ -7,7 +7,6 @@ import base64
 from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
-from fakereg.auth.accounts import Visibility
 from tests.fakereg.client import RegistryClient, stored_package
 
 CONTAINER = "octocat/monalisa"
@@ -30,5 +29,4 @@ def challenge(response: TestResponse) -> tuple[str, dict[str, str | None]]:
 
 
 def publish(client: RegistryClient, name: str = CONTAINER, visibility: str = "public", repository: str = "") -> None:
-    package = stored_package(client.registry, name)
-    package.visibility, package.repository = Visibility(visibility), repository
+    stored_package(client.registry, name, visibility=visibility, repository=repository)

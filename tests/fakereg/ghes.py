@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 from fakereg import Registry
 from fakereg.auth.accounts import Accounts
 from fakereg.clock import ManualClock
+from fakereg.github.model import Version
 from fakereg.spec.names import Digest, Name
 from tests.fakereg.client import RegistryClient, descriptor, docker_image
 
@@ -62,14 +64,29 @@ class Ghes:
     def __init__(self, **options: Any) -> None:
         self.clock = ManualClock()
         self.accounts = Accounts(clock=self.clock)
+        self._add_accounts()
+        self.options = {"dialect": ["github-docker", "github-container"], "hostname": HOSTNAME, **options}
+        self.registry = Registry(accounts=self.accounts, clock=self.clock, **self.options)
+
+    def another(self, **options: Any) -> Ghes:
+        """A second server with the same accounts, clock and options, but for these."""
+        made = copy.copy(self)
+        made.options = {**self.options, **options}
+        made.registry = Registry(accounts=self.accounts, clock=self.clock, **made.options)
+        return made
+
+    def restarted(self) -> Ghes:
+        """The server after a restart."""
+        self.registry.close()
+        return self.another()
+
+    def _add_accounts(self) -> None:
         for user in ("octocat", "hubot", "mona"):
             self.accounts.add_user(user, password=f"{user}-password")
         self.accounts.add_organization("octo-org", owners=["octocat"], members=["hubot"])
         self.accounts.add_repository("octocat/octo-app")
         self.accounts.add_repository("octo-org/service", roles={"mona": "admin"})
         self.accounts.add_repository("octo-org/site", visibility="public")
-        options = {"dialect": ["github-docker", "github-container"], "hostname": HOSTNAME, **options}
-        self.registry = Registry(accounts=self.accounts, clock=self.clock, **options)
 
     def secret(self, user: str, *scopes: str) -> str:
         """A new classic token, with all scopes by default."""
@@ -87,6 +104,10 @@ class Ghes:
         """A client of API and pages."""
         return self._client("", "Basic", user, secret)
 
+    def client(self, subdomain: str, user: str, secret: str) -> HostClient:
+        """A client of the host with this subdomain, or of API and pages if it is empty."""
+        return self._client(subdomain, "Bearer" if subdomain == "containers." else "Basic", user, secret)
+
     def stranger(self, subdomain: str = "") -> HostClient:
         """A client without credentials."""
         return HostClient(self.registry, f"{subdomain}{HOSTNAME}", scheme="")
@@ -96,6 +117,12 @@ class Ghes:
         site = self.registry.github.site(type)
         assert site is not None
         return self.registry.github.packages.find(site, Name(name))
+
+    def versions(self, type: str, name: str) -> dict[str, Version]:
+        """The versions of a package by name, the newest first."""
+        site, package = self.registry.github.site(type), self.package(type, name)
+        assert site is not None
+        return {version.name: version for version in self.registry.github.packages.versions(site, package)}
 
     def _client(self, subdomain: str, scheme: str, user: str, secret: str) -> HostClient:
         secret = secret or self.secret(user)

@@ -119,16 +119,34 @@ def test_a_reset_ends_an_upload_under_way(caplog: pytest.LogCaptureFixture) -> N
     assert "failed" not in caplog.text
 
 
-def test_a_blob_that_shrinks_ends_the_connection(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_blob_that_shrinks_while_it_is_sent_ends_the_connection(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = b"x" * (64 << 20)  # more than the buffers of a connection have room for
+    digest = Digest.of(content)
+    with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
+        http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=content)
+        answer = http.request("GET", f"{registry.url}/v2/a/blobs/{digest}", preload_content=False)
+        answer.read(1000)
+        with (tmp_path / "repositories" / "a" / "blobs" / "sha256" / digest.encoded).open("r+b") as file:
+            file.truncate(10)
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            answer.read()
+    assert "shorter" in caplog.text
+
+
+def test_a_damaged_blob_is_404_and_healed_by_a_push(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     content = b"x" * 3_000_000
     digest = Digest.of(content)
     with fakereg.serve(storage=f"directory:{tmp_path}") as registry, urllib3.PoolManager(retries=False) as http:
         http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=content)
         with (tmp_path / "repositories" / "a" / "blobs" / "sha256" / digest.encoded).open("r+b") as file:
             file.truncate(10)
-        with pytest.raises(urllib3.exceptions.ProtocolError):
-            http.request("GET", f"{registry.url}/v2/a/blobs/{digest}")
-    assert "shorter" in caplog.text
+        assert http.request("GET", f"{registry.url}/v2/a/blobs/{digest}").status == 404
+        assert http.request("HEAD", f"{registry.url}/v2/a/blobs/{digest}").status == 404
+        assert http.request("POST", f"{registry.url}/v2/a/blobs/uploads/?digest={digest}", body=content).status == 201
+        assert http.request("GET", f"{registry.url}/v2/a/blobs/{digest}").data == content
+    assert "is damaged and is not served" in caplog.text
 
 
 def test_a_storage_that_fails_is_503_and_keeps_what_is_not_its_own(tmp_path: Path) -> None:

@@ -237,6 +237,17 @@ def last_is_ignored(ask: Ask) -> Answer | None:
     return with_query(ask, last=None) if is_list(ask, "last") else None
 
 
+@after("OCI-R074", "a list after last leads to itself", "GET tags", 200)
+def page_leads_to_itself(ask: Ask, answer: Answer) -> None:
+    if "last" in ask.query:
+        answer.set("Link", f'<{ask.path}?last={ask.query["last"]}&again=1>; rel="next"')
+
+
+@after("OCI-R074", "no tags are listed", "GET tags", 200)
+def no_tags(ask: Ask, answer: Answer) -> None:
+    rewrite(answer, lambda tags: [])
+
+
 @instead("OCI-R074", "the list begins with last")
 def last_is_included(ask: Ask) -> Answer | None:
     if not is_list(ask, "last"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.client.credentials import basic
@@ -111,7 +113,7 @@ def lists_none(ask: Ask) -> Answer | None:
 
 @patched("GHD-30", "a restoration does not mind that its name is in use", target=DOCKER)
 def takes_names(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(restore, "version_names", lambda site, name: [])
+    patch.setattr(restore, "_check_free", lambda site, deleted, index: None)
 
 
 # Downloads.
@@ -132,8 +134,6 @@ def one_less(patch: pytest.MonkeyPatch) -> None:
     checked = api._check_deletable
 
     def check(found, versions):  # type: ignore[no-untyped-def]
-        for version in versions:
-            version.downloads += 1
-        checked(found, versions)
+        checked(found, [replace(version, downloads=version.downloads + 1) for version in versions])
 
     patch.setattr(api, "_check_deletable", check)

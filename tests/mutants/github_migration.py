@@ -19,9 +19,7 @@ def at(ask: Ask, subdomain: str) -> bool:
 @instead("GHD-31", "docker.HOSTNAME is gone after the migration", target=DOCKER)
 def docker_is_gone(ask: Ask) -> Answer | None:
     return (
-        Answer(404)
-        if at(ask, "docker.") and ask.registry.github.packages.migrated and ask.kind == "manifests"
-        else None
+        Answer(404) if at(ask, "docker.") and ask.registry.github.ledger.migrated and ask.kind == "manifests" else None
     )
 
 
@@ -32,7 +30,7 @@ def not_by_digest(ask: Ask) -> Answer | None:
 
 @patched("GHD-31", "layers are not moved", target=DOCKER)
 def no_layers(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(migration._Copy, "_copy_blobs", lambda copy, name, manifest: None)
+    patch.setattr(migration.Migration, "_copy_blob", lambda migrating, name, digest: None)
 
 
 @patched("GHD-31", "pushes go on to the Docker registry", target=DOCKER)
@@ -52,18 +50,18 @@ def clashes_move(patch: pytest.MonkeyPatch) -> None:
 
 @patched("GHD-31", "all but what clashes is moved", target=DOCKER)
 def moves_the_rest(patch: pytest.MonkeyPatch) -> None:
-    migrate = migration.migrate
+    run = migration.Migration.run
 
-    def partly(packages, accounts, old, new, organizations):  # type: ignore[no-untyped-def]
+    def partly(migrating, organizations):  # type: ignore[no-untyped-def]
         try:
-            return migrate(packages, accounts, old, new, organizations)
+            return run(migrating, organizations)
         except migration.MigrationConflict:
-            copy = migration._Copy(old, new)
-            for name in old.storage.repositories():
-                copy.image(name)
+            with pytest.MonkeyPatch.context() as blind:
+                blind.setattr(migration, "has_versions", lambda site, name: False)
+                run(migrating, organizations)
             raise
 
-    patch.setattr(migration, "migrate", partly)
+    patch.setattr(migration.Migration, "run", partly)
 
 
 @instead("GHD-31", "no conflicts are listed", target=DOCKER)
@@ -73,7 +71,4 @@ def lists_no_conflicts(ask: Ask) -> Answer | None:
 
 @patched("GHD-31", "every image is a conflict", target=DOCKER)
 def lists_all(patch: pytest.MonkeyPatch) -> None:
-    def conflicts(packages, old, new, owner):  # type: ignore[no-untyped-def]
-        return packages.of_owner(old, owner)
-
-    patch.setattr(migration, "conflicts", conflicts)
+    patch.setattr(migration, "has_versions", lambda site, name: True)

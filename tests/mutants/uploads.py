@@ -58,6 +58,16 @@ def session_without_location(ask: Ask, answer: Answer) -> None:
     answer.drop("Location")
 
 
+@after("OCI-R029", "the Location of an upload session is no URL", "POST uploads", 202)
+def session_without_url(ask: Ask, answer: Answer) -> None:
+    answer.set("Location", "http://[::1")
+
+
+@after("OCI-R029", "the Location of an upload session has the scheme of another protocol", "POST uploads", 202)
+def session_of_another_protocol(ask: Ask, answer: Answer) -> None:
+    answer.set("Location", f"ftp://registry.test/v2/{ask.name}/blobs/uploads/1")
+
+
 @after("OCI-R030", "every upload session has the same id", "POST uploads", 202)
 def same_session(ask: Ask, answer: Answer) -> None:
     answer.set("Location", f"/v2/{ask.name}/blobs/uploads/00000000-0000-4000-8000-000000000000")

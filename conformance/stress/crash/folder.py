@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,7 +32,7 @@ def faults_of(folder: Path, books: Sequence[Book], repositories: Sequence[str]) 
     """Yield the faults in the folder of a server that has started and gets no writes."""
     known = {layout_of(folder, repository): repository for repository in repositories}
     for path in folder.iterdir():
-        if path.name not in {"repositories", "uploads", "lock"}:
+        if path.name not in {"repositories", "uploads", "lock", "format", "reserve"}:
             yield Finding(f"an unknown file is in the folder: {path}")
     for path in (folder / "repositories").iterdir():
         if path in known:
@@ -72,12 +73,15 @@ def _faults_of_index(layout: Path, index: Any, repository: str, books: Sequence[
 
 
 def _faults_of_files(layout: Path, manifests: set[str]) -> Iterator[Finding]:
-    """Check that every file of content hashes to its name, and is a manifest of the index or a marked blob."""
+    """Check that every file of content hashes to its name, and is a manifest of the index or a marked blob.
+
+    Content that a manifest names may be there without a mark: a kill came before the end of its push or deletion.
+    """
     pushed = {_digest(path) for path in layout.glob("pushed/*/*")}
-    found = set()
+    found, named = set[str](), _named_by(layout, manifests)
     for path in sorted(path for path in layout.rglob("*") if path.is_file()):
         parts = path.relative_to(layout).parts
-        if parts[0] == "blobs" and len(parts) == 3 and _digest(path) in manifests | pushed:
+        if parts[0] == "blobs" and len(parts) == 3 and _digest(path) in manifests | pushed | named:
             found.add(_digest(path))
             if hashlib.new(parts[1], path.read_bytes()).hexdigest() != path.name:
                 yield Finding(f"{path} does not hash to its name")
@@ -85,6 +89,11 @@ def _faults_of_files(layout: Path, manifests: set[str]) -> Iterator[Finding]:
             yield Finding(f"a temporary file is left over: {path}")
     for digest in sorted((manifests | pushed) - found):
         yield Finding(f"the file of {digest} is missing in {layout}")
+
+
+def _named_by(layout: Path, manifests: set[str]) -> set[str]:
+    paths = [layout / "blobs" / digest.replace(":", "/") for digest in manifests]
+    return {name for path in paths if path.is_file() for name in re.findall(r"sha\d+:[a-f0-9]+", path.read_text())}
 
 
 def _digest(path: Path) -> str:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
-from urllib.parse import urlsplit
 
 from conformance.client.client import IMAGE, INDEX, Client, location_of
 from conformance.client.content import Blob, Content, digest_of
@@ -16,6 +15,7 @@ from conformance.client.transport import TransportError
 from conformance.stress.common.base import Finding
 from conformance.stress.common.server_process import Moment
 from conformance.stress.crash.book import Book, Key, Known, Session, Value
+from conformance.urls import parsed
 
 SIZES = (10, 300, 5_000, 5_000, 70_000, 300_000, 1_500_000)
 """Sizes of blobs in bytes; none has one byte, because the Range of a session is then the same as for none."""
@@ -54,7 +54,7 @@ def ask(send: Callable[[], Exchange], *right: int) -> Exchange:
     if exchange.status not in right:
         wanted = " or ".join(map(str, right))
         request = exchange.request
-        path = urlsplit(request.url).path
+        path = parsed(request.url).path
         raise Wrong(f"{request.method} {path} must be answered {wanted}, got {exchange.status}", exchange)
     return exchange
 
@@ -157,7 +157,7 @@ class Writer:
 
     def _moved(self, session: Session, exchange: Exchange) -> None:
         """Update the location of a session from an answer; only its path is valid after the next start."""
-        parts = urlsplit(location_of(exchange) or "")
+        parts = parsed(location_of(exchange) or "")
         session.path = parts.path + (f"?{parts.query}" if parts.query else "")
 
     def _url(self, session: Session) -> str:

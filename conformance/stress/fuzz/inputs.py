@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.client.content import ALGORITHMS, digest_of
 from conformance.client.exchange import Header
 from conformance.stress.common import strategies
-from conformance.stress.common.odd_json import ODD_JSON
+from conformance.stress.common.odd_members import ODD_MANIFESTS
 from conformance.stress.fuzz.words import (
     BODIES,
     DIGESTED,
@@ -150,7 +150,7 @@ def _authorizations(credentials: Sequence[str]) -> SearchStrategy[str]:
 def _bodies() -> dict[str, SearchStrategy[bytes]]:
     """Draw bodies for a kind of path: mostly fitting ones."""
     spoiled = st.builds(
-        lambda document, spoil: spoil(document), *map(st.sampled_from, (MANIFESTS, tuple(ODD_JSON.values())))
+        lambda document, name: ODD_MANIFESTS[name](document), *map(st.sampled_from, (MANIFESTS, tuple(ODD_MANIFESTS)))
     )
     garbage = st.binary(max_size=50)
     return {

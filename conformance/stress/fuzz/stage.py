@@ -6,7 +6,7 @@ import io
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from conformance.checks.passive_answers import link, location, refusals_say_more, retry_after
 from conformance.checks.passive_content import (
@@ -25,6 +25,7 @@ from conformance.stress.common.canaries import Canaries
 from conformance.stress.fuzz.inputs import AUTHORIZATION, Case, Input, Words
 from conformance.stress.fuzz.words import MANIFESTS, SMALL_BLOBS
 from conformance.targets.fakes import InProcessFake
+from conformance.urls import joined, parsed
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -125,7 +126,7 @@ class Stage:
         self._canaries = canaries
         self._entry = Entry(target.application(target.running))
         described, plain = target.description, target.transport()
-        web = urlsplit(described.hosts.web).hostname or ""
+        web = parsed(described.hosts.web).hostname or ""
         self._web = described.hosts.web
         self._transport = WsgiTransport(self._entry, base_url=plain.base_url, hostname=web)
         self._steps = Steps(stress.client(transport=plain, on_exchange=self._learn))
@@ -198,7 +199,7 @@ class Stage:
         base = self._web if each.web else self._transport.base_url
         path, query = each.path, each.query
         if "{session}" in path:
-            there = urlsplit(urljoin(base, self._session))
+            there = parsed(joined(base, self._session))
             path, query = path.replace("{session}", there.path), "&".join(filter(None, (there.query, query)))
         path = self._named(path if path.startswith("/") else f"/{path}")
         url = base + quote(path, safe=_SAFE) + (f"?{_latin(self._named(query))}" if query else "")
@@ -244,7 +245,7 @@ def _faults(exchange: Exchange) -> Iterator[Fault]:
 
 
 def _wants_errors(exchange: Exchange) -> bool:
-    return exchange.request.method != "HEAD" and urlsplit(exchange.request.url).path.startswith("/v2/")
+    return exchange.request.method != "HEAD" and parsed(exchange.request.url).path.startswith("/v2/")
 
 
 def _has_errors(exchange: Exchange) -> bool:

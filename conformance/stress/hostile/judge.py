@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from conformance.client.exchange import HIDDEN
+from conformance.output.secrets import HIDDEN, redact
 from conformance.stress.hostile.shapes import Shape
 from conformance.stress.hostile.wire import Talk
 
 SHOWN_BYTES = 800
+_WINDOW = 65_536
 _FAILURE = 500
 _OPENED = re.compile(
     rb"HTTP/1\.1 202 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?location:[ \t]*([^\r\n]+/uploads/[^\r\n]*)\r\n", re.I
@@ -49,4 +50,5 @@ def shown(sent: bytes, talk: Talk, authorization: bytes) -> str:
 def _cut(data: bytes, authorization: bytes) -> str:
     if authorization:
         data = data.replace(authorization.strip(), b"Authorization: " + HIDDEN.encode())
-    return repr(data[:SHOWN_BYTES]) + ("..." if len(data) > SHOWN_BYTES else "")
+    text = redact(data[:_WINDOW].decode("latin-1"))
+    return repr(text[:SHOWN_BYTES].encode("latin-1")) + ("..." if len(text) > SHOWN_BYTES else "")

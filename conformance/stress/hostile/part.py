@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
 
 from conformance.client.client import INDEX, location_of
 from conformance.client.content import digest_of
@@ -29,6 +28,7 @@ from conformance.stress.hostile.shapes_use import shapes as all_shapes
 from conformance.stress.hostile.watched import FILES, MEMORY_KIB, Watched
 from conformance.stress.hostile.wire import Address, Piece, Talk, Wire
 from conformance.targets.storage import DIRECTORY
+from conformance.urls import joined, parsed, port_of
 
 DEADLINE = 10.0
 """Seconds within which every connection is answered or closed."""
@@ -87,8 +87,8 @@ def run(
 
 
 def _address(url: str) -> Address:
-    parts = urlsplit(url)
-    return Address(parts.hostname or "", parts.port or 80, parts.netloc)
+    parts = parsed(url)
+    return Address(parts.hostname or "", port_of(parts), parts.netloc)
 
 
 def _leaf(stress: Stress) -> str:
@@ -261,13 +261,13 @@ class Assault:
         if location is None:
             return f"/v2/{self._repository}/blobs/uploads/none".encode()
         self._opened.append(location)
-        parts = urlsplit(location)
+        parts = parsed(location)
         return (f"{parts.path}?{parts.query}" if parts.query else parts.path).encode()
 
     def _cancel(self) -> None:
         """Cancel the opened sessions, as far as they exist."""
         while self._opened:
-            answer = self._client.cancel_upload(urljoin(f"{self._base_url}/", self._opened.pop()))
+            answer = self._client.cancel_upload(joined(f"{self._base_url}/", self._opened.pop()))
             if answer.status >= 500:
                 self._figures.findings.append(self._finding("a session cannot be cancelled", answer.describe()))
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
 
 from conformance.stress.common.base import Stress
+from conformance.urls import parsed, port_of
 
 Piece = bytes | float
 """Bytes to send, or seconds to wait."""
@@ -24,6 +24,9 @@ side at once. `cut`: close the connection; `reset`: with a reset.
 
 QUIET = 2.0
 """Seconds without an answer after which `ask` closes our side."""
+
+MOST_RECEIVED = 4 << 20
+"""Bytes after which a server that goes on sending is not listened to any more."""
 
 _BLOCK = 65_536
 _BUSY = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -43,8 +46,8 @@ class Address:
     def of(cls, stress: Stress) -> Address:
         """Return the address of a target that is entered."""
         settings, url = stress.target.settings, stress.target.transport(wire=True).base_url
-        parts = urlsplit(url)
-        name, port = parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+        parts = parsed(url)
+        name, port = parts.hostname or "", port_of(parts)
         resolve = {**settings.resolve, **getattr(stress.target, "resolve", {})}
         tls = None
         if parts.scheme == "https":
@@ -155,7 +158,7 @@ class Wire:
             except OSError:
                 data = b""
             self.talk.received += data
-            self.talk.closed = not data
+            self.talk.closed = not data or len(self.talk.received) > MOST_RECEIVED
 
     def _wait(self, seconds: float, *, writing: bool = False) -> None:
         pending = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()

@@ -29,6 +29,8 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from conformance.config.settings import Settings, resolve
 from conformance.errors import ConfigurationError
+from conformance.output.logs import guard_logs
+from conformance.output.terminal import told
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.load.plan import ACTIONS, SIZES, Plan, Sample, sizes_of
 from conformance.stress.load.user import Load
@@ -37,6 +39,9 @@ from conformance.targets.open import target_of
 WEIGHTS = {"push": 2, "pull": 6, "list": 2, "delete": 1, "referrers": 1}
 
 log = logging.getLogger("conformance.load")
+
+
+guard_logs()
 
 
 class Failure(Exception):
@@ -116,6 +121,7 @@ def reporter(environment: Environment) -> Callable[[Sample], None]:
     request: Any = environment.events.request
 
     def report(sample: Sample) -> None:
+        sample = replace(sample, problem=told(sample.problem), evidence=told(sample.evidence))
         method, _, resource = sample.name.partition(" ")
         kind = (sample.name, sample.problem)
         if sample.problem and kind not in shown:

@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from random import Random
-from urllib.parse import urljoin
 
 from conformance.client.client import IMAGE, Client, location_of
 from conformance.client.content import DOCKER_LAYER, LAYER, Content, Manifest
 from conformance.client.exchange import Body, Exchange
 from conformance.client.large_blob import LargeBlob
-from conformance.client.reading import next_link
+from conformance.client.reading import MAX_PAGES, next_link
 from conformance.client.steps import descriptors_in, tags_in
 from conformance.client.transport import Transport, TransportError
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.load.plan import Abilities, Asker, Image, Plan, Sample, Wrong, status
+from conformance.urls import joined
 
 ARTIFACTS = 2
 """Maximum number of artifacts that refer to one image."""
@@ -223,8 +223,10 @@ class Visitor:
             return status(200)(answer) or self._wrong_tags(name, found, complete=complete)
 
         answer = self._ask("GET tags", lambda: client.list_tags(name, n=n), judge)
-        while target := next_link(answer):
-            following = urljoin(answer.request.url, target)
+        for _ in range(MAX_PAGES):
+            if (target := next_link(answer)) is None:
+                break
+            following = joined(answer.request.url, target)
             answer = self._ask("GET tags", partial(client.request, "GET", following), judge)
 
     def _wrong_tags(self, name: str, found: list[str], *, complete: bool) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -18,12 +18,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from conformance.client.exchange import Exchange
 from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Clients, Figures, Finding, Stress
+from conformance.stress.machine.asks import ask, asks, asks_of_hosts, asks_with_tokens
 from conformance.stress.machine.generate import programs
 from conformance.stress.machine.program import Program, Step
-from conformance.stress.machine.rules import RULES, Call, World
+from conformance.stress.machine.rules import RULES, Call, Calls, World
 from conformance.stress.machine.shrink import shortened, told
 from conformance.targets.base import Target
 
@@ -31,6 +34,11 @@ DIFFERENCES = Path(__file__).with_name("differences.toml")
 MOST_FINDINGS = 20
 GRACE = 30.0
 """Seconds for shortening a program that shows a difference, even if the budget is spent."""
+
+FEW = settings(batches.DRAWN, max_examples=20)
+"""Programs with one seed; they resemble each other, so another seed follows soon."""
+
+_RULES: Mapping[str, Callable[..., Calls]] = {**RULES, "ask": ask}
 
 Answer = Mapping[str, str]
 """An answer as far as it is compared: `status` (with the codes of the errors), headers by name, and `body`."""
@@ -100,7 +108,7 @@ class Comparison:
         return {name: self._ordered(name, self._replaced(exchange.header(name) or "")) for name in names}
 
     def _ordered(self, name: str, value: str) -> str:
-        return ", ".join(sorted(re.split(r"\s*,\s*", value))) if name in self.sort else value
+        return ", ".join(sorted(re.findall(r"[^\s,\"]+", value))) if name in self.sort else value
 
     def _replaced(self, text: str) -> str:
         for pattern, instead in self.replaced:
@@ -164,7 +172,7 @@ class Pair:
 
     def step(self, step: Step) -> None:
         """Play a rule on both sides, call by call."""
-        rule = RULES[step.rule]
+        rule = _RULES[step.rule]
         here, there = (rule(side.world, **step.arguments) for side in (self.here, self.there))
         call, other = next(here, None), next(there, None)
         while call is not None and other is not None:
@@ -230,11 +238,13 @@ class Hunt:
 
     def __post_init__(self) -> None:
         self._clients = [Clients(stress) for stress in self.sides]
+        anonymous = any(stress.target.writer.anonymous for stress in self.sides)
+        self._programs = programs(further=[asks(), asks_of_hosts() if anonymous else asks_with_tokens()])
 
     def batch(self, number: int) -> Failure | None:
         """Play programs until one shows an unknown difference, which is shortened, or until there are enough."""
         self.found = None
-        batches.play(number, programs(), self._next, how=batches.DRAWN)
+        batches.play(number, self._programs, self._next, how=FEW)
         return self._shortened(self.found) if self.found else None
 
     def play(self, program: Program) -> Failure | None:

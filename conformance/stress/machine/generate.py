@@ -6,7 +6,7 @@ program shrinks to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -16,7 +16,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.client.client import IMAGE, INDEX
 from conformance.stress.common import strategies
 from conformance.stress.common.odd_json import ODD_JSON
+from conformance.stress.common.odd_members import ODD_MEMBERS
 from conformance.stress.machine.program import (
+    AS_BLOB,
     BLOB_SIZES,
     MISSING,
     REPOSITORIES,
@@ -40,7 +42,7 @@ _BLOB_DIGESTS = [f"@blob{number}" for number in BLOBS]
 _SOURCES: tuple[Value, ...] = (0, 1, 2, None)
 _AXES: dict[str, dict[str, list[Value]]] = {
     "ping": {},
-    "push_blob": {"blob": [*BLOBS], "digest": ["", "", "", "@own/sha512", "@blob3"]},
+    "push_blob": {"blob": [*BLOBS, AS_BLOB], "digest": ["", "", "", "@own/sha512", "@blob3"]},
     "post_blob": {"blob": [*BLOBS], "digest": ["", "", "@blob1"]},
     "mount": {"digest": [*_BLOB_DIGESTS], "source": [*_SOURCES]},
     "start_upload": {"algorithm": ["", "", "sha512"]},
@@ -161,16 +163,20 @@ RECIPES = st.builds(
     st.sampled_from((None, 0, 2, 5, MISSING)),
     st.sampled_from(("", "application/vnd.example.sbom")),
     st.sampled_from(("", "text", "\u00e9\u2603", '"quoted"\n')),
-    odd=st.sampled_from(("", *ODD_JSON)),
+    odd=st.one_of(st.just(""), st.sampled_from(tuple(ODD_JSON)), st.sampled_from(tuple(ODD_MEMBERS))),
 )
 """Recipes beside the standard ones: other children and subjects, odd JSON."""
 
 
 @st.composite
-def programs(draw: DrawFn, *, steps: int = STEPS) -> Program:
-    """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others."""
+def programs(draw: DrawFn, *, steps: int = STEPS, further: Sequence[SearchStrategy[Step]] = ()) -> Program:
+    """Draw a program of at most so many steps. Each program leaves out some kinds of steps and prefers others.
+
+    `further` are kinds of steps that are mixed with usual ones in some programs.
+    """
     recipes = tuple(draw(st.lists(RECIPES, max_size=2))) if draw(st.integers(0, 3)) == 3 else ()
-    kinds = draw(st.sampled_from(_FLAVOURS))
+    mixed = [st.one_of(_flavour(*_HOLDING), kind, kind, kind) for kind in further]
+    kinds = draw(st.sampled_from((*_FLAVOURS, *mixed * 4)))
     drawn = (draw(kinds) for _ in range(draw(st.integers(1, steps))))
     return Program(tuple(replace(step, turn=turn) for turn, step in enumerate(drawn, start=1)), recipes)
 
@@ -180,6 +186,9 @@ def _flavour(*rules: str, odd: bool = False) -> SearchStrategy[Step]:
     usual = [st.sampled_from(ALPHABET[rule]) for rule in chosen for _ in range(_WEIGHTS.get(rule, 1))]
     return st.one_of(*usual, *(ODD if odd else ()))
 
+
+_HOLDING = ("push_manifest", "push_blob", "start_upload", "patch", "finish_upload", "delete_blob")
+"""Rules that give a registry something to answer with."""
 
 _FLAVOURS = (
     _flavour(),

@@ -53,13 +53,15 @@ class Manifest:
         """The digest of its subject."""
         if self.media_type not in expectations.FORMATS:
             return None
-        return (self.document.get("subject") or {}).get("digest")
+        found = descriptors(self.document, "subject")
+        return str(found[0]["digest"]) if found else None
 
     @property
     def artifact_type(self) -> str | None:
         """The artifact type in a list of referrers."""
         own: str | None = self.document.get("artifactType") or None
-        return own or (self.document["config"]["mediaType"] if "config" in self.document else None)
+        config = self.document.get("config")
+        return own or (config["mediaType"] if config else None)
 
 
 @dataclass(slots=True)
@@ -115,10 +117,29 @@ def parsed(data: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def needed_blobs(document: Mapping[str, Any]) -> list[str]:
-    """Return the digests of the blobs that must exist: all but foreign layers."""
-    entries = [document["config"], *document["layers"]] if "config" in document else []
-    return [entry["digest"] for entry in entries if not entry.get("urls")]
+def descriptors(document: Mapping[str, Any], *names: str) -> list[dict[str, Any]]:
+    """Return the descriptors in members of a manifest, alone or in a list, without those that have no digest."""
+    values = [document.get(name) for name in names]
+    entries = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("digest"), str)]
+
+
+def lacks(held: Repository, document: Mapping[str, Any]) -> str:
+    """Return whether a repository lacks content of a manifest, foreign layers excepted: yes, no, or unclear.
+
+    An entry of an index whose type is none of manifests may be any content. It is unclear where a blob is a manifest
+    or a manifest a blob, and where an entry has URLs.
+    """
+    found = set()
+    for entry in descriptors(document, "config", "layers"):
+        if not entry.get("urls") and entry["digest"] not in held.blobs:
+            found.add("unclear" if entry["digest"] in held.manifests else "yes")
+    for entry in descriptors(document, "manifests"):
+        if entry["digest"] not in held.manifests:
+            of_manifest = str(entry.get("mediaType")).partition(";")[0].lower() in expectations.FORMATS
+            anywhere = entry["digest"] in held.blobs
+            found.add("unclear" if entry.get("urls") or (anywhere and of_manifest) else "no" if anywhere else "yes")
+    return "yes" if "yes" in found else "unclear" if "unclear" in found else "no"
 
 
 def right(expected: Expected, exchange: Exchange) -> str:

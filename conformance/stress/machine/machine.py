@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
 from conformance.catalogue.known_failures import KnownFailure
 from conformance.client.client import Client, location_of
@@ -23,6 +22,7 @@ from conformance.stress.machine.holdings import Expected, Unclear, nothing, refu
 from conformance.stress.machine.model import COMMON, REFUSED, Model
 from conformance.stress.machine.program import Program, Step
 from conformance.stress.machine.rules import MAX_PAGES, RULES, Call, World
+from conformance.urls import joined
 
 ACTIONS = {
     "get_manifest": "pull", "head_manifest": "pull", "get_blob": "pull", "head_blob": "pull", "list_tags": "pull",
@@ -233,7 +233,7 @@ class Machine:
         answer = self.perform(Call("list_tags", (name,), {"n": size}))
         found, pages = tags_in(answer), 1
         while (link := next_link(answer)) is not None and pages < MAX_PAGES:
-            answer = self.perform(Call("request", ("GET", urljoin(answer.request.url, link))))
+            answer = self.perform(Call("request", ("GET", joined(answer.request.url, link))))
             found += tags_in(answer)
             pages += 1
         wanted = sorted(self.model.of(name).tags)

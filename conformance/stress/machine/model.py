@@ -21,9 +21,10 @@ from conformance.stress.machine.holdings import (
     Manifest,
     Repository,
     Upload,
+    descriptors,
     drop,
     is_of,
-    needed_blobs,
+    lacks,
     nothing,
     parsed,
     refused,
@@ -249,7 +250,10 @@ class Model:
     def put_manifest(
         self, name: str, reference: str, data: bytes, *, media_type: str, valid: str = "yes", tags: Collection[str] = ()
     ) -> Expected:
-        """Expect a manifest under its digest and a tag; `valid` is yes, no, or either (the server may choose)."""
+        """Expect a manifest under its digest and a tag.
+
+        `valid` is yes, no, either (the server may choose), or unclear (it may, and then its content is unknown).
+        """
         is_digest = ":" in reference
         if not self._name(name) or not (DIGEST if is_digest else TAG).fullmatch(reference):
             return refused("OCI-R053", (*INVALID, 405))
@@ -270,9 +274,9 @@ class Model:
             repository.tags |= dict.fromkeys(pointing, digest)
 
         effects = dict.fromkeys(self._refusals(name, manifest, reference, valid), nothing)
-        if not effects or valid == "either" or 201 in effects:
-            effects[201] = store if manifest.document else unclear
-        subject = manifest.subject if "referrers" in self.can else None
+        if not effects or valid != "yes" or 201 in effects:
+            effects[201] = store if manifest.document and valid != "unclear" else unclear
+        subject = manifest.subject if "referrers" in self.can and valid != "unclear" else None
         return Expected("OCI-R055", effects, expectations.pushed(digest, subject))
 
     def _refusals(self, name: str, manifest: Manifest, reference: str, valid: str) -> tuple[int, ...]:
@@ -286,17 +290,14 @@ class Model:
             return (201, 400, 404, 415)
         if reference.startswith("sha512:") and "manifest_sha512" not in self.can:
             return UNSUPPORTED
-        held, blobs = self.of(name), needed_blobs(manifest.document)
-        children = [child["digest"] for child in manifest.document.get("manifests", [])]
-        missing = [digest for digest in blobs if digest not in held.blobs]
-        missing += [digest for digest in children if digest not in held.manifests]
-        either = () if "completeness" in self.can else (201,)
-        return (400, 404, *either) if missing else ((400, 201) if valid == "either" else ())
+        lacking = lacks(self.of(name), manifest.document)
+        either = () if "completeness" in self.can and lacking == "yes" else (201,)
+        return (400, 404, *either) if lacking != "no" else ((400, 201) if valid != "yes" else ())
 
     def _is_refused(self, manifest: Manifest) -> bool:
         """Return whether the registry refuses this format of manifests, or foreign layers."""
         wanted = expectations.FORMATS.get(manifest.media_type)
-        foreign = any(layer.get("urls") for layer in manifest.document.get("layers", ()))
+        foreign = any(layer.get("urls") for layer in descriptors(manifest.document, "layers"))
         return bool(wanted and wanted not in self.can) or (foreign and "foreign_layers" not in self.can)
 
     def delete_manifest(self, name: str, reference: str) -> Expected:

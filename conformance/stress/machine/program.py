@@ -15,10 +15,12 @@ from typing import Any
 
 from conformance.client.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX
 from conformance.client.content import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, FOREIGN_URL, LAYER, digest_of
-from conformance.stress.common.odd_json import ODD_JSON
+from conformance.stress.common.odd_members import ODD_MANIFESTS
 
 MISSING = -1
 """The number of content that is never pushed."""
+AS_BLOB = 100
+"""Added to the number of a standard manifest, for a blob of the same bytes."""
 
 OTHER = "application/vnd.example.other+json"
 MEDIA_TYPES = {"image": IMAGE, "index": INDEX, "docker": DOCKER_IMAGE, "list": DOCKER_LIST, "other": OTHER}
@@ -36,9 +38,9 @@ Arguments = Mapping[str, Value]
 class Recipe:
     """The recipe of a manifest.
 
-    `blobs` are the numbers of its config and layers, `children` and `subject` other recipes with lower numbers, or
-    MISSING. `foreign` is the media type of a foreign layer, `odd` the name of a way to spoil JSON
-    (`odd_json.ODD_JSON`).
+    `blobs` are the numbers of its config and layers, or of the entries of an index after its `children`. These, the
+    last layers of an image, and `subject` are other recipes with lower numbers, or MISSING. `foreign` is the media type
+    of a foreign layer, `odd` the name of a way to change the manifest (`odd_members.ODD_MANIFESTS`).
     """
 
     kind: str = "image"
@@ -65,8 +67,18 @@ STANDARD = (
     Recipe("other", ()),
     Recipe("docker", foreign="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
     Recipe("index", (), (MISSING,)),
+    Recipe("index", (1, 2)),
+    Recipe(blobs=(0,), odd="null-list"),
+    Recipe("index", (), odd="null-list"),
+    Recipe(odd="types-with-parameter"),
+    Recipe(blobs=(0, 1, 3), odd="all-members"),
+    Recipe("index", (1, 3), (0,), odd="unknown-types"),
+    Recipe(children=(0,)),
 )
-"""Recipes of every program; its own recipes follow them."""
+"""Recipes of every program; its own recipes follow them. From the index of blobs on, they are what some registries
+refuse: a BuildKit cache, null for no layers and no manifests, a podman artifact of a text file, descriptors with all
+their members, unknown types, and a manifest as a layer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ class Program:
             recipes = tuple(Recipe(**{**entry, "blobs": tuple(entry["blobs"]), "children": tuple(entry["children"])})
                             for entry in document["recipes"])  # fmt: skip
             return cls(tuple(Step(**entry) for entry in document["steps"]), recipes)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"it must be a program of a stress run: {error!r}") from None
 
 
@@ -128,6 +140,8 @@ def blob(number: int, salt: str) -> bytes:
     """Return the bytes of a blob by its number: a descriptive text, cut to its size."""
     if number == MISSING:
         return f"missing {salt}".encode()
+    if number >= AS_BLOB:
+        return manifest(number - AS_BLOB, (), salt).data
     size = BLOB_SIZES[number]
     return (f"blob {number} {salt}\n".encode() * (size // 8 + 1))[:size] if size > 1 else b"x" * size
 
@@ -145,18 +159,19 @@ def manifest(number: int, recipes: tuple[Recipe, ...], salt: str) -> Made:
     document["annotations"] = {"org.example.of": salt} | ({"org.example.is": recipe.annotation} if recipe.annotation
                                                           else {})  # fmt: skip
     data = json.dumps(document).encode()
-    return Made(ODD_JSON[recipe.odd](data) if recipe.odd else data, media_type, recipe)
+    return Made(ODD_MANIFESTS[recipe.odd](data) if recipe.odd else data, media_type, recipe)
 
 
 def _content(recipe: Recipe, recipes: tuple[Recipe, ...], salt: str) -> dict[str, Any]:
+    children = [_descriptor(manifest(child, recipes, salt)) for child in recipe.children]
     if recipe.kind in {"index", "list"}:
-        return {"manifests": [_descriptor(manifest(child, recipes, salt)) for child in recipe.children]}
+        return {"manifests": children + [_blob_descriptor(number, salt, LAYER) for number in recipe.blobs]}
     if recipe.kind == "other":
         return {}
     types = (DOCKER_CONFIG, DOCKER_LAYER) if recipe.kind == "docker" else (CONFIG, LAYER)
     found = [_blob_descriptor(number, salt, types[min(place, 1)]) for place, number in enumerate(recipe.blobs)]
     foreign = [_blob_descriptor(MISSING, salt, recipe.foreign) | {"urls": [FOREIGN_URL]}] if recipe.foreign else []
-    return {"config": found[0], "layers": foreign + found[1:]}
+    return {"config": found[0], "layers": foreign + found[1:] + children}
 
 
 def _descriptor(made: Made) -> dict[str, Any]:

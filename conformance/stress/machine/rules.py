@@ -10,24 +10,28 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 from typing import Any
-from urllib.parse import urljoin
 
 from conformance.client.client import Client, location_of
 from conformance.client.content import digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.reading import next_link
 from conformance.stress.common.base import Stress
-from conformance.stress.common.odd_json import ODD_VALIDITY
+from conformance.stress.common.odd_members import ODD_MANIFEST_VALIDITY
 from conformance.stress.machine.program import MISSING, REPOSITORIES, STANDARD, Made, Recipe, Value, blob, manifest
+from conformance.urls import joined
 
 MAX_PAGES = 20
+
+TOKEN = "{token}"
+"""Stands in an Authorization header for a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A method of the client with its arguments; with `upload` it goes to the location of that upload session.
 
-    `valid` says whether the program considers a manifest valid: yes, no, either.
+    `valid` says whether the program considers a manifest valid: yes, no, either, unclear (`odd_members`).
+    `credentials` are an Authorization header, with TOKEN for a token of the client's identity, and its scopes.
     """
 
     method: str
@@ -35,17 +39,24 @@ class Call:
     options: Mapping[str, Any] = field(default_factory=dict)
     upload: int | None = None
     valid: str = "yes"
+    credentials: tuple[str, tuple[str, ...]] | None = None
 
     def make(self, client: Client, world: World) -> Exchange:
         """Make the call."""
         where = () if self.upload is None else (world.uploads[self.upload].location,)
-        exchange: Exchange = getattr(client, self.method)(*where, *self.arguments, **self.options)
+        options = dict(self.options)
+        if self.credentials:
+            form, scopes = self.credentials
+            token = client.token(*scopes) if TOKEN in form else ""
+            options["headers"] = (*options.get("headers", ()), ("Authorization", form.replace(TOKEN, token)))
+        exchange: Exchange = getattr(client, self.method)(*where, *self.arguments, **options)
         return exchange
 
     def __str__(self) -> str:
         first = [] if self.upload is None else [f"upload_{self.upload}"]
         shown = first + [repr(value) for value in self.arguments]
         shown += [f"{name}={value!r}" for name, value in self.options.items()]
+        shown += [f"credentials={self.credentials!r}"] if self.credentials else []
         return f"client.{self.method}({', '.join(shown)})"
 
 
@@ -248,7 +259,7 @@ def list_tags(world: World, repository: Value, n: Value = None, last: str | None
         link = next_link(answer)
         if link is None:
             break
-        answer = yield Call("request", ("GET", urljoin(answer.request.url, link)))
+        answer = yield Call("request", ("GET", joined(answer.request.url, link)))
 
 
 def list_referrers(world: World, repository: Value, digest: str, artifact_type: str = "") -> Calls:
@@ -313,5 +324,5 @@ def _parts(world: World, repository: Value, recipe: Recipe) -> Calls:
 
 
 def _validity(made: Made, media_type: str) -> str:
-    odd = ODD_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
-    return odd if odd == "no" or media_type in {"", made.media_type} else "either"
+    odd = ODD_MANIFEST_VALIDITY[made.recipe.odd] if made.recipe.odd else "yes"
+    return odd if odd in {"no", "unclear"} or media_type in {"", made.media_type} else "either"

@@ -11,7 +11,6 @@ from functools import partial
 from hashlib import sha256
 from random import Random
 from typing import NamedTuple
-from urllib.parse import urljoin
 
 from conformance.checks.passive_content import (
     content_that_was_asked,
@@ -22,12 +21,13 @@ from conformance.checks.passive_content import (
 from conformance.client.client import Client
 from conformance.client.content import Blob, Content, Manifest, digest_of
 from conformance.client.exchange import Exchange
-from conformance.client.reading import next_link
-from conformance.client.steps import MAX_PAGES, Steps, descriptors_in, tags_in
+from conformance.client.reading import MAX_PAGES, next_link
+from conformance.client.steps import Steps, descriptors_in, tags_in
 from conformance.client.transport import TransportError
 from conformance.stress.races.linearizability import Key, Kind
 from conformance.stress.races.log import Answer, Log, count
 from conformance.stress.races.sessions import SharedSession, Step
+from conformance.urls import joined
 
 TORN = (digest_matches_body, digest_of_what_was_asked, content_that_was_asked, length_matches_body)
 """Checks of every answer that hold whatever other threads do."""
@@ -205,7 +205,7 @@ class Worker:
             pages.append(page := answer.exchange)
             if (target := next_link(page)) is None:
                 break
-            url = urljoin(page.request.url, target)
+            url = joined(page.request.url, target)
             answer = self.call(partial(self.client.request, "GET", url))
         return Answer(self.number, first.invoked, answer.returned, answer.exchange), pages
 

@@ -13,16 +13,24 @@ from werkzeug.wrappers import Response
 from fakereg import values
 from fakereg.auth.accounts import Identity, Kind, Visibility
 from fakereg.auth.caller import DELETE, PULL
-from fakereg.github.deleted import Deleted
+from fakereg.github.kept import Kept
 from fakereg.github.model import DOCKER, NO_PACKAGES, TYPES, Package, Version
 from fakereg.github.packages import tags_by_digest
-from fakereg.github.restore import NameTaken, delete_package, delete_version, restore_package, restore_version
+from fakereg.github.restore import (
+    NameTaken,
+    delete_package,
+    delete_version,
+    deleted_packages,
+    deleted_versions,
+    restore,
+)
 from fakereg.github.state import PackageCall
 from fakereg.github.web import access, lists
 from fakereg.github.web.access import RESTORE, TYPE_NAMES, Shelf
 from fakereg.github.web.documents import deleted_document, package_document, version_document
 from fakereg.http.answers import EmptyResponse, json_response
 from fakereg.spec.errors import Code, RegistryError
+from fakereg.spec.names import Name
 
 Item = TypeVar("Item")
 
@@ -57,9 +65,10 @@ def delete(call: PackageCall, kind: str, login: str, type: str, name: str) -> Re
     """Delete the package with all its versions and answer 204; it can be restored for a while."""
     found = _find(call, kind, login, type, name, DELETE)
     _check_administrator(found, kind)
-    shelf, package = found.shelf, found.package
-    _check_deletable(found, call.github.packages.versions(shelf.site, package))
-    delete_package(call.github.packages, shelf.site, package, now=call.github.clock())
+    packages, site, package = call.github.packages, found.shelf.site, found.package
+    _check_deletable(found, packages.versions(site, package))
+    with call.github.settled(site, package.name):
+        delete_package(packages, site, package, now=call.github.clock())
     return EmptyResponse(status=204)
 
 
@@ -67,12 +76,12 @@ def post_restore(call: PackageCall, kind: str, login: str, type: str, name: str)
     """Restore the package and answer 204; raise 403 if its name is in use again."""
     identity, owner = _enter(call, kind, login, type, RESTORE)
     shelf = access.shelf(call, type, owner)
-    gone = call.github.packages.deleted.packages(shelf.site.dialect.package_type, owner) if shelf else []
+    gone = deleted_packages(shelf.site, owner, now=call.github.clock()) if shelf else []
     package = shelf.named(name, identity, [deleted.package for deleted in gone]) if shelf else None
     if not shelf or not package:
         raise _missing()
     _check_administrator(Found(identity, shelf, package), kind)
-    _restore(restore_package, call, shelf, next(deleted for deleted in gone if deleted.package is package))
+    _restore(call, shelf, next(deleted for deleted in gone if deleted.package is package))
     return EmptyResponse(status=204)
 
 
@@ -86,7 +95,7 @@ def get_versions(call: PackageCall, kind: str, login: str, type: str, name: str)
         tags = tags_by_digest(shelf.site, package.name)
         versions = call.github.packages.versions(shelf.site, package)
         return _list(call, versions, lambda version: version_document(shelf, package, version, tags=tags))
-    gone = call.github.packages.deleted.versions(package)
+    gone = deleted_versions(shelf.site, package, now=call.github.clock())
     return _list(call, gone, lambda deleted: deleted_document(shelf, deleted))
 
 
@@ -103,8 +112,9 @@ def delete_one_version(call: PackageCall, kind: str, login: str, type: str, name
     _check_administrator(found, kind)
     version = _version(call, found.shelf, found.package, id)
     _check_deletable(found, [version])
-    packages = call.github.packages
-    delete_version(packages, found.shelf.site, found.package, version, now=call.github.clock())
+    packages, site, package = call.github.packages, found.shelf.site, found.package
+    with call.github.settled(site, package.name):
+        delete_version(packages, site, package, version, now=call.github.clock())
     return EmptyResponse(status=204)
 
 
@@ -112,11 +122,11 @@ def post_restore_version(call: PackageCall, kind: str, login: str, type: str, na
     """Restore the version with those of its tags that are free and answer 204; raise 403 if its name is taken."""
     found = _find(call, kind, login, type, name, RESTORE)
     _check_administrator(found, kind)
-    gone = call.github.packages.deleted.versions(found.package)
+    gone = deleted_versions(found.shelf.site, found.package, now=call.github.clock())
     deleted = next((one for one in gone if str(one.versions[0].id) == id), None)
     if not deleted:
         raise _missing()
-    _restore(restore_version, call, found.shelf, deleted)
+    _restore(call, found.shelf, deleted)
     return EmptyResponse(status=204)
 
 
@@ -144,9 +154,18 @@ def _enter(call: PackageCall, kind: str, login: str, type: str, action: str) -> 
             status=status,
         )
     access.check_scopes(identity, type, dialect, action)
-    if action != PULL and dialect.ecosystem == "read-only":
-        raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
-    return identity, _account(call, identity, kind, login.lower())
+    owner = _account(call, identity, kind, login.lower())
+    if action != PULL:
+        _check_writable(call, type, owner)
+    return identity, owner
+
+
+def _check_writable(call: PackageCall, type: str, owner: str) -> None:
+    """Raise the refusal of a read-only registry: the one of the type, or the one that the images have moved to."""
+    if site := call.github.site(type):
+        for dialect in (site.dialect, call.github.home(site, Name(owner)).dialect):
+            if dialect.ecosystem == "read-only":
+                raise RegistryError(Code.DENIED, "this registry is read-only", status=dialect.read_only_refusal)
 
 
 def _account(call: PackageCall, identity: Identity, kind: str, login: str) -> str:
@@ -209,9 +228,10 @@ def _check_deletable(found: Found, versions: Sequence[Version]) -> None:
         raise RegistryError(Code.DENIED, message, status=dialect.undeletable_refusal)
 
 
-def _restore(restore: Callable[..., None], call: PackageCall, shelf: Shelf, deleted: Deleted) -> None:
+def _restore(call: PackageCall, shelf: Shelf, deleted: Kept) -> None:
     try:
-        restore(call.github.packages, shelf.site, deleted)
+        with call.github.settled(shelf.site, deleted.package.name):
+            restore(shelf.site, deleted)
     except NameTaken:
         raise RegistryError(Code.DENIED, "the name is in use again: delete that package or version first") from None
 

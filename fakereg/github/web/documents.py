@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fakereg.auth.accounts import Repository, Visibility
 from fakereg.github import image
-from fakereg.github.deleted import Deleted
+from fakereg.github.kept import Kept
 from fakereg.github.model import Package, Version
 from fakereg.github.state import PackageCall
 from fakereg.github.web.access import Shelf
@@ -63,9 +63,9 @@ def version_document(
     return {**document, **{key: text for key, text in texts.items() if text}}
 
 
-def deleted_document(shelf: Shelf, deleted: Deleted) -> dict[str, Any]:
+def deleted_document(shelf: Shelf, deleted: Kept) -> dict[str, Any]:
     """Return the JSON object of a deleted version."""
-    tags = {kept.manifest.digest: kept.tags for kept in deleted.content}
+    tags = {digest: [tag for tag, target in deleted.tags.items() if target == digest] for digest in deleted.manifests}
     document = version_document(shelf, deleted.package, deleted.versions[0], tags=tags)
     return {**document, "deleted_at": time_text(deleted.at)}
 

@@ -8,6 +8,7 @@ from conformance.checks.checks import Checks, answer_or_silence
 from conformance.checks.verdict import Case, Nonconformity
 from conformance.client.client import Client
 from conformance.client.exchange import Exchange
+from conformance.client.steps import Unprepared
 from conformance.client.transport import HttpTransport, TransportError, WsgiTransport
 from tests.conformance.servers import answering, exchange
 
@@ -25,6 +26,18 @@ def test_each_is_kept_when_all_are_right() -> None:
     case = Case(id="x::y", bound=("OCI-R014",))
     assert Checks(case).each("OCI-R014", [("one", exchange(404), True)], expected="status 404")
     assert case.kept == {"OCI-R014"}
+
+
+def test_each_of_nothing_says_nothing() -> None:
+    with pytest.raises(Unprepared, match="nothing is there"):
+        Checks(Case(id="x::y", bound=("OCI-R014",))).each("OCI-R014", [], expected="status 404")
+
+
+@pytest.mark.parametrize("value", ["http://[::1", "http://h:abc/", "http://h:465321/", "ftp://x/", "http://\x00/"])
+def test_location_must_lead_to_a_server(value: str) -> None:
+    with pytest.raises(Nonconformity) as caught:
+        Checks(Case(id="x::y", bound=("OCI-R029",))).location("OCI-R029", exchange(202, ("Location", value)))
+    assert caught.value.violation.expected == "a Location that is a URL"
 
 
 ERROR = b'{"errors": [{"code": "DENIED", "message": "no"}]}'

@@ -221,3 +221,24 @@ def test_a_redirect_to_another_host_carries_no_secret() -> None:
     client = Client(transport, authenticator=Authenticator(OWNER))
     assert client.follow(client.get_blob("a", "sha256:x")).status == 401
     assert [bool(authorization_of(sent)) for sent in transport.sent] == [False, True, False]
+
+
+def test_a_token_for_other_scopes_is_fetched_once_from_the_service_of_the_registry() -> None:
+    accounts = fakereg.Accounts()
+    accounts.add_user("octocat", password="octocat-password")
+    with closing(fakereg.Registry(dialect="oci,auth=bearer", accounts=accounts)) as registry:
+        wire = Wire(registry)
+        client = Client(wire, authenticator=Authenticator(OWNER))
+        first = client.token("repository:a:pull", "repository:b:pull,push")
+        assert first
+        assert client.token("repository:a:pull", "repository:b:pull,push") == first
+        assert client.token("repository:a:pull") != first
+        asked = [request.url for request in wire.sent if "/token?" in request.url]
+        assert len(asked) == 2
+        assert asked[0].endswith("scope=repository%3Aa%3Apull&scope=repository%3Ab%3Apull%2Cpush")
+        assert Client(wire).token("repository:a:pull") == ""
+
+
+def test_there_is_no_token_where_none_is_asked_for() -> None:
+    with closing(fakereg.Registry()) as registry:
+        assert Client(Wire(registry), authenticator=Authenticator(OWNER)).token("repository:a:pull") == ""

@@ -20,6 +20,9 @@ def test_nothing_is_held_without_a_range() -> None:
     assert held(exchange(202)) is None
 
 
-@pytest.mark.parametrize(("value", "length"), [("5000", 5000), ("5", CHUNK), ("many", CHUNK), ("²", CHUNK)])
+@pytest.mark.parametrize(
+    ("value", "length"),
+    [("5000", 5000), ("5", CHUNK), ("many", CHUNK), ("²", CHUNK), ("9" * 9, CHUNK), ("9" * 5000, CHUNK)],
+)
 def test_chunks_are_as_long_as_asked(value: str, length: int) -> None:
     assert chunk_length(exchange(202, ("OCI-Chunk-Min-Length", value))) == length

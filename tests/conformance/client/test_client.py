@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from conformance.client.client import ACCEPT, Client, location_of
+from conformance.client.client import ACCEPT, Allowance, Client, location_of
 from conformance.client.credentials import Authenticator
-from conformance.client.exchange import Exchange
+from conformance.client.exchange import Exchange, Request
 from conformance.client.identity import Identity
-from conformance.client.transport import IN_PROCESS_URL, WsgiTransport
+from conformance.client.transport import IN_PROCESS_URL, TransportError, WsgiTransport
 from tests.conformance.servers import answering, exchange
 
 DIGEST = "sha256:" + "a" * 64
@@ -147,3 +148,66 @@ def test_follow_ends() -> None:
     client = Client(WsgiTransport(answering(302, ("Location", "/again"))), on_exchange=seen.append)
     assert client.follow(client.ping()).status == 302
     assert len(seen) == 6
+
+
+@pytest.mark.parametrize("value", ["http://[::1", "http://h:abc/", "http://h:465321/", "ftp://x/", "http://\x00/", ""])
+def test_location_that_leads_nowhere(value: str) -> None:
+    answer = exchange(202, ("Location", value))
+    assert location_of(answer) is None
+    client = Client(WsgiTransport(answering(200)))
+    with pytest.raises(TransportError, match="no answer had a Location that leads to a server"):
+        client.put_upload(location_of(answer) or "", "sha256:a")
+
+
+@pytest.mark.parametrize(
+    "location", ["http://registry.test:80/up", "HTTP://REGISTRY.TEST/up", "http://Registry.test:80/up?a"]
+)
+def test_credentials_go_to_the_same_origin_however_it_is_written(location: str) -> None:
+    app = answering(200)
+    client = Client(
+        WsgiTransport(app), authenticator=Authenticator(Identity("writer", "ann", "hush-hush"), preemptive=True)
+    )
+    assert any(name == "Authorization" for name, _ in client.request("PUT", location).request.headers)
+
+
+@pytest.mark.parametrize("used", [Allowance(requests=3), Allowance(bytes=25), Allowance(seconds=0.0)])
+def test_allowance_ends(used: Allowance) -> None:
+    client = Client(WsgiTransport(answering(200, body=b"x" * 10)), allowance=used)
+    for _ in range(3):
+        with suppress(TransportError):
+            client.ping()
+    with pytest.raises(TransportError, match="used up all"):
+        client.ping()
+
+
+class Far:
+    """A transport to an https registry that notes what would be sent."""
+
+    base_url = "https://registry.example"
+
+    def __init__(self, *headers: tuple[str, str]) -> None:
+        self.headers = headers
+        self.sent: list[str] = []
+
+    def send(self, request: Request) -> Exchange:
+        self.sent.append(request.url)
+        return Exchange(request, 401, self.headers, b"", 0.0)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_no_secret_leaves_an_https_registry_over_http() -> None:
+    far = Far(("WWW-Authenticate", 'Bearer realm="http://tokens.example/token"'))
+    client = Client(far, authenticator=Authenticator(Identity("writer", "ann", "hush-hush")))
+    with pytest.raises(TransportError, match="would carry a secret over http://"):
+        client.ping()
+    with pytest.raises(TransportError, match="would carry a secret over http://"):
+        client.request("POST", "http://tokens.example/token", body=b"grant_type=password&password=hush-hush")
+    assert far.sent == ["https://registry.example/v2/"]
+
+
+def test_without_a_secret_http_is_asked() -> None:
+    far = Far(("WWW-Authenticate", 'Bearer realm="http://tokens.example/token"'))
+    Client(far, authenticator=Authenticator(Identity("nobody"))).ping()
+    assert far.sent == ["https://registry.example/v2/", "http://tokens.example/token"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,6 +21,17 @@ from conformance.client.credentials import (
     token_url,
 )
 from tests.conformance.servers import exchange
+
+
+@pytest.mark.parametrize("token", ["a\r\nb", "a b", "\u20ac", "\ud800", "", 7, None, ["a"]])
+def test_what_no_header_can_carry_is_no_token(token: object) -> None:
+    assert token_in(exchange(200, body=json.dumps({"token": token}).encode())) == ""
+
+
+@pytest.mark.parametrize("stated", ["1e400", "-1e400", "NaN", "1" + "0" * 400, "-5", "true", '"60"', "null"])
+def test_odd_lifetimes(stated: str) -> None:
+    assert LIFETIME <= lifetime_in(exchange(200, body=f'{{"expires_in":{stated}}}'.encode())) <= 86_400
+
 
 CHALLENGE = "WWW-Authenticate"
 NAME = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=8)

@@ -6,7 +6,9 @@ import shlex
 
 import pytest
 
-from conformance.client.exchange import difference, redact
+from conformance.client.exchange import difference
+from conformance.client.identity import Identity
+from conformance.output.secrets import redact
 from tests.conformance.servers import exchange
 
 
@@ -24,6 +26,34 @@ def test_media_type_has_no_parameters() -> None:
 @pytest.mark.parametrize(("body", "value"), [(b'{"a": 1}', {"a": 1}), (b"{", None), (b"\xff", None), (b"", None)])
 def test_json(body: bytes, value: object) -> None:
     assert exchange(200, body=body).json() == value
+
+
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"1" + b"]" * depth
+
+
+@pytest.mark.parametrize("body", [nested(100_000), nested(500), b'{"a":' * 300 + b"1" + b"}" * 300, b"9" * 5000])
+def test_json_that_is_too_much(body: bytes) -> None:
+    assert exchange(200, body=body).json() is None
+
+
+def test_json_that_is_deep() -> None:
+    assert repr(exchange(200, body=nested(150)).json()).startswith("[[[")
+
+
+@pytest.mark.parametrize("place", range(985, 1001))
+def test_secret_at_a_cut_is_hidden(place: int) -> None:
+    Identity("writer", "ann", "swordfish")
+    said = b"x" * place + b"swordfish" + b"y" * 500
+    shown = exchange(500, ("X-Error", said.decode()), body=said)
+    for text in (shown.describe(), shown.beginning(place + 3)):
+        assert "xs" not in text
+        assert "swo" not in text
+
+
+def test_description_is_bounded() -> None:
+    shown = exchange(200, *[("X-Long", "x" * 60_000)] * 100, body=b"y" * 3_000_000)
+    assert len(shown.describe()) < 20_000
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
 
 import fakereg
 from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
-from conformance.client.references import given_image, parse
+from conformance.client.exchange import Exchange, Request
+from conformance.client.references import GivenImage, given_image, parse
 from conformance.client.steps import Steps, Unprepared
 from conformance.client.transport import HttpTransport, WsgiTransport
 from tests.conformance.command.test_main import conformance, results
@@ -17,6 +21,38 @@ from tests.conformance.command.test_main import conformance, results
 CONTENT = Content(seed=1, label="given")
 ASKED = {"OCI-R004", "OCI-R011", "OCI-R012", "OCI-R013", "OCI-R014", "OCI-R015", "OCI-R016", "OCI-R019", "OCI-R020",
          "OCI-R021", "OCI-R022", "OCI-R023", "OCI-R024", "OCI-R065", "OCI-R067"}  # fmt: skip
+
+
+def repeating(*path: str) -> WSGIApplication:
+    """A list whose every page leads to one of some pages."""
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        number = len(environ["QUERY_STRING"])
+        body = b'{"tags": ["a"]}'
+        target = path[number % len(path)] if path else f"?{'x' * (number + 1)}"
+        start_response("200 OK", [("Link", f'<{target}>; rel="next"'), ("Content-Length", str(len(body)))])
+        return [body]
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("app", "pages"),
+    [(repeating(""), 1), (repeating("?a"), 2), (repeating("?a", "?aa", "?aaa"), 4), (repeating(), 100)],
+    ids=["the same page", "one page", "a circle", "no end"],
+)
+def test_pages_end(app: WSGIApplication, pages: int) -> None:
+    given = Steps(Client(WsgiTransport(app)))
+    assert len(given.pages(given.client.list_tags("a"))) == pages
+
+
+ODD = [{"digest": 1, "size": 2}, {"digest": "sha256:a", "size": "many"}, {"size": None}, {}]
+
+
+def test_blobs_of_an_odd_manifest(client: Client) -> None:
+    body = json.dumps({"config": {"digest": "sha256:b", "size": 1}, "layers": ODD}).encode()
+    manifest = Exchange(Request("GET", "http://registry.test/v2/a/manifests/v1"), 200, (), body, 0.0)
+    assert [blob.digest for blob in GivenImage("a", "v1", manifest).blobs(client)] == ["sha256:b"]
 
 
 @pytest.fixture

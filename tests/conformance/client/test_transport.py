@@ -12,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import pytest
 
 import fakereg
+from conformance.client import bounds
 from conformance.client.exchange import Exchange, Request
 from conformance.client.transport import (
     IN_PROCESS_URL,
@@ -22,6 +23,7 @@ from conformance.client.transport import (
     WsgiTransport,
 )
 from tests.conformance.servers import answering, served
+from tests.conformance.targets.test_unusable import talking
 from tests.guard import GUARD
 
 OF_THE_SERVER = {"date", "server", "connection", "keep-alive"}
@@ -281,3 +283,67 @@ def test_new_connection_is_made_once() -> None:
 def test_first_connection_that_is_closed_is_not_made_again() -> None:
     with forgetful_server(0, 1) as url, HttpTransport(url) as http, pytest.raises(TransportError):
         http.send(Request("GET", f"{url}/"))
+
+
+def endless(start: bytes, piece: bytes) -> Callable[[socket.socket], None]:
+    """Send a start, and then the same piece until nobody listens."""
+
+    def speak(client: socket.socket) -> None:
+        client.recv(65536)
+        client.sendall(start)
+        while True:
+            client.sendall(piece)
+
+    return speak
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "body until the end": (OK + b"\r\n", b"x" * 65536, "longer than"),
+    "body with a length": (OK + b"Content-Length: 999999999999\r\n\r\n", b"x" * 65536, "longer than"),
+    "chunks": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"8000\r\n" + b"x" * 0x8000 + b"\r\n", "longer than"),
+    "negative chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b"x" * 65536, "failed"),
+    "line of a chunk": (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1" * 65536, "failed"),
+    "trailers": (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 9000, "longer than"),
+    "headers": (OK, b"X: y\r\n" * 20, "failed"),
+    "header": (OK, b"x" * 65536, "failed"),
+    "provisional answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100, "the head is longer than 65,536 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_endless_answer_is_no_answer(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(bounds, "ANSWER_BYTES", 1 << 20)
+    start, piece, said = ENDLESS[kind]
+    with talking(endless(start, piece)) as url, HttpTransport(url) as http, pytest.raises(TransportError, match=said):
+        http.send(Request("GET", f"{url}/"))
+
+
+NOT_SENT = {
+    "no URL": Request("PUT", "?digest=sha256:a"),
+    "unparsable": Request("GET", "http://[::1"),
+    "port": Request("GET", "http://h:abc/"),
+    "scheme": Request("GET", "ftp://x/"),
+    "control character": Request("GET", "http://127.0.0.1:1/\x00\n"),
+    "lone surrogate": Request("GET", "http://127.0.0.1:1/\ud800"),
+    "name": Request("GET", "http://.../"),
+    "line break in a header": Request("GET", "http://127.0.0.1:1/", (("Authorization", "Bearer a\r\nb"),)),
+    "header beyond Latin-1": Request("GET", "http://127.0.0.1:1/", (("Authorization", "Bearer \u20ac"),)),
+    "secret": Request("GET", "http://ann:hush-hush@[::1/"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_SENT)
+def test_what_cannot_be_sent_has_no_answer(kind: str) -> None:
+    with HttpTransport("http://127.0.0.1:1", timeout=5) as http, pytest.raises(TransportError) as caught:
+        http.send(NOT_SENT[kind])
+    assert str(caught.value).isprintable()
+    assert "hush" not in str(caught.value)
+
+
+def test_sentence_about_no_answer_is_short_and_harmless() -> None:
+    noise = b"\x1b[31m" * 10_000 + b"\r\n"
+    with raw_server(noise) as url, HttpTransport(url) as http, pytest.raises(TransportError) as caught:
+        http.send(Request("GET", f"{url}/"))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 700

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conformance.output.terminal import visible
 from conformance.reports.reading import (
     bug_report,
     findings,
@@ -22,7 +23,6 @@ from conformance.reports.reading import (
     seen_in,
     verdict,
     violated,
-    visible,
     why_not,
 )
 from tests.conformance.documents import OCI, document, eventful, known, row, scenario, unpushed, violation

@@ -18,9 +18,8 @@ from typing import Any
 
 from fakereg.command import cli
 from fakereg.spec.names import Digest
-from fakereg.storage import layout
+from fakereg.storage import directory, layout, taking
 from fakereg.storage.base import Delta
-from fakereg.storage.index import State
 from fakereg.storage.layout import Layout
 from fakereg.storage.repositories import Repositories
 
@@ -95,15 +94,13 @@ def log_always(folder: Path) -> None:
 
 @kind
 def index_written_later(folder: Path) -> None:
-    write = layout.write_index
+    write = Layout._write_index
 
-    def later(place: Path, state: State, **options: Any) -> int:
-        if not (place / "index.json").exists():
-            return write(place, state, **options)
-        threading.Timer(0.2, write, (place, state), options).start()
+    def later(self: Layout, logged: Delta) -> int:
+        threading.Timer(0.2, write, (self, logged)).start()
         return 0
 
-    layout.write_index = later  # type: ignore[assignment]
+    Layout._write_index = later  # type: ignore[method-assign]
 
 
 @kind
@@ -120,26 +117,29 @@ def tags_set_afterwards(folder: Path) -> None:
 
 @kind
 def deletions_forgotten(folder: Path) -> None:
-    mark = layout.mark
+    mark = layout._mark
 
-    def keep(place: Path, blobs: Mapping[Digest, int | None]) -> None:
-        mark(place, {digest: size for digest, size in blobs.items() if size is not None})
+    def keep(pushed: Path, blobs: Mapping[Digest, int | None]) -> None:
+        mark(pushed, {digest: size for digest, size in blobs.items() if size is not None})
 
-    layout.mark = keep  # type: ignore[assignment]
+    layout._mark = keep
+    Layout.keeps = lambda self, digest: True  # type: ignore[method-assign]
 
 
 @kind
 def start_in_place(folder: Path) -> None:
-    take_up = layout.take_up
+    take_up = taking.take_up
 
     def slowly(place: Path) -> Any:
+        if not (place / "index.json").exists():
+            return take_up(place)
         data = (place / "index.json").read_bytes()
         (place / "index.json").unlink()
         time.sleep(0.05)
         (place / "index.json").write_bytes(data)
         return take_up(place)
 
-    layout.take_up = slowly  # type: ignore[assignment]
+    vars(directory)["take_up"] = slowly
 
 
 @kind

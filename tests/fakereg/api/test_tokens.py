@@ -12,7 +12,6 @@ from werkzeug.http import parse_dict_header
 from werkzeug.test import TestResponse
 
 from fakereg import Registry
-from fakereg.auth.accounts import Visibility
 from fakereg.auth.sample import SAMPLE_TOKENS
 from fakereg.auth.scopes import Access
 from fakereg.auth.tokens import Grant
@@ -106,7 +105,7 @@ def test_nobody_gets_a_token_too(client: RegistryClient) -> None:
 
 @pytest.mark.row("GHC-04")
 def test_the_container_registry_refuses_nobody_what_needs_credentials(container: RegistryClient) -> None:
-    stored_package(container.registry, "octocat/open").visibility = Visibility.PUBLIC
+    stored_package(container.registry, "octocat/open", visibility="public")
     for scope, status in [
         ("repository:octocat/open:pull", 200),
         ("repository:octocat/open:pull,push", 401),

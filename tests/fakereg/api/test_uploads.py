@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from fakereg.clock import ManualClock
 from fakereg.spec.names import Digest, Name
 from tests.fakereg.client import RegistryClient, codes
 from tests.fakereg.conftest import MakeClient
+from tests.fakereg.storage.test_contract import no_file_over
 
 CONTENT = b"0123456789" * 10
 DIGEST = Digest.of(CONTENT)
@@ -332,3 +334,18 @@ def test_the_challenge_of_a_mount_wants_to_pull_from_its_source(
     response = client.post("/v2/a/blobs/uploads/?" + query.format(digest=Digest.of(b"x")))
     assert response.status_code == 401
     assert f'scope="{scope}"' in response.headers["WWW-Authenticate"]
+
+
+def test_a_put_that_the_storage_fails_keeps_no_bytes_and_can_be_sent_again(tmp_path: Path) -> None:
+    registry = Registry(storage=f"directory:{tmp_path}")
+    client, content = RegistryClient(registry), CONTENT * 40_000
+    path = client.start("a")
+    client.patch(path, data=content[:20])
+    for first in (20, 0):
+        with no_file_over(3_000_000):
+            assert client.put(path, query_string={"digest": DIGEST}, data=content[first:]).status_code == 503
+        assert sum(file.stat().st_size for file in tmp_path.glob("uploads/*") if file.suffix != ".json") == first
+        closing = client.put(path, query_string={"digest": Digest.of(content)}, data=content[first:])
+        assert closing.status_code == 201
+        path = client.start("a")
+    registry.close()

@@ -19,6 +19,7 @@ from tests.fakereg.client import RegistryClient, codes, docker_image, image, ind
 from tests.fakereg.conftest import MakeClient
 
 BLOB = Digest.of(b"layer")
+FORM = "application/x-www-form-urlencoded"
 NEVER = Digest.of(b"never pushed")
 
 
@@ -46,6 +47,21 @@ def outcome(response: TestResponse) -> tuple[int, str]:
         ("list_head=false", "HEAD", "/v2/here/tags/list", (200, ""), (405, "")),
         ("list_head=false", "HEAD", "/v2/_catalog", (200, ""), (405, "")),
         ("ping_any_method=true", "DELETE", "/v2/", (405, "UNSUPPORTED"), (200, "")),
+        ("ping_any_method=true", "OPTIONS", "/v2/", (405, "UNSUPPORTED"), (200, "")),
+        ("ping_any_method=true", "CONNECT", "/v2/", (405, "UNSUPPORTED"), (405, "UNSUPPORTED")),
+        ("options_method=true", "OPTIONS", "/v2/here/tags/list", (405, "UNSUPPORTED"), (200, "")),
+        ("root_answer=true", "DELETE", "/", (404, "UNSUPPORTED"), (200, "")),
+        ("path_redirects=true", "GET", "/v2", (200, ""), (301, "")),
+        ("path_redirects=true", "POST", "/v2/x/blobs/uploads", (202, ""), (301, "")),
+        ("path_redirects=true", "GET", "/v2/here/tags/list/", (404, "UNSUPPORTED"), (301, "")),
+        ("path_redirects=true", "GET", "/v2/here//tags/list", (400, "NAME_INVALID"), (301, "")),
+        ("path_redirects=true", "GET", "/v2/here/nothing/", (404, "UNSUPPORTED"), (404, "UNSUPPORTED")),
+        ("uploads_alike=true", "GET", "/v2/x/blobs/uploads/", (405, "UNSUPPORTED"), (404, "BLOB_UPLOAD_UNKNOWN")),
+        ("uploads_alike=true", "POST", "/v2/x/blobs/uploads/no", (405, "UNSUPPORTED"), (404, "BLOB_UPLOAD_UNKNOWN")),
+        ("checked_first=rights", "PUT", "/v2/x/blobs/sha256:a", (405, "UNSUPPORTED"), (400, "DIGEST_INVALID")),
+        ("checked_first=rights", "x", "/v2/x/blobs/uploads/no", (405, "UNSUPPORTED"), (404, "BLOB_UPLOAD_UNKNOWN")),
+        ("checked_first=rights", "x", f"/v2/x/blobs/{BLOB}", (405, "UNSUPPORTED"), (405, "UNSUPPORTED")),
+        ("page_size_check=false", "GET", "/v2/_catalog?n=x", (400, "UNSUPPORTED"), (200, "")),
         ("digest_deletions=true", "DELETE", "/v2/here/manifests/one", (202, ""), (400, "DIGEST_INVALID")),
         ("strict_mount=false", "POST", "/v2/x/blobs/uploads/?mount=foo", (400, "DIGEST_INVALID"), (202, "")),
         ("strict_mount=false", "POST", f"/v2/x/blobs/uploads/?mount={BLOB}&from=B", (400, "NAME_INVALID"), (202, "")),
@@ -139,6 +155,127 @@ def test_a_session_may_have_a_state(make_client: MakeClient) -> None:
     assert client.put(f"{later}&digest={BLOB}", data=b"er").status_code == 201
     assert outcome(client.get(later)) == (404, "BLOB_UPLOAD_UNKNOWN")
     assert "?" not in make_client().start("x")
+
+
+def test_a_location_of_another_session_has_another_state(make_client: MakeClient) -> None:
+    client = make_client("oci,upload_state=true")
+    one, other = client.start("x"), client.start("x")
+    mixed = f"{one.partition('?')[0]}?{other.partition('?')[2]}"
+    elsewhere = one.replace("/v2/x/", "/v2/y/")
+    for location in (mixed, elsewhere):
+        assert outcome(client.get(location)) == (404, "BLOB_UPLOAD_INVALID")
+    assert client.get(one).status_code == 204
+
+
+def test_a_session_may_have_every_method_that_opens_one(make_client: MakeClient) -> None:
+    client = make_client("oci,uploads_alike=true,options_method=true")
+    first = client.start("x")
+    second = client.post(first)
+    assert second.status_code == 202
+    assert second.headers["Location"] not in ("", first)
+    for path in (first, "/v2/x/blobs/uploads/"):
+        allowed = client.open(path, method="OPTIONS").headers["Allow"]
+        assert {*allowed.split(", ")} == {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"}
+
+
+@pytest.mark.parametrize("kind", [FORM, f"{FORM.upper()}; charset=utf-8", "multipart/form-data; boundary=x"])
+def test_a_form_may_be_read_for_parameters_and_be_no_content(make_client: MakeClient, kind: str) -> None:
+    body = b"layer" if FORM in kind.lower() else b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--'
+    for dialect, digest in (("oci", Digest.of(body)), ("oci,form_bodies=true", Digest.of(b""))):
+        client = make_client(dialect)
+        answers = [
+            client.put(f"{client.start('x')}?digest={each}", data=body, content_type=kind)
+            for each in (Digest.of(body), Digest.of(b""))
+        ]
+        assert [answer.status_code for answer in answers if digest in answer.headers.get("Location", "")] == [201]
+        assert sorted(answer.status_code for answer in answers) == [201, 400]
+
+
+def test_a_parameter_may_stand_in_a_form(make_client: MakeClient) -> None:
+    client = make_client("oci,form_bodies=true")
+    client.push_blob("x", b"layer")
+    empty = Digest.of(b"")
+    put = client.put(f"{client.start('x')}?digest={BLOB}", data=f"digest={empty}", content_type=FORM)
+    assert put.headers["Docker-Content-Digest"] == empty
+    mount = client.post("/v2/y/blobs/uploads/", data=f"mount={BLOB}&from=x", content_type=FORM)
+    assert mount.status_code == 201
+    large = client.put(f"{client.start('x')}?digest={empty}", data=b"a=" + b"b" * (10 << 20), content_type=FORM)
+    assert outcome(large) == (413, "SIZE_INVALID")
+
+
+def test_chunks_may_have_to_be_octet_streams(make_client: MakeClient) -> None:
+    for dialect, wanted in (("oci", 202), ("oci,octet_stream_chunks=true", 400)):
+        client = make_client(dialect)
+        for kind in ("text/plain", FORM, "application/octet-stream; charset=utf-8"):
+            assert client.patch(client.start("x"), data=b"a", content_type=kind).status_code == wanted
+        for plain in ("application/octet-stream", "", None):
+            assert client.patch(client.start("x"), data=b"a", content_type=plain).status_code == 202
+
+
+def test_another_digest_may_leave_the_session_open(make_client: MakeClient) -> None:
+    for dialect, after in (("oci", 404), ("oci,mismatch_ends_session=false", 201)):
+        client = make_client(dialect)
+        path = client.start("x")
+        assert outcome(client.put(f"{path}?digest={NEVER}", data=b"layer")) == (400, "DIGEST_INVALID")
+        assert client.put(f"{path}?digest={BLOB}").status_code == after
+
+
+@pytest.mark.parametrize("path", ["/v2/x/blobs/uploads/none", "{session}"])
+def test_a_session_is_looked_for_before_the_digest(make_client: MakeClient, path: str) -> None:
+    client = make_client()
+    asked = client.start("x") if path == "{session}" else path
+    wanted = (400, "DIGEST_INVALID") if path == "{session}" else (404, "BLOB_UPLOAD_UNKNOWN")
+    assert [outcome(client.put(f"{asked}{query}")) for query in ("", "?digest=foo")] == [wanted, wanted]
+    if path == "{session}":
+        assert client.get(asked).status_code == 204
+
+
+def test_a_manifest_is_read_before_the_digest_that_it_is_pushed_by(make_client: MakeClient) -> None:
+    for dialect in ("oci", "oci,manifest_digest_algorithms=sha256"):
+        client = make_client(dialect)
+        for digest in (NEVER, Digest.of(b"x", algorithm="sha512")):
+            pushed = client.put(f"/v2/x/manifests/{digest}", data=b"x", content_type=OCI_IMAGE)
+            assert outcome(pushed) == (400, "MANIFEST_INVALID")
+
+
+def test_the_case_of_the_type_of_a_manifest_counts_for_nothing(make_client: MakeClient) -> None:
+    client = make_client()
+    document = image(client.push_blob("x", b"{}"))
+    assert client.put("/v2/x/manifests/one", json=document, content_type=OCI_IMAGE.title()).status_code == 201
+    assert client.get("/v2/x/manifests/one").content_type == OCI_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("accept", "rfc", "plain"),
+    [
+        (f"{OCI_IMAGE};charset=utf-8", 200, 200),
+        (f'text/html, {OCI_IMAGE} ; a="b";q=0.5', 200, 200),
+        (f"{OCI_IMAGE};q=0", 404, 200),
+        (OCI_IMAGE.upper(), 200, 404),
+        ("application/*", 404, 404),
+    ],
+)
+def test_accept_may_be_read_without_qualities(make_client: MakeClient, accept: str, rfc: int, plain: int) -> None:
+    for reading, wanted in (("rfc", rfc), ("plain", plain)):
+        client = make_client(f"oci,oci_needs_accept=true,accept_reading={reading}")
+        client.push_image("x", "image")
+        assert client.get("/v2/x/manifests/image", headers={"Accept": accept}).status_code == wanted
+
+
+def test_an_index_is_accepted_with_a_parameter(make_client: MakeClient) -> None:
+    client = make_client("oci,index_needs_accept=true")
+    client.put_manifest("x", "index", index(client.push_image("x")))
+    accept = f"{OCI_INDEX};charset=utf-8"
+    assert client.get("/v2/x/manifests/index", headers={"Accept": accept}).status_code == 200
+
+
+def test_with_basic_credentials_the_path_may_come_first(make_client: MakeClient) -> None:
+    for first, nowhere in (("endpoint", 401), ("rights", 404)):
+        client = make_client(f"oci,auth=basic,checked_first={first}")
+        client.authorization = ""
+        assert client.get("/v2/x/nowhere").status_code == nowhere
+        for method, path in (("GET", "/v2/x/tags/list"), ("OPTIONS", "/v2/x/tags/list"), ("POST", "/v2/_catalog")):
+            assert outcome(client.open(path, method=method)) == (401, "UNAUTHORIZED")
 
 
 def test_oci_manifests_may_have_to_be_accepted(make_client: MakeClient) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fakereg import Registry
-from fakereg.auth.accounts import Accounts, Role, Visibility
+from fakereg.auth.accounts import Accounts
 from fakereg.clock import ManualClock
 from fakereg.spec.manifest import DOCKER_IMAGE, parse
 from fakereg.spec.names import Digest, Name, Tag
@@ -81,9 +81,8 @@ class World:
         else:
             self.accounts.add_repository(f"{owner}/{label}", visibility="public")
         name = self._name(f"{owner}/{label}")
-        roles = {user: Role.parse(role) for user, role in given.items()}
         repository = f"{owner}/{label}" if relation.connected else ""
-        self._package(name, visibility=place.visibility, roles=roles, repository=repository)
+        self._package(name, visibility=place.visibility, roles=given, repository=repository)
         return name
 
     def _name(self, repository: str) -> Name:
@@ -97,11 +96,7 @@ class World:
         manifest = parse(IMAGE, DOCKER_IMAGE, Digest.of(IMAGE))
         self.storage.put_manifest(name, manifest, tags=[Tag("v1")], complete=True)
         if not self.docker:
-            package = self.registry.github.packages.find(self.registry.sites.all[0], name)
-            assert package
-            package.visibility = Visibility(visibility)
-            for field, value in fields.items():
-                setattr(package, field, value)
+            self.registry.github.change_package(name, visibility=visibility, **fields)
 
     def remake(self, name: Name) -> None:
         """Make a place what it was, whatever happened to it."""

@@ -6,7 +6,6 @@ import base64
 
 import pytest
 
-from fakereg.auth.accounts import Role
 from fakereg.clock import ManualClock
 from fakereg.spec.names import Digest
 from tests.fakereg.client import RegistryClient, codes, stored_package
@@ -267,13 +266,12 @@ def test_a_token_ends_with_what_it_was_made_for(container: RegistryClient, clock
 
 
 def test_a_token_gives_no_more_than_its_user_has_now(container: RegistryClient) -> None:
-    package = stored_package(container.registry, CONTAINER)
-    package.roles = {"hubot": Role.WRITE}
+    stored_package(container.registry, CONTAINER, roles={"hubot": "write"})
     hubot = container.registry.accounts.add_classic_token("hubot", ["read:packages", "write:packages"])
     scope = {"scope": f"repository:{CONTAINER}:pull,push"}
     token = container.get("/token", query_string=scope, headers=basic("hubot", hubot)).get_json()["token"]
     headers = {"Authorization": f"Bearer {token}"}
     assert container.post(f"/v2/{CONTAINER}/blobs/uploads/", headers=headers).status_code == 202
-    package.roles = {"hubot": Role.READ}
+    container.registry.github.change_package(CONTAINER, roles={"hubot": "read"})
     assert container.post(f"/v2/{CONTAINER}/blobs/uploads/", headers=headers).status_code == 403
     assert container.get(f"/v2/{CONTAINER}/tags/list", headers=headers).status_code == 200

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +16,13 @@ import pytest
 
 from fakereg.auth.accounts import Visibility
 from fakereg.github.migration import MigrationConflict
-from fakereg.spec.manifest import Manifest
+from fakereg.spec.manifest import OCI_INDEX
 from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import StorageError
+from fakereg.storage.index import Change, Index
 from fakereg.storage.memory import MemoryStorage
-from fakereg.storage.repositories import Guard, Repositories
-from tests.fakereg.client import descriptor, docker_image
+from fakereg.storage.repositories import Repositories
+from tests.fakereg.client import descriptor, docker_image, image, index
 from tests.fakereg.ghes import Ghes
 
 NAME = "octo-org/service/monalisa"
@@ -87,7 +93,7 @@ def test_the_api_finds_it_by_both_types(ghes: Ghes) -> None:
         assert (document["id"], document["package_type"], document["version_count"]) == (id, "container", 1)
         (version,) = api.get(f"{API}/{path}/versions").get_json()
         assert (version["name"], version["metadata"]["container"]["tags"]) == (digest, ["1.0", "latest"])
-    assert ghes.package("container", NAME).versions[digest].downloads == 2
+    assert ghes.versions("container", NAME)[digest].downloads == 2
 
 
 def test_afterwards_pushes_land_in_the_container_registry(ghes: Ghes) -> None:
@@ -188,19 +194,19 @@ def test_clashes_make_the_whole_migration_fail_and_are_all_named(ghes: Ghes) -> 
 
 
 class Failing(Repositories):
-    """Fails at the manifest with the tag `bad`, or does something else there."""
+    """Fails when content of the image with the tag `bad` arrives, or does something else there."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(MemoryStorage(), **options)
         self.at_bad: Any = None
 
-    def put_manifest(
-        self, name: Name, manifest: Manifest, *, tags: Collection[Tag], complete: bool, guard: Guard | None = None
-    ) -> None:
-        """Store the manifest, or not."""
-        if self.at_bad and "bad" in tags:
-            self.at_bad()
-        super().put_manifest(name, manifest, tags=tags, complete=complete, guard=guard)
+    def change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
+        """Make a change, or not."""
+        at_bad = self.at_bad
+        if at_bad and name == SITE:
+            self.at_bad = None
+            at_bad()
+        return super().change(name, plan)
 
 
 def _fail() -> None:
@@ -227,7 +233,6 @@ def test_a_failure_in_the_middle_leaves_nothing(ghes: Ghes, failing: Failing) ->
     assert (content(ghes, "container"), content(ghes, "container", SITE)) == before
     assert before[0]["blobs"] == [Digest.of(b"layer")]
     ghes.docker().publish(NAME, "2.0", layer=b"another")
-    failing.at_bad = None
     assert ghes.registry.github.migrate() == [NAME, SITE]
     assert "2.0" in content(ghes, "container")["tags"]
 
@@ -286,13 +291,14 @@ def test_a_push_that_began_before_does_not_end_in_the_old_place(ghes: Ghes, has_
     docker = ghes.docker()
     docker.publish(NAME, "1.0")
     stored = docker.get(f"/v2/{NAME}/manifests/1.0").data
+    running = ExitStack()
 
     class Slow(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             if has_moved:
                 ghes.registry.github.migrate()
-            else:
-                ghes.registry.github.packages.moving = frozenset({"octo-org"})
+            elif not ghes.registry.github.ledger.move:
+                running.enter_context(ghes.registry.github.ledger.moving(frozenset({"octo-org"})))
             return super().read(size)
 
     response = docker.put(
@@ -301,6 +307,7 @@ def test_a_push_that_began_before_does_not_end_in_the_old_place(ghes: Ghes, has_
         content_type="application/vnd.docker.distribution.manifest.v2+json",
         environ_overrides={"wsgi.input_terminated": True},
     )
+    running.close()
     assert response.status_code == 503
     assert list(content(ghes, "docker")["tags"]) == ["1.0"]
     assert list(content(ghes, "container")["tags"]) == (["1.0"] if has_moved else [])
@@ -322,3 +329,238 @@ def test_a_reset_forgets_that_images_have_moved(ghes: Ghes) -> None:
     ghes.docker().publish(NAME, "1.0")
     assert ghes.package("container", NAME) is None
     assert ghes.package("docker", NAME) is not None
+
+
+@pytest.mark.parametrize("by_digest", [True, False])
+def test_children_and_referrers_move_with_their_index(by_digest: bool) -> None:
+    settings = f"github-docker,indexes=true,manifest_formats=docker|oci,digest_references={by_digest}"
+    ghes = Ghes(dialect=[settings, "github-container,referrers=true"])
+    docker, containers = ghes.docker(), ghes.containers()
+    children = [docker.publish(NAME, "index", layer=layer) for layer in (b"layer", b"another")]
+    document = index(*children)
+    assert docker.put_manifest(NAME, "index", document).status_code == 201
+    top = Digest.of(json.dumps(document).encode())
+    blobs = [docker.push_blob(NAME, content) for content in (b"{}", b"signature")]
+    signature = image(*blobs, subject=descriptor(OCI_INDEX, top))
+    signed = Digest.of(json.dumps(signature).encode())
+    for tagged in (signature, document):  # only the index has a tag at the end
+        assert docker.put_manifest(NAME, "index", tagged).status_code == 201
+    old = docker.publish(NAME, "moved", layer=b"old")
+    docker.publish(NAME, "moved", layer=b"new")
+    assert ghes.registry.github.migrate() == [NAME]
+    headers = {"Accept": "*/*, application/vnd.oci.image.index.v1+json"}
+    hosts = [docker, containers] if by_digest else [containers]
+    for client, digest in itertools.product(hosts, [*children, top, signed]):
+        assert client.get(f"/v2/{NAME}/manifests/{digest}", headers=headers).status_code == 200
+    (referrer,) = containers.get(f"/v2/{NAME}/referrers/{top}").get_json()["manifests"]
+    assert referrer["digest"] == signed
+    for blob in (b"layer", b"another", b"signature"):
+        assert containers.get(f"/v2/{NAME}/blobs/{Digest.of(blob)}", buffered=True).data == blob
+    assert containers.get(f"/v2/{NAME}/manifests/{old}").status_code == (200 if by_digest else 404)
+    assert len({version.id for version in ghes.versions("container", NAME).values()}) == (6 if by_digest else 5)
+
+
+READ = [("GET", "tags/list"), ("GET", "manifests/1.0"), ("GET", f"blobs/{Digest.of(b'layer')}")]
+READ += [("HEAD", f"blobs/{Digest.of(b'layer')}"), ("HEAD", "manifests/1.0"), ("GET", f"referrers/{Digest.of(b'x')}")]
+WRITE = [("POST", "blobs/uploads/"), ("PATCH", "blobs/uploads/x"), ("PUT", "blobs/uploads/x"), ("PUT", "manifests/2.0")]
+WRITE += [("DELETE", "manifests/1.0"), ("DELETE", f"blobs/{Digest.of(b'layer')}"), ("DELETE", "blobs/uploads/x")]
+
+
+@pytest.mark.parametrize(("state", "refused", "status"), [("disabled", READ + WRITE, 404), ("read-only", WRITE, 403)])
+def test_the_state_of_the_container_registry_holds_at_both_hosts(
+    ghes: Ghes, state: str, refused: list[tuple[str, str]], status: int
+) -> None:
+    ghes.docker().publish(NAME, "1.0")
+    ghes.registry.github.migrate()
+    ghes.registry.configure(registry="github-container", ecosystem=state)
+    for client, (method, path) in itertools.product((ghes.docker(), ghes.containers()), READ + WRITE):
+        answer = client.open(f"/v2/{NAME}/{path}", method=method, buffered=True)
+        if (method, path) in refused:
+            assert answer.status_code == status, (method, path)
+        else:
+            assert answer.status_code in (200, 404, 405), (method, path)
+    assert ghes.docker().get(f"/v2/{NAME}/manifests/1.0").status_code == (200 if state == "read-only" else 404)
+    assert ghes.api().delete(f"{API}/docker/monalisa").status_code == (403 if state == "read-only" else 404)
+    ghes.docker().publish(OWN, "1.0")  # what has not moved is not affected
+
+
+@pytest.mark.parametrize("where", ["directory", "sqlite"])
+def test_a_migration_is_not_forgotten(tmp_path: Path, where: str) -> None:
+    ghes = Ghes(storage=f"{where}:{tmp_path / 'store'}")
+    ghes.docker().publish(NAME, "1.0")
+    ghes.registry.github.migrate()
+    ghes.docker().publish(NAME, "2.0", layer=b"another")
+    ghes = ghes.restarted()
+    for client in (ghes.docker(), ghes.containers()):
+        assert client.get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["1.0", "2.0"]
+    assert ghes.registry.github.migrate() == []
+    ghes.registry.reset()
+    ghes = ghes.restarted()
+    ghes.docker().publish(NAME, "3.0")
+    assert ghes.containers().get(f"/v2/{NAME}/manifests/3.0").status_code == 404
+    ghes.registry.close()
+
+
+def test_what_the_options_say_outlasts_a_reset() -> None:
+    ghes = Ghes(migrated=["Octo-Org"])
+    for _ in range(2):
+        ghes.docker().publish(NAME, "1.0")
+        assert ghes.containers().get(f"/v2/{NAME}/manifests/1.0").status_code == 200
+        ghes.registry.reset()
+
+
+def visible(ghes: Ghes) -> dict[Any, Any]:
+    """What the Container registry shows of the images that are to come, to whom might see it."""
+    answers: dict[Any, Any] = {}
+    for user, name in itertools.product(("octocat", "hubot"), (NAME, SITE)):
+        digest = ghes.registry.sites.all[0].storage.targets(Name(name)).get(Tag("1.0"), "none")
+        client, api = ghes.containers(user), ghes.api(user)
+        paths = ("tags/list", "manifests/1.0", f"manifests/{digest}", f"blobs/{Digest.of(b'layer')}")
+        for method, path in itertools.product(("GET", "HEAD"), paths):
+            answers[user, name, method, path] = client.open(f"/v2/{name}/{path}", method=method).status_code
+        query = {"mount": Digest.of(b"layer"), "from": name}
+        answers[user, name, "mount"] = client.post(f"/v2/{user}/x/blobs/uploads/", query_string=query).status_code
+        for path in (f"{API}?package_type=container", "/orgs/octo-org/packages"):
+            answers[user, path] = api.get(path).data
+    return answers
+
+
+def test_nothing_is_seen_of_copies_before_all_are_there(ghes: Ghes, failing: Failing) -> None:
+    ghes.docker().publish(NAME, "1.0")
+    before, during = visible(ghes), dict[Any, Any]()
+    failing.at_bad = lambda: during.update(visible(ghes))
+    assert ghes.registry.github.migrate() == [NAME, SITE]
+    assert during == before
+    assert visible(ghes) != before
+
+
+_KILLED = """
+import itertools, os, shutil, signal, sys
+from pathlib import Path
+from fakereg.storage.directory import DirectoryStorage
+from fakereg.storage.sqlite import SqliteStorage
+from fakereg.storage.uploads import Upload
+from tests.fakereg.ghes import Ghes
+
+where, folder = sys.argv[1], Path(sys.argv[2])
+
+def die_at(number):
+    "Let the process die when content or notes have changed for the n-th time."
+    count = itertools.count(1)
+    def mortal(method):
+        def call(*arguments):
+            result = method(*arguments)
+            if next(count) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+        return call
+    for owner, name in ((DirectoryStorage, "apply"), (SqliteStorage, "apply"), (Upload, "append"), (Upload, "claim")):
+        setattr(owner, name, mortal(getattr(owner, name)))
+
+for number in itertools.count(1):
+    shutil.copytree(folder / "0", folder / str(number))
+    child = os.fork()
+    if not child:
+        ghes = Ghes(storage=f"{where}:{folder / str(number) / 'store'}")
+        die_at(number)
+        ghes.registry.github.migrate()
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+print(number)
+"""
+
+
+@pytest.mark.parametrize("where", ["directory", "sqlite"])
+def test_a_migration_that_was_killed_is_undone_or_completed(tmp_path: Path, where: str) -> None:
+    """The process is killed at each step; the next start finds all of it or nothing, and migrates again."""
+    (tmp_path / "0").mkdir()
+    ghes = Ghes(storage=f"{where}:{tmp_path / '0' / 'store'}")
+    for name, tag in ((NAME, "1.0"), (SITE, "1.0"), (SITE, "2.0")):
+        ghes.docker().publish(name, tag)
+    documents = ghes.api().get(f"{API}?package_type=docker").get_json()
+    before = visible(ghes)
+    ghes.registry.close()
+    command = [sys.executable, "-c", _KILLED, where, str(tmp_path)]
+    killed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    completed = []
+    for number in range(1, int(killed.stdout)):
+        next_one = ghes.another(storage=f"{where}:{tmp_path / str(number) / 'store'}")
+        moved = next_one.containers().get(f"/v2/{NAME}/manifests/1.0").status_code == 200
+        completed.append(moved)
+        if not moved:
+            assert visible(next_one) == before, number
+            next_one.docker().publish(NAME, "2.0")
+            assert next_one.registry.github.migrate() == [NAME, SITE], number
+        for client, name in itertools.product((next_one.docker(), next_one.containers()), (NAME, SITE)):
+            assert client.get(f"/v2/{name}/manifests/1.0").status_code == 200, number
+        assert next_one.docker().publish(NAME, "3.0")
+        found = next_one.api().get(f"{API}?package_type=docker").get_json()
+        assert [each["id"] for each in found] == [each["id"] for each in documents], number
+        assert next_one.registry.github.ledger.move is None
+        next_one.registry.close()
+    assert completed == sorted(completed)
+    assert {*completed} == {True, False}
+
+
+def test_a_server_that_lives_takes_up_what_another_one_has_left(tmp_path: Path) -> None:
+    ghes = Ghes(storage=f"sqlite:{tmp_path / 'store'}")
+    ghes.docker().publish(NAME, "1.0")
+    code = f"""
+import os, signal
+from fakereg.storage.uploads import Upload
+from tests.fakereg.ghes import Ghes
+ghes = Ghes(storage="sqlite:{tmp_path / "store"}")
+Upload.append = lambda upload, data: print("half", flush=True) or input() and os.kill(os.getpid(), signal.SIGKILL)
+ghes.registry.github.migrate()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        assert other.stdin
+        assert other.stdout.readline() == "half\n"
+        assert ghes.docker().post(f"/v2/{NAME}/blobs/uploads/").status_code == 503
+        assert ghes.containers().post("/v2/octo-org/other/blobs/uploads/").status_code == 503
+        with pytest.raises(ValueError, match="a migration is running"):
+            ghes.registry.reset()
+        with pytest.raises(ValueError, match="a migration is running"):
+            ghes.registry.github.migrate()
+        ghes.another().registry.close()  # a further one leaves it alone
+        other.stdin.write("die\n")
+        other.stdin.flush()
+        other.wait()
+    assert ghes.docker().publish(NAME, "2.0")
+    assert ghes.registry.github.migrate() == [NAME]
+    ghes.registry.close()
+
+
+@pytest.mark.parametrize("change", ["push", "delete"])
+def test_a_change_that_a_migration_may_have_missed_is_not_acknowledged(
+    ghes: Ghes, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """Between the look at the ledger and the change the images move."""
+    docker, api = ghes.docker(), ghes.api()
+    docker.publish(NAME, "1.0")
+    docker.publish(NAME, "2.0", layer=b"another")
+    (newest, *_) = api.get(f"{API}/docker/monalisa/versions").get_json()
+    document = docker_image(Digest.of(b"{}"), descriptor("a/b", Digest.of(b"layer")))
+    docker.push_blob(NAME, b"{}")
+    storage = ghes.registry.sites.all[0].storage.storage
+    apply, late = storage.apply, iter([ghes.registry.github.migrate])
+
+    def apply_late(*arguments: Any) -> int | None:
+        if migrate := next(late, None):
+            migrate()
+        return apply(*arguments)
+
+    monkeypatch.setattr(storage, "apply", apply_late)
+    if change == "push":
+        response = docker.put_manifest(NAME, "3.0", document)
+    else:
+        response = api.delete(f"{API}/docker/monalisa/versions/{newest['id']}")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert docker.get(f"/v2/{NAME}/tags/list").get_json()["tags"] == ["1.0", "2.0"]
+    if change == "push":
+        docker.push_blob(NAME, b"{}")
+        assert docker.put_manifest(NAME, "3.0", document).status_code == 201

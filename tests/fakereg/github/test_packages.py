@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,6 @@ from hypothesis import strategies as st
 
 from fakereg.auth.accounts import Role, Visibility
 from fakereg.github import image
-from fakereg.github.deleted import COUNT_LIMIT, Deleted, Deletions, Kept
-from fakereg.github.model import Package, Version
-from fakereg.github.packages import Packages
 from fakereg.spec import manifest as manifests
 from fakereg.spec.manifest import DOCKER_IMAGE, OCI_IMAGE
 from fakereg.spec.names import Digest, Name
@@ -28,10 +26,7 @@ SOURCE = "org.opencontainers.image.source"
 
 
 def names(ghes: Ghes, type: str, name: str) -> list[str]:
-    site = ghes.registry.github.site(type)
-    package = ghes.package(type, name)
-    assert site is not None
-    return [version.name for version in ghes.registry.github.packages.versions(site, package)]
+    return list(ghes.versions(type, name))
 
 
 @pytest.mark.row("GHD-18")
@@ -48,12 +43,12 @@ def test_a_version_of_the_docker_registry_is_a_tag(ghes: Ghes) -> None:
 def test_pushing_a_tag_again_updates_its_version(ghes: Ghes) -> None:
     client = ghes.docker()
     client.publish(DOCKER_NAME, "1.0")
-    before = ghes.package("docker", DOCKER_NAME).versions["1.0"]
+    before = ghes.versions("docker", DOCKER_NAME)["1.0"]
     ghes.clock.advance(60)
     client.publish(DOCKER_NAME, "1.0", layer=b"another")
-    after = ghes.package("docker", DOCKER_NAME)
-    assert after.versions == {"1.0": before}
-    assert before.updated_at == before.created_at + 60 == after.updated_at
+    after = replace(before, updated_at=before.created_at + 60)
+    assert ghes.versions("docker", DOCKER_NAME) == {"1.0": after}
+    assert ghes.package("docker", DOCKER_NAME).updated_at == after.updated_at
 
 
 def test_a_version_of_the_container_registry_is_a_manifest_with_or_without_tags(ghes: Ghes) -> None:
@@ -174,18 +169,20 @@ def test_a_get_of_the_manifest_is_a_download_and_head_is_none(ghes: Ghes) -> Non
         assert client.head(f"/v2/{NAME}/manifests/{reference}").status_code == 200
     assert client.get(f"/v2/{NAME}/manifests/1.0", headers={"If-None-Match": f'"{digest}"'}).status_code == 304
     assert client.get(f"/v2/{NAME}/manifests/2.0").status_code == 404
-    assert ghes.package("container", NAME).versions[digest].downloads == 3
+    assert ghes.versions("container", NAME)[digest].downloads == 3
     ghes.docker().publish(DOCKER_NAME, "1.0")
     ghes.docker().get(f"/v2/{DOCKER_NAME}/manifests/1.0")
-    assert ghes.package("docker", DOCKER_NAME).versions["1.0"].downloads == 1
+    assert ghes.versions("docker", DOCKER_NAME)["1.0"].downloads == 1
 
 
-def test_images_that_are_in_the_folder_at_start_are_packages(tmp_path: Path) -> None:
+def test_images_that_another_tool_put_into_the_folder_are_packages(tmp_path: Path) -> None:
     storage = f"directory:{tmp_path}"
     first = Ghes(storage=storage)
     first.docker().publish(DOCKER_NAME, "1.0")
     digest = first.containers().publish(NAME, "1.0")
     first.registry.close()
+    for notes in tmp_path.glob("*/repositories/*/fakereg.json"):
+        notes.unlink()
     second = Ghes(storage=storage)
     assert names(second, "docker", DOCKER_NAME) == ["1.0"]
     assert names(second, "container", NAME) == [digest]
@@ -249,33 +246,11 @@ def test_labels_are_cut_and_can_be_written(ghes: Ghes) -> None:
     assert found == image.Labels("", "d" * 512, "?" + "l" * 255)
 
 
-def _deletion(*, size: int = 1) -> Deleted:
-    package = Package(1, "container", Name(NAME), 0, 0)
-    kept = Kept(StoredManifest(b"x" * size, "a/b", Digest("sha256:0")), ())
-    return Deleted(package, (Version(1, "sha256:0", 0, 0),), (kept,), False, 0, 1)
-
-
-def test_what_is_kept_of_deletions_is_bounded() -> None:
-    deletions = Deletions(lambda: 0)
-    for _ in range(COUNT_LIMIT + 5):
-        deletions.add(_deletion())
-    package = _deletion().package
-    assert len(deletions.versions(package)) == COUNT_LIMIT
-    deletions.add(large := _deletion(size=40 << 20))
-    deletions.add(larger := _deletion(size=41 << 20))
-    assert deletions.versions(package) == [larger]
-    assert large not in deletions.versions(package)
-    deletions.add(_deletion(size=65 << 20))
-    assert deletions.versions(package) == [larger]
-
-
 def test_settings_of_an_owner_are_checked(ghes: Ghes) -> None:
     ghes.containers().publish(NAME, "1.0")
-    package, packages = ghes.package("container", NAME), ghes.registry.github.packages
-    packages.change(package, visibility="internal", roles={"mona": "write"}, repository="octo-org/site")
+    change = ghes.registry.github.change_package
+    package = change(NAME, visibility="internal", roles={"mona": "write"}, repository="octo-org/site")
     assert (package.visibility, package.roles) == (Visibility.INTERNAL, {"mona": Role.WRITE})
     with pytest.raises(ValueError, match="visibility"):
-        packages.change(package, visibility="secret")
-    packages.change(package, repository="")
-    assert package.repository == ""
-    assert isinstance(packages, Packages)
+        change(NAME, visibility="secret")
+    assert change(NAME, repository="") == replace(package, repository="")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from fakereg.github import deleted as deletions
 from fakereg.github import restore
 from fakereg.spec.errors import RegistryError
-from fakereg.spec.names import Digest, Name, Tag
+from fakereg.spec.names import Digest, Name
 from fakereg.storage.base import StorageError
+from fakereg.storage.index import Change, Index
 from fakereg.storage.memory import MemoryStorage
-from fakereg.storage.repositories import Repositories, StoredManifest
+from fakereg.storage.repositories import Repositories
 from tests.fakereg.client import index
 from tests.fakereg.ghes import CONTAINER, DOCKER, DOCKER_NAME, LIST, NAME, Ghes, HostClient, titles
 
@@ -119,10 +120,10 @@ def test_a_public_version_with_many_downloads_stays(ghes: Ghes, api: HostClient,
     ghes.registry.configure(registry="github-container", undeletable_refusal=refusal)
     client = ghes.containers()
     client.publish(NAME, "2.0", layer=b"another")
-    package = ghes.package("container", NAME)
-    loved, other = ghes.registry.github.packages.versions(ghes.registry.sites.all[1], package)
-    loved.downloads = 4999
-    ghes.registry.github.packages.change(package, visibility="public")
+    loved, other = ghes.versions("container", NAME).values()
+    for _ in range(4999):
+        ghes.registry.github.packages.downloaded(ghes.registry.sites.all[1], Name(NAME), loved.name)
+    ghes.registry.github.change_package(NAME, visibility="public")
     for expected in (204, refusal):
         client.get(f"/v2/{NAME}/manifests/{loved.name}")
         response = api.delete(f"{CONTAINER}/versions/{loved.id}")
@@ -130,7 +131,7 @@ def test_a_public_version_with_many_downloads_stays(ghes: Ghes, api: HostClient,
         api.post(f"{CONTAINER}/versions/{loved.id}/restore")
     assert api.delete(CONTAINER).status_code == refusal
     assert api.delete(f"{CONTAINER}/versions/{other.id}").status_code == 204
-    ghes.registry.github.packages.change(package, visibility="private")
+    ghes.registry.github.change_package(NAME, visibility="private")
     assert api.delete(CONTAINER).status_code == 204
 
 
@@ -143,6 +144,75 @@ def test_nothing_is_mounted_from_a_deleted_package(ghes: Ghes, api: HostClient) 
     assert ghes.containers("hubot").post(path, query_string=query).status_code == 202
 
 
+def content_of_a_deleted_package_is_out_of_reach(ghes: Ghes, digest: Digest, layer: bytes = b"secret") -> None:
+    """A member of the organization, who could not read the package, may publish one of its name."""
+    hubot = ghes.containers("hubot")
+    for path in (f"manifests/{digest}", "manifests/1.0", f"blobs/{Digest.of(layer)}"):
+        for method in ("GET", "HEAD"):
+            assert hubot.open(f"/v2/{NAME}/{path}", method=method).status_code == 404, (method, path)
+    for query in ({"mount": Digest.of(layer), "from": NAME}, {"mount": Digest.of(layer)}):
+        for target in (NAME, "octo-org/other"):
+            assert hubot.post(f"/v2/{target}/blobs/uploads/", query_string=query).status_code == 202
+
+
+@pytest.mark.row("GHD-30")
+@pytest.mark.parametrize("storage", ["memory", "directory", "sqlite"])
+def test_nobody_has_the_content_of_a_deleted_package_again(tmp_path: Path, storage: str) -> None:
+    """Not before and after a restart, not when the name is published anew, not when that is deleted, too."""
+    path = "" if storage == "memory" else f":{tmp_path / 'store'}"
+    dialects = ["github-docker", "github-container,anonymous_mount=true"]
+    ghes = Ghes(storage=storage + path, dialect=dialects)
+
+    def restart() -> Ghes:
+        return ghes.restarted() if path else ghes
+
+    digest = ghes.containers().publish(NAME, "1.0", layer=b"secret")
+    assert ghes.containers("hubot").get(f"/v2/{NAME}/manifests/1.0").status_code == 403
+    before = ghes.api().get(f"{CONTAINER}/versions").get_json()
+    assert ghes.api().delete(CONTAINER).status_code == 204
+    assert ghes.containers("hubot").get(f"/v2/{NAME}/tags/list").status_code == 404
+    content_of_a_deleted_package_is_out_of_reach(ghes, digest)
+    ghes = restart()
+    content_of_a_deleted_package_is_out_of_reach(ghes, digest)
+    ghes.containers("hubot").publish(NAME, "2.0", layer=b"another")
+    content_of_a_deleted_package_is_out_of_reach(ghes, digest)
+    ghes = restart()
+    content_of_a_deleted_package_is_out_of_reach(ghes, digest)
+    assert ghes.api().post(f"{CONTAINER}/restore").status_code == 403
+    ghes.registry.configure(registry="github-container", restore_days=0)
+    assert ghes.api().delete(CONTAINER).status_code == 204
+    ghes = restart()
+    content_of_a_deleted_package_is_out_of_reach(ghes, digest)
+    ghes.clock.advance(1)  # the newer one is away for good
+    assert ghes.api().post(f"{CONTAINER}/restore").status_code == 204
+    assert ghes.api().get(f"{CONTAINER}/versions").get_json() == before
+    assert ghes.containers().get(f"/v2/{NAME}/blobs/{Digest.of(b'secret')}", buffered=True).data == b"secret"
+    assert ghes.containers("hubot").get(f"/v2/{NAME}/manifests/1.0").status_code == 403
+    ghes.registry.close()
+
+
+@pytest.mark.row("GHD-30")
+@pytest.mark.parametrize("storage", ["directory", "sqlite"])
+def test_what_cannot_be_restored_any_more_is_gone_from_the_disk(tmp_path: Path, storage: str) -> None:
+    """All but what the package of that name has now."""
+
+    def on_disk() -> set[bytes]:
+        found = {path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        return {layer for layer in (b"secret", b"shared") if any(layer == each for each in found)}
+
+    ghes = Ghes(storage=f"{storage}:{tmp_path / 'store'}")
+    for tag, layer in (("1.0", b"secret"), ("2.0", b"shared")):
+        ghes.containers().publish(NAME, tag, layer=layer)
+    assert ghes.api().delete(CONTAINER).status_code == 204
+    ghes.containers().publish(NAME, "1.0", layer=b"shared")
+    assert on_disk() == {b"secret", b"shared"}
+    ghes.clock.advance(30 * DAY + 1)
+    ghes = ghes.restarted()
+    assert on_disk() == {b"shared"}
+    assert ghes.containers().get(f"/v2/{NAME}/blobs/{Digest.of(b'shared')}", buffered=True).data == b"shared"
+    ghes.registry.close()
+
+
 @pytest.mark.row("GHD-30")
 def test_a_new_push_to_a_deleted_name_is_a_new_package(ghes: Ghes, api: HostClient) -> None:
     old = api.get(CONTAINER).get_json()["id"]
@@ -153,6 +223,16 @@ def test_a_new_push_to_a_deleted_name_is_a_new_package(ghes: Ghes, api: HostClie
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
 
 
+def test_a_version_that_vanished_without_the_api_leaves_no_note(ghes: Ghes, api: HostClient) -> None:
+    ghes.registry.configure(registry="github-container", manifest_deletion=True)
+    client, site = ghes.containers(), ghes.registry.github.site("container")
+    assert site is not None
+    before = site.storage.notes(Name(NAME))
+    digest = client.publish(NAME, "2.0", layer=b"another")
+    assert client.delete(f"/v2/{NAME}/manifests/{digest}").status_code == 202
+    assert site.storage.notes(Name(NAME)).keys() == before.keys()
+
+
 @pytest.mark.row("GHD-30")
 def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: HostClient) -> None:
     ghes.registry.configure(registry="github-container", manifest_deletion=True)
@@ -161,64 +241,45 @@ def test_a_package_that_vanished_without_the_api_begins_anew(ghes: Ghes, api: Ho
     (version,) = api.get(f"{CONTAINER}/versions").get_json()
     assert client.delete(f"/v2/{NAME}/manifests/{version['name']}").status_code == 202
     assert api.get(CONTAINER).status_code == 404
-    ghes.containers("hubot").publish(NAME, "1.0")
+    content_of_a_deleted_package_is_out_of_reach(ghes, Digest(version["name"]), b"layer")
+    ghes.containers("hubot").publish(NAME, "2.0", layer=b"another")
+    content_of_a_deleted_package_is_out_of_reach(ghes, Digest(version["name"]), b"layer")
     assert api.get(CONTAINER).get_json()["id"] != old
     assert list(ghes.package("container", NAME).roles) == ["hubot"]
 
 
 class Failing(Repositories):
-    """Deletes no manifests at first, and counts how often one is read."""
+    """Makes no change while it is `failing`."""
 
-    failed = False
-    read = 0
+    failing = False
 
     def __init__(self) -> None:
         super().__init__(MemoryStorage())
 
-    def delete_manifests(self, name: Name, digests: Collection[Digest]) -> None:
-        """Delete manifests, or not."""
-        if not self.failed:
-            self.failed = True
+    def change(self, name: Name, plan: Callable[[Index], Change | None]) -> bool:
+        """Make a change, or not."""
+        if self.failing:
             raise StorageError("the disk is read-only")
-        super().delete_manifests(name, digests)
-
-    def manifest(self, name: Name, reference: Tag | Digest) -> StoredManifest | None:
-        """Read a manifest."""
-        self.read += 1
-        return super().manifest(name, reference)
+        return super().change(name, plan)
 
 
 @pytest.mark.row("GHD-30")
 def test_a_deletion_that_fails_changes_nothing(ghes: Ghes) -> None:
     site = ghes.registry.github.site("container")
     assert site is not None
-    site.storage = Failing()
+    site.storage = storage = Failing()
     client, api = ghes.containers(), ghes.api()
     for tag in ("1.0", "2.0"):
         client.publish(NAME, tag, layer=tag.encode())
     before = api.get(f"{CONTAINER}/versions").get_json()
+    storage.failing = True
     response = api.delete(CONTAINER)
     assert (response.status_code, response.get_json()["status"]) == (503, "503")
+    storage.failing = False
     assert api.get(f"{CONTAINER}/versions").get_json() == before
     assert api.delete(CONTAINER).status_code == 204
     assert api.post(f"{CONTAINER}/restore").status_code == 204
     assert api.get(f"{CONTAINER}/versions").get_json() == before
-
-
-def test_what_is_too_large_to_be_kept_is_not_read_either(ghes: Ghes, monkeypatch: pytest.MonkeyPatch) -> None:
-    site = ghes.registry.github.site("container")
-    assert site is not None
-    site.storage = storage = Failing()
-    storage.failed = True
-    for tag in ("1.0", "2.0", "3.0"):
-        ghes.containers().publish(NAME, tag, layer=tag.encode())
-    for module in (deletions, restore):
-        monkeypatch.setattr(module, "BYTES_LIMIT", 1)
-    before = storage.read
-    assert ghes.api().delete(CONTAINER).status_code == 204
-    assert storage.read == before + 1
-    assert ghes.api().get(CONTAINER).status_code == 404
-    assert ghes.api().post(f"{CONTAINER}/restore").status_code == 404
 
 
 @pytest.mark.row("GHD-30")
@@ -230,13 +291,13 @@ def test_a_deletion_that_comes_too_late_spares_the_next_package_of_that_name(ghe
     package = ghes.package("container", NAME)
     new, old = packages.versions(site, package)
     restore.delete_version(packages, site, package, old, now=0)
-    (deleted,) = packages.deleted.versions(package)
+    (deleted,) = restore.deleted_versions(site, package, now=0)
     assert api.delete(CONTAINER).status_code == 204
     ghes.containers("hubot").publish(NAME, "2.0", layer=b"another")
     late: list[Callable[[], None]] = [
         lambda: restore.delete_package(packages, site, package, now=0),
         lambda: restore.delete_version(packages, site, package, new, now=0),
-        lambda: restore.restore_version(packages, site, deleted),
+        lambda: restore.restore(site, deleted),
     ]
     for step in late:
         with pytest.raises(RegistryError) as refusal:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from fakereg.spec.names import Digest, Name
 from fakereg.storage import layout
 from fakereg.storage.base import StorageError
 from fakereg.storage.contract.steps import A, image, index, push, pushed_image, read, stored
+from fakereg.storage.layout import Layout
 from tests.fakereg.client import descriptor
 from tests.fakereg.storage.test_contract import opened
 
@@ -105,27 +107,43 @@ def test_a_blob_that_was_deleted_does_not_come_back_while_the_same_bytes_are_a_m
         assert storage.manifest(name, manifest.digest) == stored(manifest)
 
 
-def test_a_kill_while_a_layout_is_taken_up_leaves_all_of_it_to_the_next_start(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("foreign", [True, False])
+@pytest.mark.parametrize(("owner", "step"), [(layout, "_mark"), (Layout, "_write_notes"), (Layout, "_write_found")])
+def test_a_kill_while_a_layout_is_adopted_leaves_all_of_it_to_the_next_start(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, foreign: bool, owner: object, step: str
 ) -> None:
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     child = image(Digest.of(b"config"), Digest.of(b"layer"))
     top = index(child.digest)
-    with opened(folder) as storage:
-        ours = pushed_image(storage, Name("app"), "ours")
-    document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
+    document: dict[str, Any] = {"manifests": []}
+    if not foreign:
+        with opened(folder) as storage:
+            pushed_image(storage, Name("app"), "ours")
+        document = json.loads((folder / "repositories" / "app" / "index.json").read_bytes())
     document["manifests"].append(_entry(top))
     place = _layout(folder, "app", b"config", b"layer", child.content, top.content, index=document)
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "touch", killed)  # which is how blobs get their marks
+    before = (place / "index.json").read_bytes()
+    with opened(folder) as storage, monkeypatch.context() as patched:
+        patched.setattr(owner, step, killed)
         with pytest.raises(KeyboardInterrupt):
-            layout.take_up(place)
+            push(storage, Name("app"), b"new")
+    for _ in range(2):
+        with opened(folder) as storage:
+            assert {child.digest, top.digest} <= set(storage.manifests(Name("app")) or ())
+            for content in (b"config", b"layer"):
+                assert read(storage, Name("app"), Digest.of(content)) == content
+            assert storage.blob_size(Name("app"), child.digest) is None
+            assert storage.blob_size(Name("app"), Digest.of(b"new")) is None
     with opened(folder) as storage:
-        assert storage.manifests(Name("app")) == sorted([ours.digest, child.digest, top.digest])
-        for content in (b"config", b"layer"):
-            assert read(storage, Name("app"), Digest.of(content)) == content
+        push(storage, Name("app"), b"new")
+        storage.clear()
+        assert storage.manifests(Name("app")) == sorted([child.digest, top.digest])
+        assert read(storage, Name("app"), Digest.of(b"layer")) == b"layer"
+        assert read(storage, Name("app"), Digest.of(b"new")) is None
+    if foreign:
+        assert json.loads((place / "index.json").read_bytes()) == json.loads(before)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +210,6 @@ def test_a_broken_session_is_removed(folder: Path, description: str) -> None:
     (folder / "uploads").mkdir(parents=True)
     (folder / "uploads" / "id").write_bytes(b"bytes")
     (folder / "uploads" / "id.json").write_text(description)
-    (folder / "uploads" / "folder").mkdir()
     with opened(folder) as storage:
         assert storage.upload(Name("a"), "id") is None
     assert not list((folder / "uploads").iterdir())

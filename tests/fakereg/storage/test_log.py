@@ -260,7 +260,7 @@ def test_a_fold_that_fails_is_made_up_for(
     with opened(folder) as repositories:
         with monkeypatch.context() as patched:
             pushed_image(repositories, A, "one")
-            patched.setattr(layout, "write_index", full)
+            patched.setattr(Layout, "_write_index", full)
             for turn in range(10):
                 pushed_image(repositories, A, f"t{turn}", note=str(turn))
         assert "index.json is not up to date" in caplog.text

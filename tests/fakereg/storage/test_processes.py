@@ -15,7 +15,7 @@ from fakereg.spec.names import Digest, Name, Tag
 from fakereg.storage.base import UploadBusy
 from fakereg.storage.contract.steps import A, claimed, pushed_image, read, start, state_of
 from fakereg.storage.repositories import Repositories
-from fakereg.storage.sqlite import SqliteStorage
+from fakereg.storage.sqlite import _CONTENT, SqliteStorage
 
 _OTHER = """
 import itertools, sys
@@ -158,3 +158,11 @@ def test_nothing_that_was_acknowledged_is_lost_by_a_kill(path: Path, repositorie
 def test_two_processes_may_open_a_new_storage_at_once(path: Path) -> None:
     with another(path) as one, another(path) as two, another(path) as three:
         assert [each.ask("repositories.repositories()") for each in (one, two, three)] == ["[]"] * 3
+
+
+def test_content_is_found_by_its_key(tmp_path: Path) -> None:
+    """So a pull costs the same in a repository of any size."""
+    storage = SqliteStorage(tmp_path / "store")
+    steps = storage._db.rows(f"EXPLAIN QUERY PLAN {_CONTENT}", "", A, "sha256:0")
+    storage.close()
+    assert [step[-1] for step in steps if "SCAN" in step[-1]] == []

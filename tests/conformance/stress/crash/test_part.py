@@ -51,7 +51,7 @@ def test_nothing_is_lost_with_a_log_beside_every_index(target: Target, tmp_path:
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("blob-cut", "other bytes than were pushed"),
+        ("blob-cut", "as acknowledged, got nothing"),
         ("index-of-yesterday", "as acknowledged, got"),
         ("tag-lost", "as acknowledged, got nothing"),
         ("stray-file", "a temporary file is left over"),

@@ -68,12 +68,12 @@ def without_digest(ask: Ask) -> Answer | None:
 def test_two_fakes_of_one_dialect_do_not_differ() -> None:
     figures = compared(fake(), fake())
     assert figures.findings == []
-    assert figures.numbers["programs"] > 10
-    assert figures.numbers["requests"] > 300
+    assert figures.numbers["programs"] > 0
+    assert figures.numbers["requests"] > 100
 
 
 def test_a_broken_fake_is_found_with_a_short_program_that_can_be_played_again() -> None:
-    figures = compared(fake(without_digest), fake())
+    figures = compared(fake(without_digest), fake(), programs=3 * PROGRAMS)
     found = figures.findings[0]
     assert "Docker-Content-Digest is '' here and 'sha256:" in found.text
     program = Program.from_json(found.program)
@@ -130,14 +130,21 @@ def test_a_program_ends_where_only_one_of_the_two_has_taken_a_write() -> None:
     [
         ("Location", "http://127.0.0.1:1/v2/a/blobs/uploads/1?_state=x", "http://127.0.0.1:2/v2/a/blobs/uploads/2"),
         ("Location", "http://127.0.0.1:1/v2/a/manifests/b", "/v2/a/manifests/b"),
-        ("Content-Type", "application/json; charset=utf-8", "application/json"),
+        (
+            "WWW-Authenticate",
+            'Bearer realm="http://a/token",service="s",scope="repository:a:push,pull repository:b:pull",error="e"',
+            'Bearer realm="http://b:1/token",error="e",service="t",scope="repository:b:pull repository:a:pull,push"',
+        ),
+        ("Docker-Upload-Uuid", "11111111-1111-1111-1111-111111111111", "21111111-1111-1111-1111-111111111111"),
         ("Link", '</v2/_catalog?last=a&n=1>; rel="next"', '<http://127.0.0.1:1/v2/_catalog?n=1&last=a>; rel="next"'),
         ("Allow", "GET,HEAD, PUT", "PUT, HEAD, GET"),
     ],
 )
 def test_what_counts_for_nothing_in_a_header_is_made_alike(name: str, one: str, other: str) -> None:
+    assert SAME.normalised(answer(401, {name: one})) == SAME.normalised(answer(401, {name: other}))
     assert SAME.normalised(answer(200, {name: one})) == SAME.normalised(answer(200, {name: other}))
-    assert SAME.normalised(answer(200, {name: one})) != SAME.normalised(answer(200, {name: f"x{other}"}))
+    status = 401 if name == "WWW-Authenticate" else 200
+    assert SAME.normalised(answer(status, {name: one})) != SAME.normalised(answer(status, {name: f"x{other}"}))
 
 
 def test_the_order_of_tags_counts_for_nothing_but_the_tags_do() -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from conformance.client.client import INDEX
+from conformance.client.content import LAYER
 from conformance.config.settings import Settings
 from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Figures, Stress
+from conformance.stress.common.odd_members import ODD_MEMBERS
 from conformance.stress.machine import search
-from conformance.stress.machine.program import Program, Step
+from conformance.stress.machine.program import STANDARD, Arguments, Program, Recipe, Step
 from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
 from fakereg.spec.names import Name
@@ -49,6 +52,46 @@ def test_the_machine_finds_nothing_in_the_fakes(dialect: str, storage: str, tmp_
     assert figures.numbers["programs"] > number / 2
     assert figures.numbers["requests"] > figures.numbers["steps"] > 200
     assert figures.numbers["known"] == 0
+
+
+@pytest.mark.parametrize("dialect", ["oci", "github-container", "distribution"])
+def test_the_model_judges_every_odd_manifest(dialect: str) -> None:
+    pushed: Arguments = {"repository": 0, "manifest": len(STANDARD), "reference": "a"}
+    steps = (Step("push_manifest", pushed), Step("list_referrers", {"repository": 0, "digest": "@0"}))
+    recipes = [
+        Recipe(kind, (0, 1, 3), subject=0, odd=odd) for kind in ("image", "docker", "index") for odd in ODD_MEMBERS
+    ]
+    with fake(dialect) as target:
+        stage = search.Stage.of(stress_of(target, 1))
+        failures = [stage.play(Program(steps, (recipe,))) for recipe in recipes]
+    assert [str(failure.mismatch) for failure in failures if failure] == []
+
+
+def refusing(*parts: bytes) -> Tamper:
+    """Refuse manifests that have all these bytes in them."""
+
+    def tamper(ask: Ask) -> Answer | None:
+        pushed = (ask.method, ask.kind) == ("PUT", "manifests") and all(part in ask.body() for part in parts)
+        return Answer(400) if pushed else None
+
+    return tamper
+
+
+@pytest.mark.usefixtures("without_shrinking")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (INDEX.encode(), LAYER.encode()),
+        (b'"mediaType": "application/vnd.example.other", "digest"',),
+        (b'"data": "',),
+        (b'"platform": {',),
+        (b'"urls": []',),
+    ],
+)
+def test_a_registry_that_refuses_a_valid_descriptor_is_found(parts: tuple[bytes, ...]) -> None:
+    failure, _ = searched(fake("oci", refusing(*parts)), 500)
+    assert failure is not None
+    assert "put_manifest: PUT must answer 201, got 400" in str(failure.mismatch)
 
 
 def manifests_leave_tags(ask: Ask) -> Answer | None:

@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 from conformance.client.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, Client
 from conformance.client.content import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, LAYER, digest_of
 from conformance.client.exchange import Exchange, Request
-from conformance.stress.common.odd_json import ODD_JSON, ODD_VALIDITY
+from conformance.stress.common.odd_members import ODD_MANIFEST_VALIDITY, ODD_MANIFESTS, ODD_MEMBERS
 from conformance.stress.machine.generate import ALPHABET, programs
-from conformance.stress.machine.program import BLOB_SIZES, MISSING, STANDARD, Program, Recipe, Step, blob, manifest
+from conformance.stress.machine.program import (
+    AS_BLOB,
+    BLOB_SIZES,
+    MISSING,
+    STANDARD,
+    Program,
+    Recipe,
+    Step,
+    blob,
+    manifest,
+)
 from conformance.stress.machine.rules import RULES, Call, Upload, World
 
 SALTS = st.sampled_from(("one", "two", "\u00e9"))
@@ -63,7 +73,7 @@ def test_the_same_salt_makes_the_same_bytes_and_another_salt_others(program: Pro
         again = manifest(number, program.recipes, salt)
         assert again.data == data
         assert again.digest == digest_of(data)
-        if ODD_VALIDITY.get(again.recipe.odd, "yes") == "yes":
+        if ODD_MANIFEST_VALIDITY.get(again.recipe.odd, "yes") == "yes":
             assert manifest(number, program.recipes, salt + "+").data != data
 
 
@@ -114,19 +124,24 @@ FORMS = {
 def test_a_recipe_makes_a_valid_manifest_of_its_kind(program: Program) -> None:
     recipes = tuple(replace(recipe, odd="") for recipe in program.recipes)
     for number, recipe in enumerate(STANDARD + recipes):
-        if recipe.kind == "other":
+        if recipe.kind == "other" or recipe.odd:
             continue
         media_type, config, layer = FORMS[recipe.kind]
         made = manifest(number, recipes, "salt")
         document = json.loads(made.data)
         assert (document["schemaVersion"], document["mediaType"], made.media_type) == (2, media_type, media_type)
+        blobs = [blob(part, "salt") for part in recipe.blobs]
         if config:
-            blobs = [blob(part, "salt") for part in recipe.blobs]
             parts = [document["config"], *(part for part in document["layers"] if "urls" not in part)]
+            children = parts[len(blobs) :]
+            del parts[len(blobs) :]
             assert [part["mediaType"] for part in parts] == [config, *[layer] * (len(blobs) - 1)]
-            assert [(part["digest"], part["size"]) for part in parts] == [(digest_of(it), len(it)) for it in blobs]
         else:
-            refer(document["manifests"], recipe.children, recipes)
+            children = document["manifests"][: len(recipe.children)]
+            parts = document["manifests"][len(recipe.children) :]
+            assert {part["mediaType"] for part in parts} <= {LAYER}
+        assert [(part["digest"], part["size"]) for part in parts] == [(digest_of(it), len(it)) for it in blobs]
+        refer(children, recipe.children, recipes)
         refer([document["subject"]] if "subject" in document else [], () if recipe.subject is None else
               (recipe.subject,), recipes)  # fmt: skip
 
@@ -138,11 +153,26 @@ def refer(descriptors: list[dict[str, object]], numbers: tuple[int, ...], recipe
     assert descriptors == wanted
 
 
-@pytest.mark.parametrize("odd", ODD_JSON)
+@pytest.mark.parametrize("odd", ODD_MANIFESTS)
 def test_an_odd_recipe_is_spoiled(odd: str) -> None:
     plain, spoiled = (world(Recipe(odd=name)).manifest(len(STANDARD)) for name in ("", odd))
-    assert spoiled.data == ODD_JSON[odd](plain.data)
+    assert spoiled.data == ODD_MANIFESTS[odd](plain.data)
     assert spoiled.media_type == plain.media_type
+
+
+@pytest.mark.parametrize("kind", ["image", "docker", "index", "other"])
+def test_odd_members_are_those_of_a_json_object(kind: str) -> None:
+    made = {odd: world(Recipe(kind, (0, 1, 3), odd=odd)).manifest(len(STANDARD)) for odd in ("", *ODD_MEMBERS)}
+    documents = {odd: json.loads(manifest.data) for odd, manifest in made.items()}
+    same = [odd for odd, document in documents.items() if document == documents[""]]
+    assert same[0] == ""
+    assert (len(same) < 8) is (kind != "other"), same
+
+
+def test_a_blob_can_have_the_bytes_of_a_manifest() -> None:
+    found = world()
+    assert found.blob(AS_BLOB + 2) == found.manifest(2).data
+    assert found.reference(f"@blob{AS_BLOB}") == found.reference("@0")
 
 
 def played(found: World, step: Step) -> Iterator[Call]:

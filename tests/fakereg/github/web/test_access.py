@@ -7,12 +7,13 @@ them for packages of the Docker registry, the role read or admin, and for an org
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from fakereg.github.restore import delete_package
+from fakereg.github.restore import delete_package, drop_expired
 from fakereg.spec.names import Name, Tag
 from tests.fakereg.github.access import DELETE, NOBODY, PEOPLE, PLACES, READ, RELATIONS, ROLES, WRITE, Place, Who
 from tests.fakereg.github.access import role as given_role
@@ -110,7 +111,7 @@ def differences(world: World, *, write_reads: bool) -> Iterator[str]:
             state = "" if right else ", and the image is not as it should be"
             yield f"{who} {place} {operation}: {got}, not {want}{state}"
         if changed:
-            world.registry.github.packages.deleted.clear()
+            drop_expired(world.registry.sites.all[0], now=math.inf)
             world.remake(name)
 
 

@@ -130,7 +130,7 @@ def test_visibility_filters(ghes: Ghes, api: HostClient) -> None:
     ghes.docker().publish("octo-org/site/page", "1.0")
     shown = {value: titles(api, LIST, package_type="docker", visibility=value) for value in VISIBILITIES}
     assert shown == {"public": ["page"], "private": ["monalisa"], "internal": ["monalisa"]}
-    ghes.registry.github.packages.change(ghes.package("container", NAME), visibility="internal")
+    ghes.registry.github.change_package(NAME, visibility="internal")
     shown = {value: titles(api, LIST, package_type="container", visibility=value) for value in VISIBILITIES}
     assert shown == {"public": [], "private": [], "internal": ["team/monalisa"]}
     assert api.get(f"{LIST}?package_type=docker&visibility=secret").status_code == 422

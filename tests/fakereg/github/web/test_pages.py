@@ -245,7 +245,7 @@ def test_a_public_container_image_is_shown_to_everybody(ghes: Ghes, web: HostCli
     for path in (CONTAINER, "/orgs/octo-org/packages/container/package/nothing", "/orgs/octo-org/packages"):
         assert anonymous.get(path).status_code == 401
     assert hubot.get(CONTAINER).status_code == 404
-    ghes.registry.github.packages.change(ghes.package("container", NAME), visibility="public")
+    ghes.registry.github.change_package(NAME, visibility="public")
     for client in (anonymous, hubot):
         assert client.get(CONTAINER).status_code == 200
     listed = page(anonymous, "/orgs/octo-org/packages")
