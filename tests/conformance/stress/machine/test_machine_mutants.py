@@ -53,6 +53,12 @@ OCI-R015: turns the bytes of a blob round
 OCI-R019: gives the blobs of all repositories
 OCI-R020: says another range than it sends
 OCI-R057: a manifest is taken under the digest of another
+OCI-R022: HEAD of a tag goes on naming what it named first
+OCI-R024: HEAD of a tag that was deleted is 200
+OCI-R011: GET of a tag gives who takes gzip what it gave first
+OCI-R015: a blob in gzip is another one
+OCI-R021: HEAD does not find a blob that was pushed in chunks
+OCI-R019: GET finds a blob before its session is closed
 """.strip().splitlines()
 """Mutants about what a registry holds: content, tags, sessions, mounts, ranges, deletion."""
 
