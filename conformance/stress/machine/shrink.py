@@ -111,6 +111,8 @@ def _simpler(step: Step, name: str) -> Step:
     """Return a step in which `who` or an argument has the simplest value, or is missing if it may be."""
     if name == "who":
         return replace(step, who="writer")
+    if step.rule not in RULES:  # a rule of the differential mode alone, whose arguments are all needed
+        return step
     rest = {key: value for key, value in step.arguments.items() if key != name}
     if inspect.signature(RULES[step.rule]).parameters[name].default is not inspect.Parameter.empty:
         return replace(step, arguments=rest)
