@@ -35,6 +35,7 @@ _SHOWN = {
     "warn": ("warned", "w", "WARNED"),
     "known": ("known", "k", "KNOWN"),
     "unsupported": ("unsupported", "u", "UNSUPPORTED"),
+    "not applicable": ("not applicable", "n", "NOT APPLICABLE"),
 }
 
 

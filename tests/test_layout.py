@@ -68,7 +68,6 @@ ELSEWHERE = {
     "conformance/stress/machine/holdings.py": "tests/conformance/stress/machine/test_model.py",
     "conformance/stress/machine/rules.py": "tests/conformance/stress/machine/test_program.py",
     "conformance/stress/machine/search.py": "tests/conformance/stress/machine/test_machine.py",
-    "conformance/stress/machine/shrink.py": "tests/conformance/stress/machine/test_machine.py",
     "conformance/stress/races/log.py": "tests/conformance/stress/races/test_part.py",
     "conformance/stress/races/sessions.py": "tests/conformance/stress/races/test_part.py",
     "conformance/stress/races/worker.py": "tests/conformance/stress/races/test_part.py",

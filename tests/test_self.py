@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import fakereg
+from tests.guard import GUARD
 
 NOT_SEEN = {
     "OCI-R003": "is about the rows of a category together",
@@ -37,7 +38,7 @@ CONFORMING = ("oci", "oci-1.1", "oci-1.0")
 def verdict(folder: Path, target: str, *options: str) -> dict[str, Any]:
     """Run the suite; the report of a run that found no violation."""
     command = [sys.executable, "-m", "conformance", target, "--report", str(folder), *options]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=4 * GUARD)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     report: dict[str, Any] = json.loads((folder / "results.json").read_text())
     return report

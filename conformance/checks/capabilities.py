@@ -18,13 +18,24 @@ from conformance.client.content import Content, Manifest, digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
 
+NO_PUSH = "nothing can be pushed"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a probe: whether the capability is present, and else the legal refusal."""
+    """The result of a probe: whether the capability is present, and else the legal refusal.
+
+    Without pushes it may be `unknown`; then it is not used, as if it were absent.
+    """
 
     present: bool
     reason: str = ""
+    unknown: bool = False
+
+    def __str__(self) -> str:
+        if self.present:
+            return "present"
+        return f"{'unknown' if self.unknown else 'absent'}: {self.reason}"
 
 
 class Capabilities:
@@ -44,12 +55,12 @@ class Capabilities:
     def ask(self, name: str) -> Answer:
         """Probe a capability; raise KeyError for an unknown name, Unprepared if the probe fails.
 
-        Where nothing can be pushed, nothing that begins with a push can be found out, and counts as absent.
+        Where nothing can be pushed, what begins with a push is unknown.
         """
         if name in self._answers:
             return self._answers[name]
         if name not in PULLED and not self.ask("push").present:
-            self._answers[name] = Answer(False, "nothing can be pushed")
+            self._answers[name] = Answer(False, NO_PUSH, unknown=True)
         else:
             self._answers[name] = PROBES[name](Probe(self._client, self._content, self._names))
         return self._answers[name]

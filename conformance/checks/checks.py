@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from conformance.checks.passive import error_body
 from conformance.checks.verdict import Case
 from conformance.client.client import Client, location_of
 from conformance.client.content import ALGORITHMS, digest_of
-from conformance.client.exchange import Exchange, summarize
+from conformance.client.exchange import Exchange, difference, summarize
 from conformance.client.reading import first_error
 from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
@@ -59,7 +60,7 @@ class Checks:
             raise Unprepared(f"nothing is there of which to check that it has {expected}")
         wrong = [(what, exchange) for what, exchange, ok in cases if not ok]
         shown = wrong[0][1] if wrong else cases[0][1]
-        got = ", ".join(f"{what}: status {exchange.status}" for what, exchange in wrong)
+        got = ", ".join(f"{what}: status {exchange.status}{_content(exchange)}" for what, exchange in wrong)
         return self.that(requirement, not wrong, expected=expected, got=got, exchange=shown, grade=grade)
 
     def header(self, requirement: str, exchange: Exchange, name: str, expected: str | None = None) -> str:
@@ -84,12 +85,13 @@ class Checks:
     def body(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the body is exactly the expected bytes."""
         ok = exchange.content == expected
-        self.that(requirement, ok, expected=summarize(expected), got=summarize(exchange.content), exchange=exchange)
+        got = difference(expected, exchange.content)
+        self.that(requirement, ok, expected=summarize(expected), got=got, exchange=exchange)
 
     def pullable(self, requirement: str, exchange: Exchange, expected: bytes) -> None:
         """Check that the answer at an earlier Location is the pushed content."""
         ok = exchange.status == 200 and exchange.content == expected
-        got = f"status {exchange.status} with {summarize(exchange.content)}"
+        got = f"status {exchange.status} with {difference(expected, exchange.content)}"
         wanted = f"the Location to give status 200 with {summarize(expected)}"
         self.that(requirement, ok, expected=wanted, got=got, exchange=exchange)
 
@@ -128,8 +130,11 @@ class Checks:
 
     def same_set(self, requirement: str, exchange: Exchange, found: Collection[str], expected: Collection[str]) -> None:
         """Check that the entries are the expected ones, each once, in any order."""
-        ok = sorted(found) == sorted(expected)
-        self.that(requirement, ok, expected=f"{sorted(expected)}", got=sorted(found), exchange=exchange)
+        wanted, came = Counter(expected), Counter(found)
+        lacking, more = (sorted(part.elements()) for part in (wanted - came, came - wanted))
+        wrong = [f"without {lacking}" if lacking else "", f"with {more} too much" if more else ""]
+        got = " and ".join(part for part in (f"{len(found)} entries", *wrong) if part)
+        self.that(requirement, not lacking and not more, expected=f"{sorted(expected)}", got=got, exchange=exchange)
 
     def error(
         self, requirement: str, exchange: Exchange, *codes: str, message: str = "", grade: str | None = None
@@ -159,6 +164,11 @@ def answer_or_silence(client: Client, send: Callable[[], Exchange]) -> tuple[Exc
         except TransportError as error:
             silence = str(error)
     return client.ping(), silence
+
+
+def _content(exchange: Exchange) -> str:
+    """Return the length of the content of a successful answer, which may be what is wrong with it."""
+    return f" with {len(exchange.body)} bytes" if exchange.status < 300 and exchange.body else ""
 
 
 def cases_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from conformance.checks.finding import Finding, Findings
@@ -29,6 +30,9 @@ CODES = frozenset(
 )
 LEGACY_CODES = frozenset({"TAG_INVALID", "MANIFEST_UNVERIFIED"})
 MAX_WARNING_BYTES = 4096
+SHOWN = 100
+"""The number of characters that are shown before and after the place of a fault."""
+
 _WARNING = re.compile(r'\s*(\d{3}) (\S+) "(?:[^"\\]|\\.)*"( "[^"]*")?\s*(?:,|$)')
 _LINK = re.compile(r'\s*<[^<>]*>(\s*;\s*[\w!#$&+.^`|~-]+\*?(\s*=\s*("[^"]*"|[^\s";,]+))?)*\s*(,|$)')
 _HTTP_DATE = re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT")
@@ -64,10 +68,27 @@ def error_body(exchange: Exchange) -> Findings:
         and all(isinstance(error, dict) and isinstance(error.get("code"), str) for error in errors)
     )
     form = '{"errors": [{"code": "...", ...}, ...]}'
-    yield Finding("OCI-R103", well_formed, f"a JSON body {form}", exchange.beginning(200))
+    yield Finding("OCI-R103", well_formed, f"a JSON body {form}", _malformed(exchange.body))
     if well_formed and isinstance(errors, list):
         for error in errors:
             yield from _error(error)
+
+
+def _malformed(body: bytes) -> str:
+    """Describe what is wrong with an error body, with the place where it stops being JSON if it does."""
+    text = body.decode(errors="replace")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        around = text[max(error.pos - SHOWN, 0) : error.pos + SHOWN]
+        return f"no JSON from character {error.pos} on ({error.msg}), around it: {around}"
+    except (ValueError, RecursionError) as error:  # numbers of too many digits, too many brackets
+        return f"JSON that cannot be read ({type(error).__name__}): {text}"
+    errors = document.get("errors") if isinstance(document, dict) else None
+    for number, entry in enumerate(errors if isinstance(errors, list) else ()):
+        if not isinstance(entry, dict) or not isinstance(entry.get("code"), str):
+            return f"errors[{number}] without a code that is text: {json.dumps(entry)}"
+    return text
 
 
 def _error(error: dict[str, object]) -> Findings:

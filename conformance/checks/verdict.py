@@ -29,8 +29,8 @@ ABOUT_RATES = {"OCI-R107", "GHC-13"}
 class Violation:
     """A violation of one requirement. `severity` is `fail`, `warn` or `known`; `count` is the number of times.
 
-    `passive` is the name of the passive check that saw it, empty when the scenario itself did. `reason` is that of the
-    line of known failures that it is on, empty when it is on none.
+    `request` is the request in one line. `passive` is the name of the passive check that saw it, empty when the
+    scenario itself did. `reason` is that of the line of known failures that it is on, empty when it is on none.
     """
 
     requirement: str
@@ -42,14 +42,11 @@ class Violation:
     passive: str = ""
     count: int = 1
     reason: str = ""
+    request: str = ""
 
     def as_fact(self) -> dict[str, Any]:
         """Return the violation as plain data that can travel between processes and be shown to people."""
         return {name: told(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 class Nonconformity(AssertionError):
@@ -68,11 +65,19 @@ def report_text(violation: Violation, *, version: str, seed: int) -> str:
             f"{row.id} ({row.level(version)} in {version}, section {row.section!r}): {row.statement}",
             f"expected: {violation.expected}",
             f"got:      {violation.got}",
+            *([f"request:  {violation.request}"] if violation.request else []),
             violation.exchange,
             f"again: {violation.curl}",
             f"seed: {seed}",
         ]
     )
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Leave out the middle of a long text: what is wrong may be at its end."""
+    left_out = len(text) - longest
+    half = longest // 2
+    return text if left_out <= 0 else f"{text[:half]} ...{left_out} characters... {text[-half:]}"
 
 
 @dataclass(slots=True)
@@ -180,10 +185,17 @@ class Case:
     ) -> Violation:
         known = find(self.known, row.id, self.id)
         severity = KNOWN if known else WARN if self._is_optional(row, optional) else FAIL
-        shown = _cut(redact(got if isinstance(got, str) else repr(got)))
+        shown = shortened(redact(got if isinstance(got, str) else repr(got)))
         reason = known.reason if known else ""
         return Violation(
-            row.id, severity, _cut(redact(expected)), shown, exchange.describe(), exchange.curl(), reason=reason
+            row.id,
+            severity,
+            shortened(redact(expected)),
+            shown,
+            exchange.describe(),
+            exchange.curl(),
+            reason=reason,
+            request=exchange.asked(),
         )
 
     def _is_optional(self, row: Requirement, lowered: bool) -> bool:

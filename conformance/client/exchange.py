@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import shlex
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlunsplit
 
 from conformance.output.secrets import HIDDEN, redact
+from conformance.urls import parsed
 
 Header = tuple[str, str]
 Body = bytes | Iterable[bytes]
 
 SHOWN_BYTES = 1000
+AROUND = 16
+"""The number of bytes that are shown of a place in a body."""
+
 LONGEST_DESCRIPTION = 10_000
 _WINDOW = 65_536
 """Bytes of a body that are looked at to show its beginning."""
@@ -27,6 +33,12 @@ LARGEST_CONTENT = 64 << 20
 """Bytes of a decoded body beyond which it is cut: a few bytes may decode to any number."""
 
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
+_USUAL = {"content-length", "accept-encoding", "user-agent", "x-conformance-case"}
+"""The headers of every request, which say nothing of a single one."""
+
+_LONG = re.compile(r"(=[^&]{20})[^&]{60,}")
+_LONG_VALUE = re.compile(r"(.{60}).{20,}", re.DOTALL)
+"""Values of parameters and headers that are cut in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,19 @@ class Exchange:
         """Return the first characters of the body, redacted before they are cut off."""
         return _beginning(self.body, length)
 
+    def asked(self) -> str:
+        """Describe the request in one line, redacted: method, path, and the headers and the body that it is about."""
+        parts = parsed(self.request.url)
+        path = _LONG.sub(r"\1...", redact(urlunsplit(("", "", parts.path or "/", parts.query, ""))))
+        headers = [header for header in redact_headers(self.request.headers) if header[0].lower() not in _USUAL]
+        shown = [f"{name}: " + _LONG_VALUE.sub(r"\1...", value) for name, value in headers]
+        body = self.request.body
+        if not isinstance(body, bytes):
+            shown.append("a body of unknown length")
+        elif body:
+            shown.append(f"{len(body)} bytes")
+        return f"{self.request.method} {path}" + (f" with {', '.join(shown)}" if shown else "")
+
     def describe(self) -> str:
         """Describe the exchange in a few lines, redacted."""
         sent = [f"> {self.request.method} {redact(self.request.url)}"]
@@ -109,7 +134,7 @@ class Exchange:
         words = ["curl", "-i", "--path-as-is"] if "/." in self.request.url else ["curl", "-i"]
         words += ["--head"] if self.request.method == "HEAD" else ["-X", self.request.method]
         for name, value in redact_headers(self.request.headers):
-            if name.lower() not in {"content-length", "accept-encoding", "user-agent", "x-conformance-case"}:
+            if name.lower() not in _USUAL:
                 words += ["-H", f"{name}: {value}"]
         body = self.request.body
         if not isinstance(body, bytes):
@@ -129,6 +154,16 @@ def redact_headers(headers: Iterable[Header]) -> list[Header]:
             text = f"{scheme} {HIDDEN}" if separator and "authorization" in name.lower() else HIDDEN
         shown.append((redact(name), text))
     return shown
+
+
+def difference(expected: bytes, got: bytes) -> str:
+    """Describe a body by its length and hash, and the place of its first byte that differs from the expected ones."""
+    place = next((n for n, (one, other) in enumerate(zip(expected, got, strict=False)) if one != other), None)
+    if place is None:
+        how = f"which end after byte {len(got)}" if len(got) < len(expected) else f"with more after {len(expected)}"
+        return f"{summarize(got)}, {how}" if got != expected else summarize(got)
+    there, wanted = (part[place : place + AROUND] for part in (got, expected))
+    return f"{summarize(got)}, from byte {place} on {there!r} and not {wanted!r}"
 
 
 def _cut(text: str) -> str:

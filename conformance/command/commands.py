@@ -114,7 +114,7 @@ def probed(arguments: Sequence[str]) -> list[str]:
     from conformance.targets.open import target_of
 
     made = Parser(prog="conformance probe", description="Probe the optional capabilities of a target.")
-    add_options(made)
+    add_options(made, without=("report", "requirement", "version", "level", "strict", "known", "full-size"))
     settings = settings_from(options_given(made.parse_args(arguments)))
     with target_of(settings) as target:
         described = target.description
@@ -130,8 +130,7 @@ def probed(arguments: Sequence[str]) -> list[str]:
         lines = [f"target {target.name}, profile {', '.join(described.profile)}"]
         for name in PROBES:
             try:
-                answer = asked.ask(name)
-                lines.append(f"{name:<28} {'present' if answer.present else f'absent: {answer.reason}'}")
+                lines.append(f"{name:<28} {asked.ask(name)}")
             except (Unprepared, TransportError) as error:
                 lines.append(f"{name:<28} unknown: {str(error).partition(chr(10))[0]}")
     return lines

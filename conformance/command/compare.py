@@ -18,7 +18,7 @@ from conformance.reports import comparison
 from conformance.reports.comparison import Comparison, Side
 from conformance.reports.folder import replace as replace_file
 
-SCHEMA = 2
+SCHEMA = 3
 """The supported version of results.json (results.schema.json)."""
 
 

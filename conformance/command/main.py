@@ -7,9 +7,10 @@
     conformance compare A.json B.json ...                the results of several targets side by side
     conformance stress [TARGET]                          generated traffic, for faults that examples miss
 
-Exit codes of a run: 0 conformant; 1 a requirement is violated, a scenario could not be judged or a known failure did
-not happen; 2 interrupted; 4 the target or the configuration cannot be used; 5 no scenario was selected. A run reads no
-ini file and no conftest of the current directory.
+Exit codes of a run: 0 conformant in what was judged; 1 a requirement is violated, a scenario could not be judged or a
+known failure did not happen, and with --strict a claimed requirement was not judged; 2 interrupted; 4 the target or the
+configuration cannot be used; 5 no scenario was selected, or too little was judged. A run reads no ini file and no
+conftest of the current directory.
 """
 
 from __future__ import annotations
@@ -89,9 +90,11 @@ def _workers(text: str, given: Mapping[str, str | None], rest: Sequence[str]) ->
     """Return the arguments of pytest that spread a run over processes; none if pytest got its own."""
     from conformance.run import workers
 
-    if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
-        return []
     try:
+        if any(argument.startswith(("-n", "--numprocesses")) for argument in rest):
+            if text != "auto":
+                raise ConfigurationError("give the number of processes once: --workers, or -n of pytest")
+            return []
         return workers.arguments(text, given)
     except ConfigurationError as error:
         run_parser().exit(USAGE_ERROR, f"ERROR: conformance: {error}\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import time
 import traceback
 from argparse import ArgumentTypeError, Namespace
@@ -20,11 +19,20 @@ from functools import partial
 from importlib import import_module
 from multiprocessing import active_children, get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance.client.steps import Unprepared
 from conformance.client.transport import TransportError
-from conformance.config.parser import INTERRUPTED, USAGE_ERROR, Parser, add_options, options_given
+from conformance.config.parser import (
+    INTERRUPTED,
+    USAGE_ERROR,
+    Parser,
+    add_options,
+    options_given,
+    shell_line,
+    variables_of,
+    words_of,
+)
 from conformance.config.settings import Settings, settings_from
 from conformance.errors import ConfigurationError
 from conformance.output.secrets import redact
@@ -57,6 +65,20 @@ ON_ANY = ("machine", "concurrency")
 OF_THE_FAKE = ("fuzz", "crash")
 """The parts that only work on the fake."""
 
+SERVING = ("crash", "hostile")
+"""The parts that serve a fake themselves, in its first dialect."""
+
+IGNORED = {
+    "known": {"concurrency", "hostile", "fuzz", "crash", "differential"},
+    "username": {"crash"},
+    "password": {"crash"},
+    "timeout": {"fuzz", "crash"},
+}
+"""The options that some parts have no use for; one that is for no chosen part is refused."""
+
+UNUSED = ("requirement", "version", "level", "strict", "references", "full-size")
+"""The options of a run that no part has a use for."""
+
 WHOLE = "fake"
 """The target that stands for the fake in its main dialects on all its storages."""
 
@@ -79,12 +101,13 @@ class Job:
         place = " on ".join(filter(None, [f"{self.part}: {redact(self.target)}", self.storage]))
         return " against ".join(filter(None, [place, redact(self.against)]))
 
-    @property
-    def words(self) -> list[str]:
-        """Return the command line with the same target; passwords come from variables."""
-        where = ["--storage", self.storage] if self.storage else []
+    def replay(self, program: Path) -> str:
+        """Return the shell line that plays a program on the same target; passwords come from variables."""
+        given = {name: value for name, value in self.settings.given.items() if name not in UNUSED}
+        chosen = {"target": self.target, "storage": self.storage}
+        first, *rest = words_of(given | {name: value for name, value in chosen.items() if value})
         against = ["--against", redact(self.against)] if self.against else []
-        return ["conformance", "stress", redact(self.target), *where, *against]
+        return shell_line([first, "stress", *rest, *against, "--replay", str(program)], variables_of(given))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -93,9 +116,13 @@ def main(arguments: Sequence[str]) -> int:
         parsed = parser().parse_args(arguments)
         given = options_given(parsed)
         settings = settings_from(given)
-        jobs = list(_jobs(parsed, settings, given["target"] or settings.target))
         if parsed.replay:
-            return _shown_again(_replayed(jobs[0], parsed.replay))
+            _refuse_beside_replay(parsed, given)
+        jobs = list(_jobs(parsed, settings, given["target"] or settings.target))
+        if not parsed.replay:
+            _refuse_ignored(jobs, given, settings)
+        if parsed.replay:
+            return _shown_again(_replayed(jobs[0], parsed.replay), settings.report)
         report = settings.report or Path(REPORT)
         make_folder(report)
         complain(f"stress: seed {settings.seed}, {len(jobs)} jobs, about {parsed.seconds:g} s")
@@ -129,7 +156,7 @@ def parser() -> Parser:
                       f"(default: {', '.join(ON_ANY)}; without a target all except differential)")  # fmt: skip
     made.add_argument("--against", metavar="TARGET", default="", help="second target of the part differential")
     made.add_argument("--replay", metavar="FILE", default="", help="replay the program of a finding")
-    add_options(made)
+    add_options(made, without=UNUSED)
     return made
 
 
@@ -138,6 +165,34 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ArgumentTypeError(f"it must be a number of seconds above zero, got {text!r}")
     return seconds
+
+
+def _refuse_beside_replay(parsed: Namespace, given: Mapping[str, str | None]) -> None:
+    """Raise ConfigurationError for an option that the replay of a program has no use for."""
+    words = {"parts": parsed.parts, "seed": given["seed"]}
+    if ignored := [name for name, value in words.items() if value]:
+        raise ConfigurationError(f"--{ignored[0]} must be left out with --replay, which plays one program")
+    if "," in (given["storage"] or ""):
+        raise ConfigurationError(f"--replay needs one storage, got {given['storage']!r}")
+
+
+def _refuse_ignored(jobs: Sequence[Job], given: Mapping[str, str | None], settings: Settings) -> None:
+    """Raise ConfigurationError for an option that was given and that no job has a use for."""
+    parts = {job.part for job in jobs}
+    for name, ignoring in IGNORED.items():
+        if given[name] and parts <= ignoring:
+            raise ConfigurationError(
+                f"--{name} must be left out: it is not for {', '.join(sorted(parts))}, but for "
+                f"{', '.join(part for part in PARTS if part not in ignoring)}"
+            )
+    if unused := [name for name in names_in(settings.storage) if name not in {job.storage for job in jobs}]:
+        raise ConfigurationError(f"--storage must name storages that a part can use, got {unused[0]!r}")
+    for job in jobs:
+        if job.part in SERVING and _is_fake(job.settings) and job.target not in {WHOLE, f"fake:{DIALECTS[0]}"}:
+            raise ConfigurationError(
+                f"the part {job.part} serves the fake in the dialect {DIALECTS[0]}: give fake:{DIALECTS[0]}, got "
+                f"{redact(job.target)}"
+            )
 
 
 def _jobs(parsed: Namespace, settings: Settings, target: str) -> Iterator[Job]:
@@ -166,6 +221,8 @@ def _parts(text: str, *, whole: bool, against: bool) -> list[str]:
     chosen = [part.strip() for part in text.split(",") if part.strip()]
     if unknown := [part for part in chosen if part not in PARTS]:
         raise ConfigurationError(f"--parts must be some of {', '.join(PARTS)}, got {unknown[0]!r}")
+    if against and chosen and "differential" not in chosen:
+        raise ConfigurationError(f"--against must be left out: it is for the part differential, got {text!r}")
     if "differential" in chosen and not against:
         raise ConfigurationError("the part differential needs a second target: give --against TARGET")
     if chosen:
@@ -244,7 +301,11 @@ def _compare(job: Job, program: Program | None = None) -> Part:
     from conformance.stress.machine import differential
 
     def run(stress: Stress) -> Figures:
-        with target_of(replace(job.settings, target=job.against, storage="")) as other:
+        # What is said about the connection is about the first target, unless both are URLs.
+        alone: dict[str, Any] = (
+            {} if job.against.startswith(("http://", "https://")) else {"resolve": {}, "ca": None, "insecure": False}
+        )
+        with target_of(replace(job.settings, target=job.against, storage="", **alone)) as other:
             if program:
                 return differential.replay(program, stress, other)
             return differential.compare(stress, other)
@@ -267,10 +328,14 @@ def _replayed(job: Job, file: str) -> Figures:
         return _figures(job, part)
 
 
-def _shown_again(figures: Figures) -> int:
-    """Print the findings of a replayed program and return the exit code."""
-    for finding in figures.findings:
-        say(f"{finding.text}\n\n{finding.evidence}\n")
+def _shown_again(figures: Figures, report: Path | None) -> int:
+    """Print the findings of a replayed program, write them to replay.txt of a report, and return the exit code."""
+    text = "".join(f"{finding.text}\n\n{finding.evidence}\n\n" for finding in figures.findings)
+    if text:
+        say(text.removesuffix("\n"))
+    if report:
+        make_folder(report)
+        (report / "replay.txt").write_text(redact(text), encoding="utf-8")
     say(_counted(len(figures.findings)))
     return FOUND if figures.findings else 0
 
@@ -307,7 +372,7 @@ def _written(report: Path, number: int, job: Job, finding: Finding) -> str:
     again = finding.replay
     if finding.program:
         program.write_text(finding.program, encoding="utf-8")
-        again = shlex.join([*job.words, "--replay", str(program)])
+        again = job.replay(program)
     evidence.write_text(f"{job}\n{finding.text}\n{again}\n\n{finding.evidence}\n", encoding="utf-8")
     shown = [f"FINDING {number}: {finding.text}", f"  evidence: {evidence}", *([f"  again: {again}"] if again else [])]
     return "\n".join(f"  {line}" for line in shown)

@@ -45,6 +45,8 @@ OPTIONS = (
     Option("requirement", "run only the scenarios about these requirements, by commas (OCI-R014,GHD-21)", "IDS"),
     Option("version", "version of the OCI specification: dev, 1.1 or 1.0 (default: dev)", "VERSION"),
     Option("level", "must: report a violated SHOULD as a warning; should: as a failure (default: must)", "LEVEL"),
+    Option("strict", "fail, too, if a claimed requirement was not judged: what the target lacks has to be left out of "
+           "the profile, or stated in [capabilities] absent of its file", switch=True),
     Option("repository", "prefix of every repository that the run creates (default: conformance)", "PREFIX"),
     Option("references", "existing images, separated by commas (NAME:TAG or NAME@DIGEST), for a target that accepts "
            "no pushes", "REFERENCES"),

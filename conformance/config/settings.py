@@ -32,7 +32,7 @@ class Settings:
 
     `profile` is None when no profile was given, and `claims` are the categories that were given by their own names.
     `requirements` limits the run to these, if there are any. `storage` is that of a fake, empty for its default.
-    `description` holds the other facts about the target.
+    `description` holds the other facts about the target. `given` are the options as they were given, wherever that was.
     """
 
     target: str = "fake"
@@ -51,6 +51,8 @@ class Settings:
     resolve: Mapping[str, str] = field(default_factory=dict)
     ca: Path | None = None
     insecure: bool = False
+    strict: bool = False
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def resolve(
@@ -72,6 +74,11 @@ def resolve(
 
     learn(value("password") or "")
     target, described = value("target") or "fake", Description()
+    given = {
+        option.name: found
+        for option in OPTIONS
+        if (found := value(option.name)) and not (option.switch and not _boolean(option.name, found))
+    }
     if target.endswith(".toml"):
         file = target_file.read(Path(target), environ=environ)
         sources.insert(-1, file.options)
@@ -96,6 +103,8 @@ def resolve(
         resolve=_addresses(value("resolve") or ""),
         ca=_file(ca) if ca else None,
         insecure=_boolean("insecure", value("insecure") or "false"),
+        strict=_boolean("strict", value("strict") or "false"),
+        given=given,
     )
 
 

@@ -23,6 +23,9 @@ _COLOURS = {
     "warned": ("green", "#5a7a12"),
     "known": ("yellow", "#946200"),
     "violated": ("red", "#b62324"),
+    "stale": ("orange", "#a34100"),
+    "undecided": ("lightgrey", "#666666"),
+    "incomplete": ("lightgrey", "#666666"),
     "unjudged": ("lightgrey", "#666666"),
 }
 """The colours by grade: the name at shields.io, and our own, dark enough for white letters."""

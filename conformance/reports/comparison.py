@@ -12,6 +12,7 @@ from conformance.reports.html import page
 from conformance.reports.markdown import plain, table
 from conformance.reports.reading import (
     NOTHING,
+    UNASKED,
     VIOLATED,
     Document,
     grade,
@@ -24,7 +25,7 @@ from conformance.reports.reading import (
 )
 
 LONGEST_NAME = 40
-_UNASKED = {NOTHING, "unclaimed", "not applicable"}
+_UNASKED = {NOTHING, *UNASKED}
 """The outcomes of requirements that a run did not judge."""
 
 
@@ -45,6 +46,7 @@ class Side:
         facts = {
             "verdict": verdict(document),
             "requirements": kept_text(document),
+            "judged": "{judged} of {claimed} that apply".format(**document["summary"]),
             "profile": profile(document),
             "specification": f"{run['version']}, level {run['level']}",
             "date": run["started"][:10],

@@ -8,7 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from conformance.output.terminal import visible
-from conformance.reports.reading import NOTHING, is_optional
+from conformance.reports.reading import NOTHING, is_optional, mark_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,6 +65,7 @@ def _environment() -> Environment:
         policy=_policy(style, script),
         words={"requirement": {**REQUIREMENT_WORDS, NOTHING: "not in this run"}, "scenario": SCENARIO_WORDS},
         is_optional=is_optional,
+        mark_of=mark_of,
     )
     return environment
 

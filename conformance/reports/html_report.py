@@ -10,11 +10,13 @@ from typing import Any
 from conformance.reports.html import REQUIREMENT_WORDS, SCENARIO_WORDS, page
 from conformance.reports.reading import (
     REMOVED,
+    UNASKED,
     Document,
     findings,
     from_the_start,
     grade,
     groups,
+    is_partial,
     kept,
     little_judged,
     only_warned,
@@ -22,6 +24,8 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
+    why_not,
+    with_requirements,
 )
 
 SHOWN = 3
@@ -29,9 +33,6 @@ SHOWN = 3
 
 OPEN_REPORTS = 12
 """With more violated requirements than this, the exchanges are closed at first."""
-
-_QUIET = ("unclaimed", "not applicable")
-"""The outcomes of requirements that were not judged; they come last."""
 
 
 def html_report(document: Document) -> str:
@@ -45,6 +46,7 @@ def html_report(document: Document) -> str:
         verdict=verdict(document),
         kept=good[0],
         judged=good[1],
+        claimed=document["summary"]["claimed"],
         findings=findings(document),
         little=little_judged(document),
         only_warned=only_warned(document["requirements"]),
@@ -57,10 +59,11 @@ def html_report(document: Document) -> str:
         failures=_reports(document, "fail"),
         warnings=_reports(document, "warn"),
         known=[_known(document, line) for line in document["known"]],
-        capabilities={name: answer.removeprefix("absent: ") for name, answer in document["capabilities"].items()},
-        rows=sorted(document["requirements"], key=lambda row: row["outcome"] in _QUIET),
+        capabilities=document["capabilities"],
+        rows=sorted(document["requirements"], key=lambda row: row["outcome"] in UNASKED),
         outcomes={scenario["id"]: scenario["outcome"] for scenario in document["scenarios"]},
         errors=_errors(document),
+        not_judged=[] if is_partial(document) else why_not(document, "untested", "unsupported"),
         scenarios=document["scenarios"],
     )
 
@@ -69,7 +72,7 @@ def _categories(document: Document) -> list[dict[str, Any]]:
     """Return the outcomes of the requirements of each claimed category."""
     counts: dict[str, Counter[str]] = {}
     for row in document["requirements"]:
-        if row["outcome"] not in _QUIET:
+        if row["outcome"] not in UNASKED:
             counts.setdefault(row["category"], Counter())[row["outcome"]] += 1
     return [_tally(name, found, REQUIREMENT_WORDS) for name, found in counts.items()]
 
@@ -137,7 +140,7 @@ def _errors(document: Document) -> list[dict[str, Any]]:
     """Return the scenarios that could not be judged, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
-        reasons.setdefault(scenario["reason"], []).append(scenario["id"])
+        reasons.setdefault(scenario["reason"], []).append(with_requirements(scenario))
     return [
         {"first": reason.partition("\n")[0], "rest": reason.partition("\n")[2], "scenarios": names, "count": len(names)}
         for reason, names in reasons.items()

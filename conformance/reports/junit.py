@@ -12,7 +12,18 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from conformance.output.terminal import visible
-from conformance.reports.reading import ONLY_WARNED, REMOVED, Document, bug_report, is_optional, profile, stale, verdict
+from conformance.reports.reading import (
+    ONLY_WARNED,
+    REMOVED,
+    Document,
+    bug_report,
+    grade,
+    is_optional,
+    profile,
+    stale,
+    verdict,
+    why_not,
+)
 
 _NOT_JUDGED = ("unsupported", "not applicable", "skipped", "known")
 
@@ -29,6 +40,8 @@ def junit(document: Document) -> str:
         suite.append(_case(document, scenario, found.get(scenario["id"], [])))
     for line in stale(document):
         suite.append(_stale(line))
+    if grade(document) in ("incomplete", "unjudged"):
+        suite.append(_unjudged(document))
     _count(suite, document)
     root = Element("testsuites", suite.attrib)
     root.append(suite)
@@ -70,7 +83,8 @@ def _case(document: Document, scenario: Mapping[str, Any], found: Sequence[Findi
     if failures or scenario["outcome"] == "fail":
         _failure(case, document, scenario, failures)
     elif scenario["outcome"] == "error":
-        _told(case, "error", "could not be judged: " + _first_line(scenario["reason"]), scenario["reason"])
+        about = f"{', '.join(scenario['requirements'])} could not be judged: "
+        _told(case, "error", about + _first_line(scenario["reason"]), scenario["reason"])
     elif scenario["outcome"] in _NOT_JUDGED:
         SubElement(case, "skipped", message=_why_not(scenario, found))
     rest = _bug_reports(document, [finding for finding in found if finding[1]["severity"] != "fail"])
@@ -94,12 +108,15 @@ def _bug_reports(document: Document, found: Sequence[Finding]) -> list[str]:
     if any(one["severity"] == "warn" and not is_optional(row["level"]) for row, one in found):
         reports.append(f"{ONLY_WARNED}.")
     if any(one["curl"] for _, one in found):
-        reports.append(f"{REMOVED} What stands behind 'from the start', with the other options, does it all again.")
+        reports.append(f"{REMOVED} What stands behind 'from the start' does it all again.")
     return reports
 
 
 def _headline(row: Mapping[str, Any], violation: Mapping[str, Any]) -> str:
-    return f"{row['id']} {row['level']}: {row['statement']} Expected {violation['expected']}, got {violation['got']}"
+    return (
+        f"{row['id']} {row['level']}: {row['statement']} Expected {violation['expected']}, got {violation['got']}"
+        + (f" to {violation['request']}" if violation["request"] else "")
+    )
 
 
 def _first_line(text: str) -> str:
@@ -117,8 +134,7 @@ def _why_not(scenario: Mapping[str, Any], found: Iterable[Finding]) -> str:
     if scenario["outcome"] == "known":
         reasons = dict.fromkeys(violation["reason"] for _, violation in found if violation["severity"] == "known")
         return visible(f"known failure: {'; '.join(reasons) or _first_line(scenario['reason'])}", keep="")
-    reason = scenario["reason"].removeprefix(f"{scenario['outcome']}: ")
-    return visible(f"{scenario['outcome']}: {reason}", keep="")
+    return visible(f"{scenario['outcome']}: {scenario['reason']}", keep="")
 
 
 def _stale(line: Mapping[str, Any]) -> Element:
@@ -127,6 +143,14 @@ def _stale(line: Mapping[str, Any]) -> Element:
     case = Element("testcase", classname="known failures", name=visible(name), time="0.000")
     message = f"{line['requirement']} is on the list of known failures, but does not fail any more: take it off"
     _told(case, "failure", message, f"{message}.", f"Reason of the line: {line['reason']}")
+    return case
+
+
+def _unjudged(document: Document) -> Element:
+    """Make a case for a run that judged too little."""
+    case = Element("testcase", classname="verdict", name="what was judged", time="0.000")
+    reasons = [f"{', '.join(keys)}: {reason}" for reason, keys in why_not(document, "untested", "unsupported")]
+    _told(case, "failure", verdict(document), *reasons)
     return case
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from conformance.checks.verdict import shortened
 from conformance.output.terminal import visible
 from conformance.reports.reading import (
     REMOVED,
@@ -17,6 +18,7 @@ from conformance.reports.reading import (
     bug_report,
     findings,
     from_the_start,
+    is_partial,
     kept_text,
     listed,
     little_judged,
@@ -26,6 +28,8 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
+    why_not,
+    with_requirements,
 )
 from conformance.reports.summary import headline
 
@@ -33,6 +37,7 @@ LONGEST = 60_000
 """The maximum number of characters of a summary."""
 SHOWN = 3
 MOST_ROWS = 100
+LONGEST_CELL = 120
 _BAR = r"\|"
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~&])")
 
@@ -40,6 +45,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>~&])")
 def markdown(document: Document) -> str:
     """Make the summary: verdict and counts, a table of violated requirements, each violation as a bug report."""
     head = [*_head(document), *_violations(document), *_known(document), *_stale(document), *_absent(document)]
+    head += _not_judged(document)
     text = "\n".join(head) + "\n"
     blocks = [*_reports(document), *_errors(document)]
     for number, block in enumerate(blocks):
@@ -112,13 +118,18 @@ def _again(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say how to reproduce the bug reports, once for all of them."""
     if not any(violation["curl"] for row in rows for violation in row["violations"]):
         return []
-    again = code(from_the_start(document, "ID"))
-    return ["", f"{REMOVED} {again}, with the other options of this run, does it all again."]
+    return ["", f"{REMOVED} {code(from_the_start(document, rows[0]['id']))} does it all again."]
 
 
 def _row(row: Mapping[str, Any]) -> list[str]:
     worst = next(v for v in row["violations"] if v["severity"] == row["outcome"])
-    return [row["id"], row["level"], _WORDS[row["outcome"]], plain(row["statement"]), code(worst["got"][:120])]
+    return [
+        row["id"],
+        row["level"],
+        _WORDS[row["outcome"]],
+        plain(row["statement"]),
+        code(shortened(worst["got"], LONGEST_CELL)),
+    ]
 
 
 _WORDS = {"fail": "**violated**", "warn": "warning", "known": "known"}
@@ -156,6 +167,13 @@ def _absent(document: Document) -> list[str]:
     return ["", "## Capabilities", *lines] if lines else []
 
 
+def _not_judged(document: Document) -> list[str]:
+    """Return the reasons why claimed requirements were not judged, unless only some scenarios were asked for."""
+    found = [] if is_partial(document) else why_not(document, "untested")
+    lines = table(["Not judged", "Why"], [[listed(keys, most=SHOWN), plain(reason)] for reason, keys in found])
+    return ["", "## Requirements that were not judged", *lines] if lines else []
+
+
 def _reports(document: Document) -> list[str]:
     found = []
     for row in violated(document, "fail", "warn"):
@@ -169,7 +187,7 @@ def _reports(document: Document) -> list[str]:
 def _errors(document: Document) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
-        reasons.setdefault(scenario["reason"], []).append(scenario["id"])
+        reasons.setdefault(scenario["reason"], []).append(with_requirements(scenario))
     return [
         _details(f"Could not be judged: {listed(names, most=SHOWN)}", ["", *fence(reason)])
         for reason, names in reasons.items()

@@ -10,8 +10,11 @@ from conformance.reports.reading import (
     Document,
     findings,
     from_the_start,
+    is_partial,
     kept_text,
+    listed,
     little_judged,
+    mark_of,
     only_warned,
     profile,
     seen_in,
@@ -19,6 +22,8 @@ from conformance.reports.reading import (
     unjudged,
     verdict,
     violated,
+    why_not,
+    with_requirements,
 )
 
 SHOWN = 3
@@ -57,6 +62,11 @@ def _counts(document: Document) -> list[str]:
         f"scenarios:    {headline(document)}",
         "requirements: " + ", ".join(f"{count} {outcome}" for outcome, count in requirements.items() if count),
         *([f"absent:       {', '.join(absent)}"] if absent else []),
+        *(
+            f"not judged:   {listed(keys, most=SHOWN)}: {reason}"
+            for reason, keys in why_not(document, "untested")
+            if not is_partial(document)
+        ),
     ]
 
 
@@ -67,7 +77,7 @@ def _violations(document: Document) -> list[str]:
         lines += ["", f"{row['id']} {row['level']} {row['outcome'].upper()}: {row['statement']}"]
         new = [violation for violation in row["violations"] if violation["severity"] != "known"]
         for violation in new[:SHOWN]:
-            lines += _violation(violation)
+            lines += _violation(row, violation)
         lines += _more(len(new))
     if len(rows) > MOST_ROWS:
         others = [f"{row['id']} {row['outcome']}" for row in rows[MOST_ROWS:]]
@@ -75,11 +85,13 @@ def _violations(document: Document) -> list[str]:
     return [*lines, *_legend(document, rows)]
 
 
-def _violation(violation: Mapping[str, Any]) -> list[str]:
+def _violation(row: Mapping[str, Any], violation: Mapping[str, Any]) -> list[str]:
+    mark = mark_of(row, violation)
     return [
-        f"  in {seen_in(violation)}",
+        f"  {f'{mark}, ' if mark else ''}in {seen_in(violation)}",
         f"    expected: {violation['expected']}",
         f"    got:      {violation['got']}",
+        *([f"    request:  {violation['request']}"] if violation["request"] else []),
     ]
 
 
@@ -87,8 +99,7 @@ def _legend(document: Document, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the notes about all violations."""
     if not rows:
         return []
-    again = from_the_start(document, "ID")
-    return ["", *filter(None, [only_warned(rows)]), f"again, with the other options of this run: {again}"]
+    return ["", *filter(None, [only_warned(rows)]), f"again: {from_the_start(document, rows[0]['id'])}"]
 
 
 def _more(number: int) -> list[str]:
@@ -110,10 +121,10 @@ def _known(document: Document) -> list[str]:
 
 
 def _errors(document: Document) -> list[str]:
-    """Return the scenarios that could not be judged, grouped by reason."""
+    """Return the scenarios that could not be judged with their requirements, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for scenario in unjudged(document):
-        reasons.setdefault(scenario["reason"].partition("\n")[0], []).append(scenario["id"])
+        reasons.setdefault(scenario["reason"].partition("\n")[0], []).append(with_requirements(scenario))
     lines: list[str] = []
     for reason, names in reasons.items():
         lines += ["", f"ERROR {reason}", *[f"  in {name}" for name in names[:SHOWN]], *_more(len(names))]

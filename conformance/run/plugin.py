@@ -66,7 +66,7 @@ def target(config: pytest.Config) -> Target:
 
 @contextmanager
 def scene(request: pytest.FixtureRequest, target: Target) -> Generator[Scene]:
-    """Make the scene of a scenario; skip it as unsupported if a capability that it needs is absent."""
+    """Make the scene of a scenario; skip it if a capability that it needs is absent."""
     run, item = current_run(request.config), request.node
     case, marks = item.stash[CASE], list(item.iter_markers(MARKER))
     run.describe(case, target)

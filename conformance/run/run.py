@@ -32,26 +32,22 @@ from conformance.output.logs import guard_logs
 from conformance.output.secrets import redact
 from conformance.output.terminal import told
 from conformance.reports.folder import make_folder, write
+from conformance.reports.reading import grade
 from conformance.reports.results import Results
 from conformance.reports.summary import text
 from conformance.run import selection
 from conformance.run.selection import bound_to
-from conformance.run.workers import seconds
-from conformance.scene.actors import UNSUPPORTED
+from conformance.scene.actors import NOT_APPLICABLE, UNSUPPORTED, not_applicable
 from conformance.targets.base import Target
 from conformance.targets.open import attached, target_of
 
 CASE = pytest.StashKey[Case]()
 HANDOVER = "conformance"
-NOT_APPLICABLE = "not applicable: "
 SILENT_LIMIT = 3
 """After this many scenarios in a row without an answer the run ends, unless the target answers GET /v2/."""
 
 PATIENCE = 20
 """The run ends when so many answers have been waited for in vain, and a scenario when it has waited as long in all."""
-
-WORTH_SAYING = 3.0
-"""A forecast of fewer seconds is not shown."""
 
 _PLAIN = (Nonconformity, Unprepared, TransportError)
 """Errors that are shown without a traceback, since their text is complete."""
@@ -68,13 +64,12 @@ class Run:
         self.settings = settings_of(config, seed=self._handed.get("seed"))
         self.id = str(self._handed.get("run") or secrets.token_hex(3))
         self.results = Results(self.settings, redact(self.settings.target))
-        self.results.partial = selection.is_partial(config, self.settings.requirements)
+        self.results.chosen = selection.is_partial(config, self.settings.requirements)
         if self.settings.report and not self._is_worker:
             make_folder(self.settings.report)
         self.make_target: Callable[[Settings], Target] = target_of
         self._silent = 0
         self._waited = 0.0
-        self._is_forecast = False
         self._target: Target | None = None
         self._capabilities: tuple[Target, Capabilities] | None = None
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -99,7 +94,7 @@ class Run:
         case.target, case.profile, case.known = target.name, target.description.profile, target.description.known
         self._take_over(target)
         if not case.applies():
-            pytest.skip(f"{NOT_APPLICABLE}the target claims none of its requirements")
+            not_applicable("the target claims none of its requirements")
 
     def deselect(self, items: list[pytest.Item]) -> None:
         """Deselect the scenarios about requirements that the target does not claim or the run does not ask for."""
@@ -147,27 +142,6 @@ class Run:
         target = self.target().handover()
         node.workerinput[HANDOVER] = {"run": self.id, "seed": self.settings.seed, "target": target}
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if not self._is_worker and session.items and self._target:
-            self._forecast(len(session.items), 1)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        if not self._is_forecast and self._target:
-            self._forecast(len(ids), int(node.workerinput["workercount"]))
-
-    def _forecast(self, scenarios: int, workers: int) -> None:
-        """Show how long the run will take, unless it is short."""
-        self._is_forecast = True
-        expected = seconds(scenarios, round_trip=self.target().round_trip, workers=workers)
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter and expected >= WORTH_SAYING:
-            reporter.ensure_newline()
-            reporter.write_line(
-                f"conformance: {scenarios} scenarios, {self.target().round_trip * 1000:.0f} ms for an answer, "
-                f"{workers} worker{'s' * (workers > 1)}: about {expected:.0f} s"
-            )
-
     def pytest_report_header(self) -> str:
         settings = self.settings
         return (
@@ -194,7 +168,7 @@ class Run:
             raise ValueError(f"{case.id} must be bound to requirements of the catalogue, got {', '.join(unknown)}")
         item.stash[CASE] = case
         if not case.applies():
-            pytest.skip(f"{NOT_APPLICABLE}none of its requirements is in version {settings.version}")
+            not_applicable(f"none of its requirements is in version {settings.version}")
 
     def settle(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         """Add the facts of a scenario to the report that decides its outcome."""
@@ -250,8 +224,18 @@ class Run:
         self._document = self.results.document(started=self._started, seconds=took)
         if self.settings.report:
             write(self.settings.report, self._document)
-        if exitstatus == pytest.ExitCode.OK and self.results.has_failures:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self._exit_code(self._document)
+
+    def _exit_code(self, document: dict[str, Any]) -> pytest.ExitCode:
+        """Return the exit code of a run in which no scenario failed."""
+        if document["summary"]["conformant"]:
+            return pytest.ExitCode.OK
+        if grade(document) != "unjudged":
+            return pytest.ExitCode.TESTS_FAILED
+        # Other tests of the same run may have passed; then pytest's own selection of scenarios is no failure.
+        is_asked = self.settings.requirements or not document["run"]["partial"]
+        return pytest.ExitCode.NO_TESTS_COLLECTED if is_asked else pytest.ExitCode.OK
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._document is None:
@@ -304,9 +288,10 @@ def _outcome(case: Case, call: pytest.CallInfo[Any], report: pytest.TestReport) 
     error = call.excinfo.value if call.excinfo else None
     if report.skipped:
         reason = str(error)
-        if reason.startswith(UNSUPPORTED):
-            return "unsupported", reason.removeprefix(UNSUPPORTED)
-        return ("not applicable" if reason.startswith(NOT_APPLICABLE) else "skipped"), reason
+        for prefix in (UNSUPPORTED, NOT_APPLICABLE):
+            if reason.startswith(prefix):
+                return prefix.removesuffix(": "), reason.removeprefix(prefix)
+        return "skipped", reason
     if report.passed:
         found = {violation.severity for violation in case.violations}
         return next((severity for severity in (WARN, KNOWN) if severity in found), "pass"), ""

@@ -1,8 +1,7 @@
-"""Choose the number of processes of a run, and forecast its time. With a far target most of it is waiting."""
+"""Choose the number of processes of a run. With a far target most of its time is waiting."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -13,13 +12,7 @@ MOST = 8
 NEAR_SECONDS = 0.02
 """For a target that answers faster, a second process costs more than it saves."""
 
-REQUESTS_PER_SCENARIO = 8.0
-"""The measured average of requests of a scenario, for the forecast."""
-
 FAR = "conformance: the target answers slowly: pip install 'fakereg[parallel]' makes the run several times as fast"
-
-PROCESS_SECONDS = 1.0
-"""The approximate time that a worker takes to start."""
 
 
 def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
@@ -37,12 +30,6 @@ def arguments(text: str, given: Mapping[str, str | None]) -> list[str]:
             f"pytest-xdist must be installed for {number} workers: pip install 'fakereg[parallel]'"
         )
     return ["-n", str(number), "--dist", "worksteal"]
-
-
-def seconds(scenarios: int, *, round_trip: float, workers: int) -> float:
-    """Estimate the time of a run, in seconds."""
-    waiting = scenarios * REQUESTS_PER_SCENARIO * round_trip / max(workers, 1)
-    return waiting + (PROCESS_SECONDS * workers / (os.cpu_count() or 1))
 
 
 def _automatic(given: Mapping[str, str | None]) -> int:

@@ -15,7 +15,7 @@ from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.packages import name_of
 from conformance.client.steps import Steps
-from conformance.scene.actors import Clients, Places, unsupported
+from conformance.scene.actors import Clients, Places, unconfigured
 from conformance.scene.github import packages_of
 from conformance.scene.requirement import about, requirement
 
@@ -41,8 +41,8 @@ def pushed(given: Steps, content: Content, repository: str) -> Pushed:
 
 
 def known(clients: Clients, *names: str) -> list[str]:
-    """Return the identities that the target has; unsupported if it has none of them."""
-    return [name for name in names if clients.target.description.identity(name)] or unsupported(
+    """Return the identities that the target has; the scenario is skipped if it has none of them."""
+    return [name for name in names if clients.target.description.identity(name)] or unconfigured(
         f"none of these identities is configured: {', '.join(names)}"
     )
 

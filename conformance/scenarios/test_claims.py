@@ -15,7 +15,7 @@ from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.references import given_image
 from conformance.client.steps import Steps
-from conformance.scene.actors import Places, unsupported
+from conformance.scene.actors import Places, not_applicable
 from conformance.scene.requirement import requirement
 from conformance.scene.scene import Scene
 from conformance.targets.base import Target
@@ -130,9 +130,9 @@ def test_every_endpoint_of_a_claimed_category(
 ) -> None:
     described = target.description
     if category not in described.claims:
-        unsupported(f"the target does not claim {category}")
+        not_applicable(f"the target does not claim {category}")
     if category == "referrers" and case.version == "1.0":
-        unsupported("this version of the specification has no referrers API")
+        not_applicable("this version of the specification has no referrers API")
     if category != "push" and not (category == "pull" and described.references):
         scene.need("push")  # where nothing can be pushed, nothing else can be found out
     claim = Claim(client, content, place, case.version, described.references)

@@ -7,14 +7,14 @@ from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable
 from conformance.scene.requirement import requirement
 
 
 def check_refusal(check: Checks, row: str, answer: Exchange) -> None:
     """Check that a deletion was answered 400 or 405; unsupported if the registry does delete."""
     if answer.status == 202:
-        unsupported("the registry deletes, so it has nothing to refuse")
+        not_applicable("the registry deletes, so it has nothing to refuse")
     check.status(row, answer, 400, 405)
 
 

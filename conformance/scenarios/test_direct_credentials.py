@@ -12,7 +12,7 @@ from conformance.client.client import Client
 from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.scene.actors import Clients, unsupported
+from conformance.scene.actors import Clients, not_applicable
 from conformance.scene.requirement import about, requirement
 
 Answers = dict[str, Exchange]
@@ -108,7 +108,7 @@ def test_what_others_have_read_stays_private(
 ) -> None:
     """An answer that is kept for the next client must not go to one without the right."""
     if clients.target.writer.anonymous:
-        unsupported("nobody has to say who they are")
+        not_applicable("nobody has to say who they are")
     image = content.image()
     given.manifest(repository, image, "v1")
     for _ in range(2):

@@ -13,7 +13,7 @@ from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.reading import first_error
 from conformance.client.steps import Steps
-from conformance.scene.actors import Clients, Variant, unsupported
+from conformance.scene.actors import Clients, Variant, not_applicable
 from conformance.scene.requirement import requirement
 from conformance.targets.base import Target
 
@@ -105,7 +105,7 @@ def test_code_says_what_is_missing(
     answer = client.follow(client.request("GET", url, headers=[("Accept", ACCEPT)]))
     code = first_error(answer).get("code")
     if answer.status != 404 or code is None:
-        unsupported("missing content is not answered with 404 and an error code")
+        not_applicable("missing content is not answered with 404 and an error code")
     expected = f"the code {' or '.join(sorted(codes))}"
     check.that("OCI-R106", code in codes, expected=expected, got=code, exchange=answer, grade="SHOULD")
 

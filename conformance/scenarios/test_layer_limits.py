@@ -19,7 +19,7 @@ from conformance.client.large_blob import LARGE_BLOCK, LargeBlob
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
 from conformance.config.settings import Settings
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import unconfigured
 from conformance.scene.requirement import about, prepare, requirement
 from conformance.targets.base import Target
 
@@ -34,9 +34,9 @@ def limit(target: Target, settings: Settings) -> int:
     """Return the size of the largest layer, in bytes; unsupported if it is not configured, or too large to test."""
     found = target.description.limits.get("blob")
     if not found:
-        unsupported("no limit of layers is configured for the target")
+        unconfigured("no limit of layers is configured for the target")
     if found > LARGEST_WITHOUT_ASKING and not settings.full_size:
-        unsupported(f"the limit of {found} bytes is tested only with --conformance-full-size")
+        unconfigured(f"the limit of {found} bytes is tested only with --conformance-full-size")
     return found
 
 

@@ -10,7 +10,7 @@ from conformance.client.content import Content
 from conformance.client.packages import CONTAINER, DOCKER, Packages, entries, name_of
 from conformance.client.steps import Steps, tags_in
 from conformance.config.description import Hosts
-from conformance.scene.actors import Clients, Places, Variant, unsupported
+from conformance.scene.actors import Clients, Places, Variant, not_applicable
 from conformance.scene.github import packages_of
 from conformance.scene.requirement import prepare, requirement
 
@@ -22,7 +22,7 @@ def instance(variant: MakeVariant) -> Variant:
     """Return an instance with both registries, whose images can be migrated."""
     made = variant()
     if not (made.hosts.docker and made.hosts.containers):
-        unsupported("the fake has only one of the two registries")
+        not_applicable("the fake has only one of the two registries")
     return made
 
 
@@ -92,7 +92,7 @@ def test_conflicts(
     clients: Clients, check: Checks, given: Steps, content: Content, hosts: Hosts, place: Places
 ) -> None:
     if not (hosts.docker and hosts.containers):
-        unsupported("the target has only one of the two registries")
+        not_applicable("the target has only one of the two registries")
     clashing, other = place(), place()
     for repository in (clashing, other):
         given.manifest(repository, content.docker_image(), "1.0")

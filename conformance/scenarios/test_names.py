@@ -95,11 +95,13 @@ def is_merged(name: str, answer: Exchange) -> bool:
 @requirement("OCI-R006", "OCI-R015")
 @pytest.mark.parametrize("kind", GOOD_NAMES)
 def test_good_name(client: Client, check: Checks, given: Steps, content: Content, repository: str, kind: str) -> None:
-    for ending in GOOD_NAMES[kind]:
-        name, blob = f"{repository}/{ending}", content.blob()
-        opened = client.start_upload(name)
-        if check.status("OCI-R006", opened, 202, grade="SHOULD"):
-            closed = client.put_upload(location_of(opened) or "", blob.digest, blob.data)
+    opened = [(name, client.start_upload(f"{repository}/{name}")) for name in GOOD_NAMES[kind]]
+    cases = [(f"POST to .../{name}", answer, answer.status == 202) for name, answer in opened]
+    check.each("OCI-R006", cases, expected="status 202 for names that match the grammar", grade="SHOULD")
+    for ending, answer in opened:
+        if answer.status == 202:
+            name, blob = f"{repository}/{ending}", content.blob()
+            closed = client.put_upload(location_of(answer) or "", blob.digest, blob.data)
             if check.status("OCI-R006", closed, 201, grade="SHOULD"):
                 check.body("OCI-R015", client.follow(client.get_blob(name, blob.digest)), blob.data)
 

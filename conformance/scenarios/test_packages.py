@@ -10,7 +10,7 @@ from conformance.client.content import Content, Manifest
 from conformance.client.exchange import Exchange
 from conformance.client.packages import CONTAINER, DOCKER, Packages, document, entries, name_of, tags_of
 from conformance.client.steps import Steps
-from conformance.scene.actors import Clients, Places, unsupported
+from conformance.scene.actors import Clients, Places, not_applicable
 from conformance.scene.github import packages_of
 from conformance.scene.requirement import requirement
 
@@ -80,7 +80,7 @@ def test_page(clients: Clients, check: Checks, given: Steps, content: Content, p
     api = packages_of(clients, repository, DOCKER)
     page = api.get_page(str(document(api.get_package(name_of(repository, DOCKER))).get("html_url")))
     if page.status in REDIRECTS:
-        unsupported("the package page needs a login in a browser")
+        not_applicable("the package page needs a login in a browser")
     check.status("GHD-23", page, 200)
     for text in (repository, f"docker pull {given.client.base_url.partition('://')[2]}/{repository}:1.0"):
         check.that("GHD-23", text in page.body.decode(), expected=f"a page with {text}", got="none", exchange=page)
@@ -140,7 +140,7 @@ def shows(api: Packages, check: Checks, repository: str, manifest: Manifest, fie
     listed, page = api.list_versions(name), api.get_page(str(document(api.get_package(name)).get("html_url")))
     version = next((one for one in entries(listed) if one.get("name") == manifest.digest), {})
     if field not in version and page.status != 200:
-        unsupported("the API shows no labels, and the package page needs a login in a browser")
+        not_applicable("the API shows no labels, and the package page needs a login in a browser")
     if field in version:
         got = version[field]
         check.that("GHC-09", got == text, expected=f"a version with the {field} {text}", got=got, exchange=listed)

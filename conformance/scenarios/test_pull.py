@@ -9,7 +9,7 @@ from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable, unsupported
 from conformance.scene.requirement import requirement
 from conformance.targets.base import Target
 
@@ -95,7 +95,7 @@ def test_unknown_repository(client: Client, check: Checks, content: Content, rep
         client.get_blob(repository, content.missing_digest()),
     ):
         if target.writer.anonymous and answer.status in {401, 403}:
-            unsupported("the registry hides whether a repository exists")
+            not_applicable("the registry hides whether a repository exists")
         check.status("OCI-R060", client.follow(answer), 404)
 
 

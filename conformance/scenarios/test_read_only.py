@@ -8,16 +8,16 @@ from conformance.client.content import Content, digest_of
 from conformance.client.exchange import Exchange
 from conformance.client.references import GivenBlob, GivenImage, given_image
 from conformance.client.steps import tags_in
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable, unsupported
 from conformance.scene.requirement import prepare, requirement
 from conformance.targets.base import Target
 
 
 @prepare
 def images(client: Client, target: Target) -> list[GivenImage]:
-    """Return the configured images; unsupported if there are none."""
+    """Return the configured images; without any this is not applicable."""
     if not target.description.references:
-        unsupported("no existing images are configured (references)")
+        not_applicable("no existing images are configured (references)")
     return [given_image(client, reference) for reference in target.description.references]
 
 
@@ -84,7 +84,7 @@ def test_given_ranges(client: Client, check: Checks, images: list[GivenImage]) -
     image = images[0]
     blob = next((blob for blob in image.blobs(client) if blob.size > 1), None)
     if blob is None:
-        unsupported("the image has no blob of which a part can be read")
+        not_applicable("the image has no blob of which a part can be read")
     whole = client.follow(client.get_blob(image.repository, blob.digest)).body
     middle = blob.size // 2
     wanted = {f"0-{middle - 1}": whole[:middle], f"{middle}-": whole[middle:], "-1": whole[-1:]}
@@ -114,7 +114,7 @@ def test_missing_beside_what_is_given(
 def test_given_tags(client: Client, check: Checks, images: list[GivenImage]) -> None:
     tagged = [image for image in images if image.tag]
     if not tagged:
-        unsupported("no existing image with a tag is configured (references)")
+        not_applicable("no existing image with a tag is configured (references)")
     for image in tagged:
         answer = client.follow(client.list_tags(image.repository))
         check.status("OCI-R065", answer, 200)

@@ -17,7 +17,7 @@ from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
 from conformance.config.description import Hosts
-from conformance.scene.actors import Clients, Places, Variant, unsupported
+from conformance.scene.actors import Clients, Places, Variant, not_applicable
 from conformance.scene.requirement import about, prepare, requirement
 
 REGISTRY_THERE = (200, 401)
@@ -46,7 +46,7 @@ def home(kind: str, hosts: Hosts, check: Checks) -> Home:
     """Return the host of the registry; unsupported without a registry of the kind, or without subdomain isolation."""
     url: str = getattr(hosts, kind)
     if not name_of(url).startswith(f"{kind}."):
-        unsupported(f"the target has no host {kind}.HOSTNAME")
+        not_applicable(f"the target has no host {kind}.HOSTNAME")
     others = (hosts.docker, hosts.containers, hosts.web, *hosts.unserved)
     elsewhere = tuple(dict.fromkeys(other for other in others if other and other != url))
     return Home(url, elsewhere, Trials(check, "GHD-14" if kind == "docker" else "GHC-01"))
@@ -105,7 +105,7 @@ def test_images_are_at_no_other_host(home: Home, clients: Clients, content: Cont
 @requirement()
 @BOTH
 def test_other_hosts_have_no_registry(home: Home, hosts: Hosts, clients: Clients) -> None:
-    for url in hosts.unserved or unsupported("the target names no host without a registry"):
+    for url in hosts.unserved or not_applicable("the target names no host without a registry"):
         no_registry(home.trials, clients.silent(at=url))
 
 
@@ -117,7 +117,7 @@ def test_host_header_decides(home: Home, hosts: Hosts, clients: Clients) -> None
     With TLS the name of the certificate may matter, too.
     """
     if urlsplit(home.url).scheme != "http" or not hosts.unserved:
-        unsupported("the target uses TLS, or names no host without a registry")
+        not_applicable("the target uses TLS, or names no host without a registry")
     here, there = clients.silent(at=home.url), clients.silent(at=hosts.unserved[0])
     for name in (urlsplit(home.url).netloc, urlsplit(home.url).netloc.upper()):
         home.trials.status(there.request("GET", "/v2/", headers=[("Host", name)]), *REGISTRY_THERE)
@@ -147,7 +147,7 @@ def stays(trials: Trials, answer: Exchange, url: str, home: str) -> None:
 
 @requirement("GHC-01")
 def test_realm_stays_at_the_host(hosts: Hosts, clients: Clients, check: Checks) -> None:
-    answer = clients.silent(at=hosts.containers or unsupported("the target has no host for containers")).ping()
+    answer = clients.silent(at=hosts.containers or not_applicable("the target has no host for containers")).ping()
     if challenge := challenge_of(answer, "bearer"):
         stays(Trials(check, "GHC-01"), answer, challenge.fields.get("realm", ""), hosts.containers)
 

@@ -10,7 +10,7 @@ from conformance.client.client import DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, C
 from conformance.client.content import Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable
 from conformance.scene.requirement import requirement
 
 
@@ -86,7 +86,7 @@ def test_names_are_in_lower_case(
     given.manifest(repository, image, "1.0")
     parts = repository.split("/")
     if part >= len(parts):
-        unsupported(f"the name {repository} has only {len(parts)} parts")
+        not_applicable(f"the name {repository} has only {len(parts)} parts")
     parts[part] = parts[part].capitalize() if parts[part][0].isalpha() else f"A{parts[part]}"
     name = "/".join(parts)
     trials.refused(client.start_upload(name))

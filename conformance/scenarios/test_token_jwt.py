@@ -8,7 +8,7 @@ from conformance.checks.checks import Checks
 from conformance.client.credentials import token_in
 from conformance.client.exchange import Exchange
 from conformance.client.tokens import parts_of, scope_of
-from conformance.scene.actors import Clients, unsupported
+from conformance.scene.actors import Clients, not_applicable
 from conformance.scene.requirement import requirement
 from conformance.scene.token_service import token_service
 
@@ -19,7 +19,7 @@ def _parts(answer: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the header and the claims of the token in an answer."""
     found = parts_of(token_in(answer))
     if found is None:
-        unsupported("the tokens are no JWTs")
+        not_applicable("the tokens are no JWTs")
     return found
 
 

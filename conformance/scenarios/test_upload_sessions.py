@@ -12,7 +12,7 @@ from conformance.client.client import Client, location_of
 from conformance.client.content import Blob, Content
 from conformance.client.steps import Steps
 from conformance.client.transport import TransportError
-from conformance.scene.actors import Variant, unsupported
+from conformance.scene.actors import Variant, not_applicable, unsupported
 from conformance.scene.requirement import requirement
 
 EMPTY_RANGES = {None, "0-0", "0--1"}
@@ -84,7 +84,7 @@ def test_resumed_after_a_break(client: Client, check: Checks, given: Steps, cont
     for _ in range(RETRIES):  # the server may not have noticed yet
         status = client.upload_status(location_of(before) or "")
         if status.status == 404 or not check.status("OCI-R044", status, 204):
-            unsupported(f"the status of the session after a broken connection is {status.status}")
+            not_applicable(f"the status of the session after a broken connection is {status.status}")
         count = held(status) or 0
         wanted, got = f"at least the {length} bytes of the first chunk", f"{count} bytes"
         check.that("OCI-R046", length <= count <= 2 * length, expected=wanted, got=got, exchange=status)
@@ -129,7 +129,7 @@ def test_unknown_session(client: Client, check: Checks, given: Steps, content: C
     place = location_of(given.session(repository)) or ""
     match = UUID.search(place)
     if match is None:
-        unsupported("no UUID in the Location could be changed")
+        not_applicable("no UUID in the Location could be changed")
     unknown = match[0].translate(str.maketrans("0123456789abcdefABCDEF", "123456789abcdef0BCDEFA"))
     check_refused(client, check, place.replace(match[0], unknown), content.blob())
 
@@ -142,7 +142,7 @@ def test_session_of_another_repository(
     place = location_of(given.session(repository)) or ""
     elsewhere = re.sub(f"(?<=/v2/){re.escape(repository)}(?=/)", another_repository, place)
     if elsewhere == place:
-        unsupported("the Location does not name the repository")
+        not_applicable("the Location does not name the repository")
     check_refused(client, check, elsewhere, content.blob())
 
 

@@ -7,7 +7,7 @@ from conformance.checks.passive import warnings
 from conformance.client.client import Client
 from conformance.client.content import Content
 from conformance.client.steps import Steps
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable
 from conformance.scene.requirement import requirement
 
 
@@ -27,7 +27,7 @@ def test_warnings(client: Client, check: Checks, given: Steps, content: Content,
     ]
     warned = [exchange for exchange in conversation if exchange.values("Warning")]
     if not warned:
-        unsupported("the registry sends no warnings in ordinary requests")
+        not_applicable("the registry sends no warnings in ordinary requests")
     for exchange in warned:
         for finding in warnings(exchange):
             check.that(finding.requirement, finding.ok, expected=finding.expected, got=finding.got, exchange=exchange)

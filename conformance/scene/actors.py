@@ -20,11 +20,22 @@ if TYPE_CHECKING:
     from conformance.targets.fakes import InProcessFake
 
 UNSUPPORTED = "unsupported: "
+NOT_APPLICABLE = "not applicable: "
 
 
 def unsupported(reason: str) -> NoReturn:
-    """Skip the scenario as unsupported: the target may lack its subject, or is not configured for it."""
+    """Skip the scenario as unsupported: the target lacks an optional capability and answered with a legal refusal."""
     pytest.skip(f"{UNSUPPORTED}{reason}")
+
+
+def not_applicable(reason: str) -> NoReturn:
+    """Skip the scenario as not applicable: its subject does not occur at this target."""
+    pytest.skip(f"{NOT_APPLICABLE}{reason}")
+
+
+def unconfigured(reason: str) -> NoReturn:
+    """Skip the scenario, which needs something that the run was not given."""
+    pytest.skip(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,7 @@ class Clients:
     def __call__(self, identity: str = "writer", *, at: str = "") -> Client:
         """Make a client that authenticates as an identity, by Basic or tokens as the target asks.
 
-        `at` is the base URL of another host of the target. The scenario is unsupported without the identity.
+        `at` is the base URL of another host of the target. The scenario is skipped without the identity.
         """
         return self._client(at, self.target.authenticator(self.find(identity)))
 
@@ -60,10 +71,10 @@ class Clients:
         return Client(self.target.transport(wire=self.wire), case=self.case.id, allowance=self.case.allowance)
 
     def find(self, identity: str) -> Identity:
-        """Find an identity by its name; the scenario is unsupported without it."""
+        """Find an identity by its name; the scenario is skipped without it."""
         found = self.target.writer if identity == "writer" else self.target.description.identity(identity)
         if found is None:
-            unsupported(f"the identity {identity} is not configured for the target")
+            unconfigured(f"the identity {identity} is not configured for the target")
         return found
 
     def _client(self, at: str, authenticator: Authenticator | None) -> Client:
@@ -88,11 +99,11 @@ class Places:
     def __call__(self, name: str = "default") -> str:
         """Name a repository in a place of the target: a new one, or the only one of a place without `{}`.
 
-        The scenario is unsupported without the place.
+        The scenario is skipped without the place.
         """
         pattern = self.target.description.places.get(name)
         if pattern is None:
-            unsupported(f"the place {name} is not configured for the target")
+            unconfigured(f"the place {name} is not configured for the target")
         repository = pattern.replace("{}", self.new_part())
         self.made(repository)
         return repository

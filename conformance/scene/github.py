@@ -5,15 +5,15 @@ from __future__ import annotations
 from conformance.client.client import Client
 from conformance.client.credentials import Authenticator
 from conformance.client.packages import CONTAINER, DOCKER, Packages, name_of
-from conformance.scene.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unconfigured
 from conformance.targets.base import Target
 
 
 def packages_of(clients: Clients, repository: str, type: str, *, identity: str = "writer") -> Packages:
-    """Return the packages API for the owner of an image, as an identity; unsupported without a host for it."""
+    """Return the packages API for the owner of an image, as an identity; skip without a host for it."""
     web = clients.target.description.hosts.web
     if not web:
-        unsupported("the target has no host for the packages API")
+        unconfigured("the target has no host for the packages API")
     return Packages(clients.upfront(identity, at=web), repository.partition("/")[0], type)
 
 

@@ -19,7 +19,7 @@ from conformance.client.transport import TransportError
 from conformance.config.description import Hosts
 from conformance.config.settings import Settings
 from conformance.scene import github
-from conformance.scene.actors import Clients, Places, Variant, unsupported
+from conformance.scene.actors import Clients, Places, Variant, not_applicable, unconfigured, unsupported
 from conformance.targets.base import Target
 
 
@@ -54,13 +54,20 @@ class Scene:
         self._stack.__exit__(*error)
 
     def need(self, capability: str) -> None:
-        """End the scenario as unsupported when a capability is absent, or as failed when the target has to have it."""
+        """End the scenario when a capability is absent: as unsupported, or as failed when the target has to have it.
+
+        It does not apply to a target that is configured without the capability.
+        """
         answer = self._ask(capability)
         if answer.present:
             return
-        if capability in self.target.description.required:
+        described = self.target.description
+        if capability in described.required:
             self.case.miss(capability, answer.reason)
-        unsupported(f"{capability}: {answer.reason}")
+        if capability in described.absent:
+            not_applicable(f"{capability}: {answer.reason}")
+        lacking = "push" if answer.unknown else capability
+        unsupported(f"{lacking}: {self.capabilities.ask(lacking).reason}")
 
     def excuse(self, error: Unprepared) -> None:
         """End the scenario as known if a line of known failures covers a preparation that failed; else return."""
@@ -76,7 +83,7 @@ class Scene:
         except Unprepared as error:
             self.excuse(error)
             raise
-        self.case.capabilities[capability] = "present" if answer.present else f"absent: {answer.reason}"
+        self.case.capabilities[capability] = str(answer)
         return answer
 
     @property
@@ -145,7 +152,7 @@ class Scene:
         """The name of a second repository of this scenario; unsupported if the place has only one."""
         name = self.place()
         if name == self.repository:
-            unsupported("the target has no second repository")
+            unconfigured("the target has no second repository")
         return name
 
     def variant(self, **settings: Any) -> Variant:
@@ -153,7 +160,7 @@ class Scene:
         try:
             changed: Any = self._stack.enter_context(self.target.variant(**settings))
         except LookupError as error:
-            unsupported(str(error))
+            not_applicable(str(error))
         return Variant(
             changed,
             Clients(changed, self.case),

@@ -10,7 +10,7 @@ from conformance.client.exchange import Exchange
 from conformance.client.identity import Identity
 from conformance.client.steps import unprepared
 from conformance.client.tokens import CLIENT, FORM, NO_POST, text_in
-from conformance.scene.actors import Clients, unsupported
+from conformance.scene.actors import Clients, unconfigured, unsupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class TokenService:
         return text_in(answer, "refresh_token") or _missing("get a refresh token", answer)
 
     def identity(self, who: str) -> Identity:
-        """Find an identity; the scenario is unsupported without it, or if the writer has no credentials."""
+        """Find an identity; the scenario is skipped without it, or if the writer has no credentials."""
         found = self.clients.find(who)
         if who == "writer" and found.anonymous:
-            unsupported("no credentials of a writer are configured (--conformance-username)")
+            unconfigured("no credentials of a writer are configured (--conformance-username)")
         return found
 
 

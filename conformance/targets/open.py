@@ -23,6 +23,8 @@ def target_of(settings: Settings) -> Target:
         raise UnusableTarget(
             f"storage must be left out unless the target is a fake, got {settings.storage!r} for {redact(name)}"
         )
+    if kind not in {"http", "https"} and (ignored := _of_urls(settings)):
+        raise UnusableTarget(f"{ignored} must be left out unless the target is a URL, got {redact(name)}")
     match kind:
         case "http" | "https":
             return UrlTarget(name, name, settings)
@@ -45,6 +47,12 @@ def target_of(settings: Settings) -> Target:
     raise UnusableTarget(
         f"TARGET must be {TARGETS}, got {redact(name)!r} (write http:// or https:// before an address)"
     )
+
+
+def _of_urls(settings: Settings) -> str:
+    """Return the name of an option that is about the connection to a URL and was given; empty without one."""
+    given = {"resolve": settings.resolve, "ca": settings.ca, "insecure": settings.insecure}
+    return next((option for option, value in given.items() if value), "")
 
 
 def attached(settings: Settings, handover: Mapping[str, Any]) -> Target:

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that lets everything arrive later, as a far-away server would, and counts what passes."""
+"""A TCP proxy on loopback that lets everything arrive later, as a far-away server would, and counts what waits."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.guard import GUARD
+
 
 @dataclass(slots=True)
 class Link:
-    """The proxy's URL, and how many requests have gone through it."""
+    """The proxy's URL, how many requests wait for their answers, and how many were that at most."""
 
     url: str = ""
-    requests: int = 0
+    waiting: int = 0
+    most_waiting: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
 
@@ -26,7 +29,7 @@ def delaying(port: int, *, round_trip: float) -> Iterator[Link]:
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(port, round_trip / 2, link, ready, stop),))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(GUARD)
         yield link
     finally:
         loop.call_soon_threadsafe(stop.set)
@@ -66,7 +69,10 @@ async def _carry(
     with suppress(OSError):
         while piece := await reader.read(1 << 16):
             if counted:
-                link.requests += piece.count(b" HTTP/1.1\r\n")
+                link.waiting += piece.count(b" HTTP/1.1\r\n")
+                link.most_waiting = max(link.most_waiting, link.waiting)
+            else:
+                link.waiting -= piece.count(b"HTTP/1.1 ")
             loop.call_later(delay, _write, writer, piece)
     loop.call_later(delay, writer.close)
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from conformance.reports.reading import CONFORMANT, JUDGED, UNASKED, grade, verdict
+
 SCENARIO_OUTCOMES = ("pass", "fail", "warn", "known", "unsupported", "not applicable", "skipped", "error")
 REQUIREMENT_OUTCOMES = ("fail", "warn", "known", "pass", "unsupported", "untested", "unclaimed", "not applicable")
 OCI = ("protocol", "pull", "push", "discovery", "management", "referrers")
@@ -18,7 +20,8 @@ HOSTILE = (
 def violation(*scenarios: str, severity: str = "fail", **changes: Any) -> dict[str, Any]:
     made = {
         "severity": severity, "passive": "", "count": 1, "scenarios": list(scenarios), "expected": "status 404",
-        "got": "status 200", "exchange": "> GET http://127.0.0.1:5000/v2/a/manifests/none\n< 200",
+        "got": "status 200", "request": "GET /v2/a/manifests/none",
+        "exchange": "> GET http://127.0.0.1:5000/v2/a/manifests/none\n< 200",
         "curl": "curl -i -X GET http://127.0.0.1:5000/v2/a/manifests/none", "reason": "",
     }  # fmt: skip
     return {**made, **changes}
@@ -28,7 +31,7 @@ def row(key: str = "OCI-R014", outcome: str = "pass", *violations: dict[str, Any
     made = {
         "id": key, "category": "pull", "level": "MUST", "section": "Pulling manifests",
         "source": "OCI distribution specification", "statement": "GET of a manifest that is not there answers 404.",
-        "outcome": outcome, "untestable": "", "violations": list(violations),
+        "outcome": outcome, "reason": "", "untestable": "", "violations": list(violations),
         "scenarios": sorted({name for one in violations for name in one["scenarios"]}),
     }  # fmt: skip
     return {**made, **changes}
@@ -56,29 +59,31 @@ def document(
     capabilities: dict[str, str] | None = None,
     **run: Any,
 ) -> dict[str, Any]:
-    """Results with the counts and the verdict that follow from their parts; `run` changes facts of the run."""
+    """Results with the counts, and with the verdict that follow from their parts; `run` changes facts of the run."""
     scenarios, requirements, lines = sorted(scenarios, key=lambda one: one["id"]), list(requirements), list(lines)
     facts = {
-        "target": "fake", "profile": list(OCI), "version": "dev", "level": "must", "seed": 3,
+        "command": ["conformance", run.get("target", "fake")], "target": "fake",
+        "profile": list(OCI), "version": "dev", "level": "must", "seed": 3,
         "repository": "conformance", "started": "2026-01-01T00:00:00+00:00", "seconds": 1.234,
-        "ended": "", "partial": False,
+        "ended": "", "partial": False, "strict": False, "variables": [], "report": "conformance-report",
     }  # fmt: skip
-    return {
-        "schema": 2,
+    made: dict[str, Any] = {
+        "schema": 3,
         "suite": {"name": "fakereg conformance", "version": "0.1.0"},
         "run": {**facts, **run},
         "summary": {
             "scenarios": _counted(scenarios, SCENARIO_OUTCOMES),
             "requirements": _counted(requirements, REQUIREMENT_OUTCOMES),
-            "conformant": not any(one["outcome"] in ("fail", "error") for one in [*scenarios, *requirements])
-            and not any(line["stale"] for line in lines)
-            and not run.get("ended"),
+            "claimed": sum(one["outcome"] not in UNASKED and not one["untestable"] for one in requirements),
+            "judged": sum(one["outcome"] in JUDGED for one in requirements),
         },
         "capabilities": capabilities or {},
         "known": lines,
         "scenarios": scenarios,
         "requirements": requirements,
     }
+    made["summary"] |= {"verdict": verdict(made), "conformant": grade(made) in CONFORMANT}
+    return made
 
 
 def _counted(entries: Iterable[dict[str, Any]], outcomes: tuple[str, ...]) -> dict[str, int]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-TIMEOUT = 30.0
+from tests.guard import GUARD
+
+TIMEOUT = GUARD
 
 SESSION = "{session}"
 """Stands in a path for the Location of the last upload session that the server gave."""

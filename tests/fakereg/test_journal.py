@@ -12,6 +12,7 @@ from werkzeug.datastructures import EnvironHeaders
 
 from fakereg import journal as journal_module
 from fakereg.journal import Entry, Journal, redact, redact_query, sent_headers
+from tests.guard import GUARD
 
 
 def entry(method: str = "GET", path: str = "/v2/", status: int = 200) -> Entry:
@@ -74,7 +75,7 @@ def test_waiting_ends_when_the_request_has_come() -> None:
     journal.record(entry("GET"))
     timer = threading.Timer(0.05, journal.record, [entry("PUT")])
     timer.start()
-    assert journal.wait(method="PUT", timeout=5)
+    assert journal.wait(method="PUT", timeout=GUARD)
     timer.join()
 
 

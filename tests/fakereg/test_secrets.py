@@ -26,6 +26,7 @@ from fakereg.journal import Entry, redact, redact_query
 from fakereg.spec.names import Name
 from tests.fakereg.client import RegistryClient
 from tests.fakereg.sockets import read_some
+from tests.guard import GUARD
 
 CONTROL = "control-secret-of-this-test"
 SECRETS = {
@@ -191,7 +192,7 @@ def test_the_server_writes_no_secret_to_standard_error(tmp_path: Path) -> None:
                 )
                 requests += "@" not in request.get("headers", {}).get("Host", "")  # which is not HTTP
     process.terminate()
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=GUARD)
     log = (tmp_path / "log").read_text()
     assert log.count("\n") == requests
     _search([out, *log.splitlines()], [*SECRETS.values(), CONTROL])
@@ -204,7 +205,7 @@ def test_a_start_that_fails_tells_no_secret(tmp_path: Path, arguments: list[str]
     environment = {**os.environ, "FAKEREG_CONTROL_SECRET": "short-secret"}
     filled = [argument.format(file=path, secret="-") for argument in arguments]
     command = [sys.executable, "-m", "fakereg", "serve", "--port", "0", *filled]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=GUARD, check=False)
     assert done.returncode == 2
     _search([done.stdout, done.stderr], [*SECRETS.values(), CONTROL, "short-secret"])
 
@@ -254,10 +255,10 @@ def test_credentials_within_the_target_of_a_request_are_dropped(caplog: pytest.L
     caplog.set_level(logging.INFO)
     with fakereg.serve(dialect="github-docker", hostname="ghes.test") as registry:
         host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=GUARD) as client:
             client.sendall(b"GET http://mona:secret@docker.ghes.test/v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b" 401 " in read_some(client, b"\r\n")
-        (entry,) = registry.journal.wait(path="/v2/")
+        (entry,) = registry.journal.wait(path="/v2/", timeout=GUARD)
     assert entry.headers["Host"] == "docker.ghes.test"
     assert "secret" not in caplog.text
 

@@ -15,6 +15,7 @@ import urllib3
 import fakereg
 from fakereg.spec.names import Digest
 from tests.fakereg.sockets import read_answer, read_some
+from tests.guard import GUARD
 
 
 @pytest.mark.parametrize("size", [0, 10, 3_000_000])
@@ -39,7 +40,7 @@ def test_a_client_that_goes_away_leaves_what_it_sent() -> None:
         with socket.create_connection((host, int(port))) as client:
             client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
             client.sendall(b"x" * 40)
-        registry.journal.wait(method="PATCH", status=400)
+        registry.journal.wait(method="PATCH", status=400, timeout=GUARD)
         assert http.request("GET", registry.url + location).headers["Range"] == "0-39"
 
 
@@ -48,7 +49,7 @@ def test_malformed_chunks_are_an_error_of_the_client(chunk: bytes) -> None:
     with fakereg.serve() as registry, urllib3.PoolManager() as http:
         location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
         host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=GUARD) as client:
             client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\n" % location.encode())
             client.sendall(b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" + chunk)
             client.shutdown(socket.SHUT_WR)
@@ -79,9 +80,13 @@ def test_half_open_tls_connections_end_with_the_server(certificate: tuple[str, s
     with contextlib.ExitStack() as stack:
         with fakereg.serve(tls_cert=certificate[0]) as registry:
             host, _, port = registry.host.rpartition(":")
-            clients = [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(5)]
+            clients = [
+                stack.enter_context(socket.create_connection((host, int(port)), timeout=GUARD)) for _ in range(5)
+            ]
             time.sleep(0.2)
-        assert [client.recv(1) for client in clients] == [b""] * 5
+        for client in clients:
+            with contextlib.suppress(ConnectionResetError):  # the server had not seen it yet
+                assert client.recv(1) == b""
 
 
 def test_garbage_within_a_tls_body_is_an_error_of_the_client(
@@ -90,13 +95,13 @@ def test_garbage_within_a_tls_body_is_an_error_of_the_client(
     file, context = certificate
     with fakereg.serve(tls_cert=file) as registry:
         host, _, port = registry.host.rpartition(":")
-        plain = socket.create_connection((host, int(port)), timeout=10)
+        plain = socket.create_connection((host, int(port)), timeout=GUARD)
         duplicate = plain.dup()
         with duplicate, context.wrap_socket(plain, server_hostname="127.0.0.1") as client:
             client.sendall(b"PUT /v2/a/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
             time.sleep(0.1)
             duplicate.sendall(b"garbage" * 10)
-            registry.journal.wait(method="PUT", status=400)
+            registry.journal.wait(method="PUT", status=400, timeout=GUARD)
     assert "failed" not in caplog.text
 
 
@@ -104,7 +109,7 @@ def test_a_reset_ends_an_upload_under_way(caplog: pytest.LogCaptureFixture) -> N
     with fakereg.serve() as registry, urllib3.PoolManager() as http:
         location = http.request("POST", f"{registry.url}/v2/a/blobs/uploads/").headers["Location"]
         host, _, port = registry.host.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
+        with socket.create_connection((host, int(port)), timeout=GUARD) as client:
             client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
             client.sendall(b"x" * 40)
             time.sleep(0.1)
@@ -160,7 +165,7 @@ def test_a_storage_that_fails_is_503_and_keeps_what_is_not_its_own(tmp_path: Pat
 def test_absolute_locations_survive_a_bad_host(host: str) -> None:
     with fakereg.serve(dialect="oci,absolute_locations=true") as registry:
         address, _, port = registry.host.rpartition(":")
-        with socket.create_connection((address, int(port)), timeout=10) as client:
+        with socket.create_connection((address, int(port)), timeout=GUARD) as client:
             client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: %b\r\n" % host.encode())
             client.sendall(b"Content-Length: 0\r\nConnection: close\r\n\r\n")
             answer = read_answer(client)

@@ -271,10 +271,11 @@ class Hunt:
 
     def _shortened(self, failure: Failure) -> Failure:
         """Return the same difference with fewer steps; note if it does not happen again."""
-        best = self._again(failure, replace(failure.program, recipes=())) or self._again(failure, failure.program)
+        best = self._again(failure, failure.program)
         if best is None:
             return replace(failure, came_again=False)
-        return shortened(best, partial(self._again, best), Budget(GRACE))
+        short, is_short = shortened(best, partial(self._again, best), Budget(GRACE))
+        return replace(short, is_short=is_short)
 
     def _again(self, first: Failure, program: Program) -> Failure | None:
         """Return the failure of a program if it shows the same difference as the first one."""
@@ -290,6 +291,7 @@ class Failure:
     pair: Pair
     difference: Difference
     came_again: bool = True
+    is_short: bool = True
 
 
 def compare(stress: Stress, other: Target, comparing: Comparison | None = None) -> Figures:
@@ -323,4 +325,4 @@ def _finding(failure: Failure, number: int) -> Finding:
     problem = str(failure.difference)
     text = problem.partition("\n")[0] + ("" if failure.came_again else " (once: not reproduced)")
     log = ((who, call, exchanges) for who, call, *exchanges in failure.pair.log)
-    return told(text, problem, failure.program, log, number)
+    return told(text, problem, failure.program, log, number, is_short=failure.is_short)

@@ -7,6 +7,7 @@ program shrinks to them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import strategies as st
@@ -176,7 +177,8 @@ def programs(draw: DrawFn, *, steps: int = STEPS, further: Sequence[SearchStrate
     recipes = tuple(draw(st.lists(RECIPES, max_size=2))) if draw(st.integers(0, 3)) == 3 else ()
     mixed = [st.one_of(_flavour(*_HOLDING), kind, kind, kind) for kind in further]
     kinds = draw(st.sampled_from((*_FLAVOURS, *mixed * 4)))
-    return Program(tuple(draw(kinds) for _ in range(draw(st.integers(1, steps)))), recipes)
+    drawn = (draw(kinds) for _ in range(draw(st.integers(1, steps))))
+    return Program(tuple(replace(step, turn=turn) for turn, step in enumerate(drawn, start=1)), recipes)
 
 
 def _flavour(*rules: str, odd: bool = False) -> SearchStrategy[Step]:

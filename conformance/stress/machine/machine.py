@@ -61,13 +61,18 @@ class Rules:
 
 @dataclass
 class Machine:
-    """Plays one program. `log` has every call as text with its exchange; `steps` counts the rules played."""
+    """Plays one program. `log` has every call as text with its exchange; `steps` counts the rules played.
+
+    `turn` is that of the step that is played: it decides what else is read, so that a step reads the same when another
+    one is left out.
+    """
 
     clients: Callable[[str], Client]
     rules: Rules
     world: World
     log: list[tuple[str, Call, Exchange]] = field(default_factory=list)
     steps: int = 0
+    turn: int = 0
     known: int = 0
     references: set[tuple[str, str]] = field(default_factory=set)
     """Each repository with each tag and digest that the program has written or deleted there."""
@@ -87,6 +92,7 @@ class Machine:
     def step(self, step: Step) -> None:
         """Play one rule, then read the affected content."""
         self.steps += 1
+        self.turn = step.turn
         before = len(self.log)
         calls = RULES[step.rule](self.world, **step.arguments)
         try:
@@ -97,7 +103,7 @@ class Machine:
             pass
         for _, call, exchange in self.log[before:][-1:]:
             self.look_at(call)
-            if exchange.status == 201 and call.method in ACTS and self.steps % 3 == 0:
+            if exchange.status == 201 and call.method in ACTS and self.turn % 3 == 0:
                 self._follow(call, exchange)
 
     def perform(self, call: Call, who: str = "writer") -> Exchange:
@@ -152,18 +158,18 @@ class Machine:
             return
         name = str(call.arguments[0]) if call.arguments else ""
         if name not in self.world.repositories:
-            name = self.world.repositories[self.steps % len(self.world.repositories)]
+            name = self.world.repositories[self.turn % len(self.world.repositories)]
         elsewhere = self.world.repositories[(self.world.repositories.index(name) + 1) % len(self.world.repositories)]
         if call.method in ACTS:
             self._read("blob", name, call.arguments[1])
             self.perform(Call("head_blob", (elsewhere, call.arguments[1])))
         elif call.method in {"head_blob", "get_blob"}:
-            if self.steps % 3 == 0:
+            if self.turn % 3 == 0:
                 self.perform(Call("head_blob", (elsewhere, call.arguments[1])))
         elif call.method in {"put_manifest", "delete_manifest"}:
             self._look_at_manifest(call, name, elsewhere)
-        elif self.steps % 3 == 0:
-            self._look_at_tags(name, self.steps % 4)
+        elif self.turn % 3 == 0:
+            self._look_at_tags(name, self.turn % 4)
 
     def _look_at_upload(self, call: Call) -> None:
         """Check the progress of an upload session, or the blob of a finished one."""
@@ -193,19 +199,19 @@ class Machine:
         self.references |= {(name, each) for each in written}
         for each in dict.fromkeys(written):
             self._read("manifest", name, each)
-        if self.steps % 3 == 0:
+        if self.turn % 3 == 0:
             self.perform(Call("get_manifest", (elsewhere, reference)))
         if others := list(self.model.of(name).manifests):  # such as the one that a tag has named before
-            self._read("manifest", name, others[self.steps % len(others)])
-        self._look_at_tags(name, self.steps % 4 if call.method == "put_manifest" else 0)
+            self._read("manifest", name, others[self.turn % len(others)])
+        self._look_at_tags(name, self.turn % 4 if call.method == "put_manifest" else 0)
         if subject := self._subject(call):
             self.perform(Call("list_referrers", (name, subject)))
 
     def _read(self, kind: str, name: str, reference: str) -> None:
         """Read a manifest or a blob by HEAD and GET."""
-        who = READERS[self.steps % len(READERS)]
+        who = READERS[self.turn % len(READERS)]
         for number, method in enumerate(("head", "get")):
-            options = CODINGS[(self.steps + number) % len(CODINGS)]
+            options = CODINGS[(self.turn + number) % len(CODINGS)]
             self.perform(Call(f"{method}_{kind}", (name, reference), options), who)
 
     def _subject(self, call: Call) -> str | None:
@@ -236,7 +242,7 @@ class Machine:
 
     def look_at_everything(self) -> None:
         """Read all content of the model."""
-        for name in self.world.repositories:
+        for number, name in enumerate(self.world.repositories, start=1):
             held = self.model.of(name)
             for digest in held.blobs:
                 self._read("blob", name, digest)
@@ -246,4 +252,4 @@ class Machine:
             for subject in {manifest.subject for manifest in held.manifests.values()} - {None}:
                 self.perform(Call("list_referrers", (name, subject)))
             self._look_at_tags(name, 0)
-            self._walk_tags(name, self.steps % 3 + 1)
+            self._walk_tags(name, number)

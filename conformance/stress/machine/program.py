@@ -83,11 +83,12 @@ their members, unknown types, and a manifest as a layer.
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule with its arguments, and the identity that acts."""
+    """A rule with its arguments, and the identity that acts. `turn` varies what is read after it."""
 
     rule: str
     arguments: Arguments
     who: str = "writer"
+    turn: int = 0
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())

@@ -17,17 +17,18 @@ from conformance.stress.machine.rules import World
 from conformance.stress.machine.shrink import shortened, told
 
 MOST_FINDINGS = 10
-GRACE = 15.0
-"""Seconds for shortening a failing program, even if the budget is spent: for Hypothesis, and again for us."""
+GRACE = 30.0
+"""Seconds for shortening a failing program, even if the budget is spent."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failing program, the machine that played it, and the mismatch."""
+    """A failing program, the machine that played it, and the mismatch; `is_short` unless shortening ended early."""
 
     program: Program
     machine: Machine
     mismatch: Mismatch
+    is_short: bool = True
 
 
 @dataclass
@@ -62,20 +63,21 @@ class Stage:
         return None
 
     def search(self, number: int) -> Failure | None:
-        """Play one batch of programs; return the shortest failing one, if any."""
+        """Play one batch of programs; return the first failing one, made short, if any."""
         found: list[Failure] = []
-        grace: list[Budget] = []
 
         def play(program: Program) -> None:
-            if (grace[0] if grace else self.stress.budget).spent:
+            if self.stress.budget.spent:
                 raise batches.Enough
             if failure := self.play(program):
-                found[:] = [failure]
-                grace[:] = grace or [Budget(GRACE)]
-                raise failure.mismatch
+                found.append(failure)
+                raise batches.Enough
 
-        batches.play(number, programs(), play, Mismatch)
-        return shortened(found[0], self._again_as(found[0]), Budget(GRACE)) if found else None
+        batches.play(number, programs(), play, how=batches.DRAWN)
+        if not found:
+            return None
+        short, is_short = shortened(found[0], self._again_as(found[0]), Budget(GRACE))
+        return replace(short, is_short=is_short)
 
     def _again_as(self, first: Failure) -> Callable[[Program], Failure | None]:
         """Return a function that plays a program and returns its failure.
@@ -118,4 +120,4 @@ def report(failure: Failure, number: int) -> Finding:
     """Describe a failing program as client calls and `curl` lines."""
     problem = str(failure.mismatch)
     log = ((who, call, (exchange,)) for who, call, exchange in failure.machine.log)
-    return told(problem.partition("\n")[0], problem, failure.program, log, number)
+    return told(problem.partition("\n")[0], problem, failure.program, log, number, is_short=failure.is_short)

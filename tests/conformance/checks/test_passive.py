@@ -252,3 +252,19 @@ def test_row_of_another_version_is_not_judged() -> None:
 )
 def test_next_link(link: str | None, target: str | None) -> None:
     assert next_link(exchange(200, *([("Link", link)] if link else []))) == target
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (GOOD_ERROR + b"\n" + b"x" * 500 + GOOD_ERROR, f"no JSON from character {len(GOOD_ERROR) + 1} on (Extra data)"),
+        (b'{"errors": [' + b'{"code": "DENIED"}, ' * 50 + b"oops]}", "no JSON from character 1012 on"),
+        (b'{"errors": [{"code": "DENIED"}, {"kode": 1}]}', 'errors[1] without a code that is text: {"kode": 1}'),
+        (b'{"errors": ' + b"1" * 5000 + b"}", "JSON that cannot be read (ValueError)"),
+    ],
+)
+def test_a_malformed_error_body_is_shown_where_it_is_wrong(body: bytes, place: str) -> None:
+    case = seen(exchange(404, JSON, body=body))
+    found = next(violation for (key, _), violation in case.passive.items() if key == "OCI-R103")
+    assert found.got.startswith(place)
+    assert len(found.got) < 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.checks.checks import Checks
-from conformance.checks.verdict import FAIL, WARN, Case, Nonconformity
+from conformance.checks.verdict import FAIL, LONGEST, WARN, Case, Nonconformity
 from conformance.client.content import digest_of
 from tests.conformance.servers import exchange
 
@@ -131,3 +131,42 @@ def test_digest_under_another_algorithm_is_right_too() -> None:
     Checks(case).digest_header("OCI-R013", exchange(200, ("Docker-Content-Digest", sha512)), b"x")
     with pytest.raises(Nonconformity):
         Checks(case).digest_header("OCI-R013", exchange(200, ("Docker-Content-Digest", sha512)), b"y")
+
+
+def test_a_violation_names_its_request() -> None:
+    case = made()
+    with pytest.raises(Nonconformity) as caught:
+        Checks(case).status(MUST, exchange(500, sent=(("Range", "bytes=0-"),)), 404)
+    assert case.violations[0].request == "GET /v2/a/manifests/v1 with Range: bytes=0-"
+    assert "request:  GET /v2/a/manifests/v1 with Range: bytes=0-" in str(caught.value)
+
+
+def test_a_long_value_loses_its_middle() -> None:
+    case = made()
+    Checks(case).that(SHOULD, False, expected="", got=f"begin{'x' * 1000}end", exchange=exchange())
+    got = case.violations[0].got
+    assert got.startswith("begin")
+    assert got.endswith("end")
+    assert f"...{1008 - LONGEST} characters..." in got
+
+
+@pytest.mark.parametrize(
+    ("found", "got"),
+    [
+        ([str(n) for n in range(100)] + ["oops"], "101 entries and with ['oops'] too much"),
+        ([str(n) for n in range(99)], "99 entries and without ['99']"),
+        ([str(n) for n in range(100)] + ["7"], "101 entries and with ['7'] too much"),
+    ],
+)
+def test_a_set_is_told_by_what_differs(found: list[str], got: str) -> None:
+    case = made()
+    with pytest.raises(Nonconformity):
+        Checks(case).same_set(MUST, exchange(), found, [str(n) for n in range(100)])
+    assert case.violations[0].got == got
+
+
+def test_a_body_is_shown_where_it_differs() -> None:
+    case = made()
+    with pytest.raises(Nonconformity):
+        Checks(case).body(MUST, exchange(body=b"x" * 1000 + b"bad"), b"x" * 1000 + b"good")
+    assert case.violations[0].got.endswith("from byte 1000 on b'bad' and not b'good'")

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from conformance.client.exchange import difference
 from conformance.client.identity import Identity
 from conformance.output.secrets import redact
 from tests.conformance.servers import exchange
@@ -120,3 +121,40 @@ def test_curl_of_head_and_odd_paths() -> None:
     assert "--head" in exchange(method="HEAD").curl()
     assert "--path-as-is" in exchange(path="/v2/../x").curl()
     assert "@body" in exchange(method="PUT", sent_body=b"\x00").curl()
+
+
+@pytest.mark.parametrize(
+    ("sent", "body", "path", "line"),
+    [
+        ((), b"", "/v2/", "GET /v2/"),
+        ((("User-Agent", "x"), ("Range", "bytes=0-")), b"", "/v2/?n=1", "GET /v2/?n=1 with Range: bytes=0-"),
+        (
+            (("Authorization", "Basic hush"),),
+            b"",
+            "/v2/?token=hush",
+            "GET /v2/?token=*** with Authorization: Basic ***",
+        ),
+        ((("Content-Range", "0-3"),), b"abcd", "/v2/", "GET /v2/ with Content-Range: 0-3, 4 bytes"),
+        (
+            (("Accept", "a" * 90),),
+            b"",
+            f"/v2/?s={'b' * 90}&n=1",
+            f"GET /v2/?s={'b' * 20}...&n=1 with Accept: {'a' * 60}...",
+        ),
+    ],
+)
+def test_a_request_in_one_line(sent: tuple[tuple[str, str], ...], body: bytes, path: str, line: str) -> None:
+    assert exchange(sent=sent, sent_body=body, path=path).asked() == line
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "said"),
+    [
+        (b"abc", b"abc", "3 bytes, sha256:ba7816bf8f01..."),
+        (b"abcd", b"abc", "3 bytes, sha256:ba7816bf8f01..., which end after byte 3"),
+        (b"ab", b"abc", "3 bytes, sha256:ba7816bf8f01..., with more after 2"),
+        (b"axc", b"abc", "3 bytes, sha256:ba7816bf8f01..., from byte 1 on b'bc' and not b'xc'"),
+    ],
+)
+def test_the_place_where_bodies_differ(expected: bytes, got: bytes, said: str) -> None:
+    assert difference(expected, got) == said

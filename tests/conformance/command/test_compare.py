@@ -69,10 +69,11 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
 
 def test_runs(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert command("compare", files) == 0
-    assert lines(capsys)[:5] == [
+    assert lines(capsys)[:6] == [
         ["fake:github-docker", "stack"],
         ["verdict", "not conformant", "conformant, with warnings"],
         ["requirements", "1 of 2 kept", "6 of 7 kept"],
+        ["judged", "2 of 3 that apply", "7 of 7 that apply"],
         ["profile", "oci", "oci"],
         ["specification", "1.0, level must", "dev, level must"],
     ]
@@ -197,9 +198,9 @@ def test_a_target_puts_nothing_into_the_page_or_onto_the_terminal(
         (b"{", "it is not JSON"),
         (b"[" * 100_000, "it is not JSON"),
         (b"[]", "it has no schema"),
-        (b'{"schema": 1}', "must have the schema 2, got 1"),
-        (b'{"schema": 2}', "parts are missing"),
-        (b'{"schema": 2, "run": [], "summary": [], "requirements": 3}', "parts are missing"),
+        (b'{"schema": 1}', "must have the schema 3, got 1"),
+        (b'{"schema": 3}', "parts are missing"),
+        (b'{"schema": 3, "run": [], "summary": [], "requirements": 3}', "parts are missing"),
     ],
 )
 def test_files_that_cannot_be_used(

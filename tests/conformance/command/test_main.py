@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,9 +16,14 @@ from typing import Any
 import pytest
 
 import fakereg
+from conformance.client.client import Client
+from conformance.client.content import Content
+from conformance.client.steps import Steps
+from conformance.client.transport import HttpTransport
 from conformance.command import main
 from tests.conformance.delaying import delaying
 from tests.conformance.servers import adding, served
+from tests.guard import GUARD
 
 SEED = "--seed=11"
 UNDELETING = "fake:oci,manifest_deletion=false"
@@ -39,7 +45,7 @@ def conformance(folder: Path, *arguments: str, **environment: str) -> subprocess
         env=clean | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=4 * GUARD,
         check=False,
     )
 
@@ -51,7 +57,7 @@ def results(folder: Path, report: str = "conformance-report") -> dict[str, Any]:
 
 def comparable(found: dict[str, Any]) -> str:
     """The results without what differs from run to run."""
-    found["run"] |= {"started": "", "seconds": 0}
+    found["run"] |= {"started": "", "seconds": 0, "report": ""}
     for scenario in found["scenarios"]:
         scenario["seconds"] = 0
     text = json.dumps(found, indent=1)
@@ -73,7 +79,9 @@ def test_the_fake_is_conformant(whole_run: tuple[Path, subprocess.CompletedProce
     found = results(folder)
     assert found["summary"]["conformant"]
     assert found["summary"]["scenarios"]["pass"] > 200
-    assert {row["outcome"] for row in found["requirements"]} <= {"pass", "unsupported", "untested", "unclaimed"}
+    assert {row["outcome"] for row in found["requirements"]} <= {"pass", "not applicable", "untested", "unclaimed"}
+    assert found["summary"]["claimed"] == found["summary"]["judged"]
+    assert found["summary"]["verdict"] == "conformant"
     assert "report: conformance-report/report.html" in done.stdout
 
 
@@ -161,6 +169,11 @@ def test_pytest_does_the_same(tmp_path: Path) -> None:
             4,
             "ERROR: conformance: report must be a folder that can be written, got /dev/null/x",
         ),
+        (["--workers=2", "--", "-n", "3"], 4, "ERROR: conformance: give the number of processes once"),
+        (["--insecure"], 4, "ERROR: conformance: insecure must be left out unless the target is a URL, got fake"),
+        (["--resolve=a:1:127.0.0.1"], 4, "ERROR: conformance: resolve must be left out unless the target is a URL"),
+        (["probe", "--strict"], 4, "unrecognized arguments: --strict"),
+        (["probe", "--level=should"], 4, "unrecognized arguments: --level"),
         (["--nosuch"], 4, "ERROR: conformance: unrecognized arguments: --nosuch"),
         (["ftp://registry"], 4, "TARGET must be fake, "),
         (["--version"], 0, "conformance "),
@@ -191,7 +204,7 @@ def test_an_interrupted_run_is_no_verdict(tmp_path: Path) -> None:
             assert running.stdout is not None
             assert any("test_auth" in line or "test_chunks" in line for line in iter(running.stdout.readline, ""))
             running.send_signal(signal.SIGINT)
-            running.communicate(timeout=60)
+            running.communicate(timeout=GUARD)
     assert running.returncode == 2
     found = results(tmp_path, "there")
     assert found["run"]["ended"] == "interrupted"
@@ -217,6 +230,58 @@ def test_a_run_of_some_scenarios_is_a_partial_one(tmp_path: Path) -> None:
     conformance(tmp_path, "fake", "--requirement=OCI-R066")
     assert results(tmp_path)["run"]["partial"]
     assert not results(tmp_path)["run"]["ended"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ([], 5, "too little was judged: 7 of "),
+        (["--strict"], 5, "too little was judged: 7 of "),
+        (["--references=library/app:v1"], 0, "conformant in what was judged, with warnings: "),
+        (["--references=library/app:v1", "--strict"], 1, "not judged completely, as --strict asks: "),
+    ],
+)
+def test_a_registry_that_takes_no_pushes(tmp_path: Path, options: list[str], code: int, said: str) -> None:
+    with fakereg.serve() as server, HttpTransport(server.url) as http:
+        Steps(Client(http)).manifest("library/app", Content(seed=1, label="given").image(), "v1")
+        server.configure(push=False)
+        done = conformance(tmp_path, server.url, *options)
+    assert done.returncode == code, done.stdout
+    assert said in done.stdout
+    assert "claimed requirements not judged" in done.stdout
+    found = results(tmp_path)
+    assert found["summary"]["conformant"] is (code == 0)
+    rows = [row for row in found["requirements"] if row["outcome"] == "unsupported"]
+    assert {row["category"] for row in rows} == {"push"}, "whether it can do the rest is not known"
+
+
+def test_a_stale_line_is_said_to_be_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "known.toml").write_text('[[known]]\nrequirement = "OCI-R012"\nreason = "once upon a time"\n')
+    done = conformance(tmp_path, "fake", "--known=known.toml", "--requirement=OCI-R012")
+    assert done.returncode == 1
+    assert "take off what does not fail any more: OCI-R012" in done.stdout
+    assert "OCI-R012 STALE: " in done.stdout
+    assert "not conformant" not in done.stdout
+
+
+def test_the_line_that_does_it_again_does_the_same(tmp_path: Path) -> None:
+    """With the options of the run, in a folder of its own, and without the password."""
+    with fakereg.serve(dialect="oci,digest_header=false") as server:
+        target = server.url.replace("://", "://ann:hush%20hush@")
+        options = ["--profile=pull", "--repository=it/here", "--level=should"]
+        first = conformance(tmp_path, target, *options, "--", "-k", "test_manifest_head")
+        again = next(line for line in first.stdout.splitlines() if line.startswith("again: ")).removeprefix("again: ")
+        assert "hush" not in again
+        before = (tmp_path / "conformance-report" / "results.json").read_bytes()
+        words = shlex.split(again.replace("conformance ", f"{sys.executable} -m conformance ", 1))
+        assert words.pop(0) == "CONFORMANCE_PASSWORD=$CONFORMANCE_PASSWORD"
+        second = conformance(tmp_path, *words[3:], CONFORMANCE_PASSWORD="hush hush")
+    assert (first.returncode, second.returncode) == (1, 1), second.stdout
+    assert (tmp_path / "conformance-report" / "results.json").read_bytes() == before
+    key = words[words.index("--requirement") + 1]
+    one, two = results(tmp_path)["run"], results(tmp_path, f"conformance-report-{key}")["run"]
+    same = ("profile", "version", "level", "seed", "repository")
+    assert [one[name] for name in same] == [two[name] for name in same]
 
 
 def test_violation_that_only_a_passive_check_sees(tmp_path: Path) -> None:

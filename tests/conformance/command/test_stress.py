@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from conformance.command import stress
 from conformance.command.stress import Job, main
-from conformance.stress.common.base import Figures, Finding
+from conformance.config.settings import Settings
+from conformance.stress.common.base import Budget, Figures, Finding
 from conformance.stress.machine.program import Program, Step
 
 DEVIANT = "fake:distribution"
@@ -34,6 +36,22 @@ DEVIANT = "fake:distribution"
         ),
         (["http://127.0.0.1:1", "--storage", "memory"], "storage must be left out unless the target is a fake"),
         (["fake:oci", "--replay", "nowhere.json"], "nowhere.json cannot be read"),
+        *(([f"--{name}", "1"], f"unrecognized arguments: --{name}") for name in ("requirement", "level", "references")),
+        (["--spec-version", "1.0"], "unrecognized arguments: --spec-version"),
+        (["--full-size"], "unrecognized arguments: --full-size"),
+        (["--strict"], "unrecognized arguments: --strict"),
+        (["--parts", "machine", "--against", "fake:oci"], "--against must be left out"),
+        (["fake:oci", "--replay", "nowhere.json", "--parts", "machine"], "--parts must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--seed", "5"], "--seed must be left out with --replay"),
+        (["fake:oci", "--replay", "nowhere.json", "--storage", "memory,sqlite"], "needs one storage"),
+        (["fake:oci", "--parts", "concurrency", "--known", "known.toml"], "--known must be left out: it is not for "),
+        (["fake:oci", "--parts", "crash", "--username", "ann"], "--username must be left out"),
+        (["fake:oci", "--parts", "fuzz,crash", "--timeout", "5"], "--timeout must be left out"),
+        (["fake:oci", "--parts", "crash", "--storage", "memory,sqlite"], "got 'memory'"),
+        (["fake:distribution", "--parts", "crash"], "serves the fake in the dialect oci"),
+        (["fake:github-docker", "--parts", "hostile"], "serves the fake in the dialect oci"),
+        (["fake:oci", "--resolve", "a:1:127.0.0.1"], "resolve must be left out unless the target is a URL"),
+        (["fake:oci", "--insecure"], "insecure must be left out unless the target is a URL"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -44,6 +62,7 @@ def test_what_cannot_be_done_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("known.toml").write_text("")
     try:
         code = main(arguments)
     except SystemExit as ending:
@@ -52,14 +71,36 @@ def test_what_cannot_be_done_is_said(
     assert said in capsys.readouterr().err
 
 
+def test_the_line_of_a_finding_has_every_option_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "target": "http://ann:hush@host",
+        "profile": "pull",
+        "repository": "it's/mine",
+        "seed": "3",
+        "level": "should",
+    }
+    settings = Settings(target="http://ann:hush@host", given=given)
+    job = Job("machine", "http://ann:hush@host", settings, 1.0, 3)
+    assert job.replay(Path("there/it.json")) == (
+        'CONFORMANCE_PASSWORD="$CONFORMANCE_PASSWORD" conformance stress http://host --profile pull '
+        "--repository 'it'\"'\"'s/mine' --username ann --replay there/it.json"
+    )
+    plain = Job("machine", "fake:oci", Settings(), 1.0, 3, "sqlite", "fake:distribution")
+    assert plain.replay(Path("it.json")) == (
+        "conformance stress fake:oci --storage sqlite --against fake:distribution --replay it.json"
+    )
+
+
 def test_a_finding_is_written_down_and_can_be_played_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # The budget counts programs, as a machine may be too slow for any number of seconds.
+    monkeypatch.setattr(stress, "Budget", lambda programs: Budget(programs, clock=count().__next__))
     Path("found").mkdir()
     old = Path("found", "finding-99.txt")
     old.touch()
-    assert main([DEVIANT, "--parts", "machine", "--seconds", "5", "--seed", "1", "--report", "found"]) == 1
+    assert main([DEVIANT, "--parts", "machine", "--seconds", "50", "--seed", "1", "--report", "found"]) == 1
     shown = capsys.readouterr().out
     assert f"machine: {DEVIANT}: " in shown
     assert "FINDING 1: OCI-R" in shown
@@ -70,8 +111,9 @@ def test_a_finding_is_written_down_and_can_be_played_again(
     assert figures["numbers"]["steps"] > 0
     text = figures["findings"][0]["text"]
     assert text in Path("found", "finding-1.txt").read_text()
-    assert main(again[2:]) == 1
+    assert main([*again[2:], "--report", "again"]) == 1
     assert capsys.readouterr().out.startswith(f"{text}\n")
+    assert Path("again", "replay.txt").read_text().startswith(f"{text}\n")
     assert Path("found", "finding-1.json").exists()
 
 

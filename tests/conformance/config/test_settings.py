@@ -60,6 +60,7 @@ def test_every_option_has_a_variable(option: Option, tmp_path: Path) -> None:
         "version": "1.0",
         "level": "should",
         "insecure": "true",
+        "strict": "true",
         "full-size": "true",
         "profile": "pull, auth",
         "references": "a/b:1",

@@ -94,7 +94,7 @@ def test_results_of_a_run_keep_to_the_schema(tmp_path: Path, target: str) -> Non
 @pytest.mark.parametrize(
     ("place", "value", "path"),
     [
-        (("schema",), 3, "$.schema"),
+        (("schema",), 2, "$.schema"),
         (("run", "started"), "yesterday", "$.run.started"),
         (("run", "profile", 0), "everything", "$.run.profile[0]"),
         (("summary", "scenarios", "pass"), -1, "$.summary.scenarios.pass"),

@@ -69,7 +69,7 @@ def test_how_to_see_violations_again() -> None:
     rows = [row(key, "fail", violation("a::b")) for key in ("OCI-R011", "OCI-R012")]
     shown = report(document(requirements=rows)).text
     assert shown.count("The run removed its content") == 1
-    assert "from the start: conformance fake --requirement OCI-R012 --seed 3" in shown
+    assert "conformance fake --requirement OCI-R012 --seed 3 --report conformance-report-OCI-R012" in shown
     assert "The run removed its content" not in report(document(requirements=[row()])).text
 
 
@@ -98,7 +98,7 @@ def test_a_violation() -> None:
     shown = Report(text).text
     assert "OCI-R055 MUST violated n=0 gives an empty list | and no Link." in shown
     assert "OCI distribution specification, section “Listing tags”. Category discovery." in shown
-    assert "Expected status 404 Got status 200 Seen in test_tags::test_n[0]" in shown
+    assert "Expected status 404 Got status 200 Request: GET /v2/a/manifests/none Seen in test_tags::test_n[0]" in shown
     assert "> GET http://127.0.0.1:5000/v2/a/manifests/none < 200 curl -i -X GET http://127.0.0.1:5000/v2/" in shown
     assert "Seen 3 times by the check that looks at every exchange ( error body )" in shown
 
@@ -149,9 +149,24 @@ def test_scenarios_that_could_not_be_judged() -> None:
     broken = [scenario(f"test_push::test_{n}", "error", reason="Oops: it broke\nfar down") for n in range(5)]
     shown = Report(section(document(scenarios=broken), "errors")).text
     assert shown == (
-        "Scenarios that could not be judged 5 Oops: it broke test_push::test_0 , test_push::test_1 , "
-        "test_push::test_2 and 2 more Details far down"
+        "Scenarios that could not be judged 5 Oops: it broke test_push::test_0 (OCI-R014) , "
+        "test_push::test_1 (OCI-R014) , test_push::test_2 (OCI-R014) and 2 more Details far down"
     )
+
+
+def test_requirements_that_were_not_judged_have_reasons() -> None:
+    open_rows = [row("OCI-R060", "untested", reason="push: 405"), row("OCI-R061", "unsupported", reason="GET: 404")]
+    found = document(requirements=[row(), *open_rows])
+    shown = Report(section(found, "not-judged")).text
+    assert "1 push: 405 OCI-R060" in shown
+    assert "1 GET: 404 OCI-R061" in shown
+    assert "1 of 3 requirements that apply were judged." in report(found).text
+
+
+def test_a_warning_among_violations_is_marked() -> None:
+    seen = [violation("a::b"), violation("a::c", severity="warn")]
+    shown = Report(section(document(requirements=[row("OCI-R055", "fail", *seen)]), "violations")).text
+    assert shown.count("only a warning") == 1
 
 
 def test_coverage() -> None:

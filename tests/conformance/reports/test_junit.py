@@ -48,6 +48,15 @@ def test_the_verdict_of_a_run_that_did_not_come_to_its_end() -> None:
     assert facts["verdict"] == "interrupted after 1 scenario (of a part of the scenarios)"
 
 
+@pytest.mark.parametrize("run", [{"strict": True}, {"capabilities": {"push": "absent: POST answered 405"}}])
+def test_a_run_that_judged_too_little_is_a_failure(run: dict[str, Any]) -> None:
+    found = document(requirements=[row(), row("OCI-R060", "untested", reason="push: POST answered 405")], **run)
+    failure = cases(found)["verdict::what was judged"].find("failure")
+    assert failure is not None
+    assert failure.get("message") == found["summary"]["verdict"]
+    assert "OCI-R060: push: POST answered 405" in str(failure.text)
+
+
 def test_how_to_see_violations_again_is_told_once_in_a_case() -> None:
     rows = [row(key, "fail", violation("test_pull::test_missing")) for key in ("OCI-R011", "OCI-R012")]
     failure = cases(document(scenarios=[scenario()], requirements=rows))["test_pull::test_missing"].find("failure")
@@ -76,7 +85,7 @@ def test_there_is_a_case_for_each_scenario() -> None:
     ("name", "expected", "message"),
     [
         ("test_tags::test_n[0]", ["failure"], "OCI-R055 MUST: n=0 gives an empty list | and no Link. Expected status "
-                                              "404, got status 200"),
+                                              "404, got status 200 to GET /v2/a/manifests/none"),
         ("test_tags::test_n[1]", ["system-out"], ""),
         ("test_tags::test_order", ["skipped", "system-out"], "known failure: Their issue 12."),
         ("test_push::test_digest[sha256]", [], ""),
@@ -136,10 +145,12 @@ def test_a_failed_scenario_without_a_violation_says_why() -> None:
 def test_an_error() -> None:
     error = cases(eventful())["test_push::test_length"].find("error")
     assert error is not None
-    assert str(error.get("message")).startswith("could not be judged: TypeError: </pre><script>")
+    assert str(error.get("message")).startswith("OCI-R014 could not be judged: TypeError: </pre><script>")
     assert str(error.text).endswith("\nfar down")
 
 
 def test_a_stale_line_is_told_with_its_patterns() -> None:
     lines = [known("OCI-R014", stale=True, scenarios=["test_pull::*", "test_push::*"]), known("OCI-R015")]
-    assert list(cases(document(lines=lines))) == ["known failures::OCI-R014 test_pull::* test_push::*"]
+    assert list(cases(document(requirements=[row()], lines=lines))) == [
+        "known failures::OCI-R014 test_pull::* test_push::*"
+    ]

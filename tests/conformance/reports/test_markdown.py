@@ -31,6 +31,22 @@ def test_tables() -> None:
     assert "- OCI-R014: It was so once." in lines
 
 
+def test_a_long_answer_loses_its_middle_in_the_table() -> None:
+    long = violation("a::b", got=f"begin{'x' * 1000}end")
+    (line,) = (
+        one for one in markdown(document(requirements=[row("a", "fail", long)])).splitlines() if one.startswith("| a |")
+    )
+    assert "`begin" in line
+    assert "end` |" in line
+    assert len(line) < 300
+
+
+def test_what_was_not_judged_is_a_table() -> None:
+    found = document(requirements=[row(), row("OCI-R060", "untested", reason="push: POST answered 405")])
+    assert "| OCI-R060 | push: POST answered 405 |" in markdown(found)
+    assert "not judged" not in markdown(document(requirements=[row()]))
+
+
 def test_each_violation_is_a_bug_report_to_open() -> None:
     text = markdown(eventful())
     start = text.index("<details><summary>OCI-R055 (MUST): n=0 gives an empty list | and no Link.</summary>")
@@ -38,7 +54,7 @@ def test_each_violation_is_a_bug_report_to_open() -> None:
     assert "got:      status 200" in shown
     assert "again: curl -i -X GET" in shown
     assert text.index("<summary>OCI-R055") < text.index("<summary>OCI-R010 (SHOULD)")
-    assert "<summary>Could not be judged: test_push::test_length</summary>" in text
+    assert "<summary>Could not be judged: test_push::test_length (OCI-R014)</summary>" in text
 
 
 def test_many_violations_of_a_requirement_are_cut_short() -> None:
@@ -73,7 +89,8 @@ def test_how_to_see_violations_again_is_told_once() -> None:
     text = markdown(document(requirements=rows))
     assert text.count("The run removed its content") == 1
     assert (
-        "`conformance fake --requirement ID --seed 3`, with the other options of this run, does it all again." in text
+        "`conformance fake --requirement OCI-R011 --seed 3 --report conformance-report-OCI-R011` does it all again."
+        in text
     )
     assert "from the start: conformance fake --requirement OCI-R012 --seed 3" in text
     bare = row("OCI-R011", "fail", violation("a::b", curl=""))
@@ -110,7 +127,10 @@ def test_a_server_cannot_leave_a_block_of_code() -> None:
 
 def test_what_opens_a_part_is_escaped() -> None:
     found = document(scenarios=[scenario("test_pull::test_a[</summary><b>]", "error", reason="Oops")])
-    assert "<summary>Could not be judged: test_pull::test_a[&lt;/summary&gt;&lt;b&gt;]</summary>" in markdown(found)
+    assert (
+        "<summary>Could not be judged: test_pull::test_a[&lt;/summary&gt;&lt;b&gt;] (OCI-R014)</summary>"
+        in markdown(found)
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from conformance.reports.reading import (
     seen_in,
     verdict,
     violated,
+    why_not,
 )
 from tests.conformance.documents import OCI, document, eventful, known, row, scenario, unpushed, violation
 
@@ -43,9 +44,52 @@ def test_grade(rows: list[dict[str, Any]], expected: str) -> None:
     assert grade(document(requirements=rows)) == expected
 
 
-def test_a_run_without_a_violation_is_violated_by_an_error_or_a_stale_line() -> None:
-    assert grade(document(requirements=[row()], scenarios=[scenario(outcome="error")])) == "violated"
-    assert grade(document(requirements=[row()], lines=[known(stale=True)])) == "violated"
+def test_a_run_without_a_violation_says_what_else_it_failed_by() -> None:
+    error = document(requirements=[row()], scenarios=[scenario(outcome="error")])
+    stale = document(requirements=[row()], lines=[known(stale=True), known("OCI-R056")])
+    assert (grade(error), verdict(error)) == ("undecided", "no verdict, because scenarios could not be judged")
+    assert (grade(stale), verdict(stale)) == (
+        "stale",
+        "the list of known failures is out of date (take off what does not fail any more: OCI-R055), "
+        "and nothing else is wrong",
+    )
+    assert not any(found["summary"]["conformant"] for found in (error, stale))
+
+
+def test_the_verdict_claims_no_more_than_was_judged() -> None:
+    rows = [row(), row("b", "untested"), row("c", "unsupported")]
+    assert verdict(document(requirements=rows)) == "conformant in what was judged"
+    assert verdict(document(requirements=[row("w", "warn", SEEN), rows[1]])) == (
+        "conformant in what was judged, with warnings")  # fmt: skip
+    mostly = [row(), *(row(f"u{number}", "unsupported") for number in range(2))]
+    assert verdict(document(requirements=mostly)) == "conformant in what was judged"
+    assert verdict(document(requirements=mostly[:2])) == "conformant"
+    assert verdict(document(requirements=[row(), row("b", "untested", untestable="no wire shows it")])) == "conformant"
+    assert verdict(document(requirements=[row(), row("b", "not applicable")])) == "conformant"
+
+
+@pytest.mark.parametrize("outcome", ["untested", "unsupported"])
+def test_strict_wants_everything_judged(outcome: str) -> None:
+    found = document(requirements=[row(), row("b", outcome)], strict=True)
+    assert (grade(found), found["summary"]["conformant"]) == ("incomplete", False)
+    assert document(requirements=[row(), row("b", "not applicable")], strict=True)["summary"]["conformant"]
+    assert document(requirements=[row(), row("b", outcome)])["summary"]["conformant"]
+
+
+def test_a_run_that_judged_too_little_is_not_conformant() -> None:
+    assert (grade(unpushed()), verdict(unpushed())) == ("unjudged", "too little was judged")
+    assert not unpushed()["summary"]["conformant"]
+    assert verdict(unpushed(row("OCI-R011"))) == "conformant"
+
+
+def test_reasons_are_told_with_their_requirements() -> None:
+    rows = [
+        row("a", "untested", reason="no"),
+        row("b", "unsupported", reason="405"),
+        row("c", "untested", reason="405"),
+    ]
+    found = document(requirements=[*rows, row("d", "untested", untestable="never", reason="never")])
+    assert why_not(found, "untested", "unsupported") == [("405", ["b", "c"]), ("no", ["a"])]
 
 
 GONE = "the target http://a stopped answering: refused\nfar down"
@@ -126,6 +170,7 @@ def test_findings() -> None:
         "1 known failure did not happen",
         "1 warning",
         "1 known failure",
+        "1 unsupported",
     ]
     levels = [row("a", "fail", SEEN), row("b", "fail", SEEN, level="SHOULD"), row("c", "untested")]
     assert findings(document(requirements=levels)) == [
@@ -163,16 +208,17 @@ def test_a_bug_report_explains_itself() -> None:
         "GET of a manifest that is not there answers 404.",
         "expected: status 404",
         "got:      status 200",
+        "request:  GET /v2/a/manifests/none",
         "seen in:  test_pull::test_missing",
         "> GET http://127.0.0.1:5000/v2/a/manifests/none",
         "< 200",
         "again: curl -i -X GET http://127.0.0.1:5000/v2/a/manifests/none",
-        "from the start: conformance fake --requirement OCI-R014 --seed 3",
+        "from the start: conformance fake --requirement OCI-R014 --seed 3 --report conformance-report-OCI-R014",
     ]
 
 
 def test_a_bug_report_without_an_exchange_has_no_empty_lines() -> None:
-    bare = violation("test_pull::test_missing", exchange="", curl="", severity="known", reason="Theirs.")
+    bare = violation("test_pull::test_missing", exchange="", curl="", request="", severity="known", reason="Theirs.")
     lines = bug_report(document(), row(), bare).splitlines()
     assert lines[3:-1] == ["seen in:  test_pull::test_missing", "known: Theirs."]
 
@@ -180,12 +226,33 @@ def test_a_bug_report_without_an_exchange_has_no_empty_lines() -> None:
 def test_the_line_that_does_all_again_is_safe_in_a_shell() -> None:
     found = document(target="http://***@host/$(touch a) 'b'", seed=7)
     words = ["conformance", "http://***@host/$(touch a) 'b'", "--requirement", "OCI-R014", "--seed", "7"]
-    assert shlex.split(from_the_start(found, "OCI-R014")) == words
+    assert shlex.split(from_the_start(found, "OCI-R014")) == [*words, "--report", "conformance-report-OCI-R014"]
     assert "'$(touch" not in from_the_start(found, "OCI-R014")
+
+
+def test_the_line_that_does_all_again_takes_secrets_from_variables() -> None:
+    line = from_the_start(document(variables=["CONFORMANCE_PASSWORD"]), "OCI-R014")
+    assert line.startswith('CONFORMANCE_PASSWORD="$CONFORMANCE_PASSWORD" conformance fake --requirement OCI-R014 ')
+
+
+def test_the_line_that_does_all_again_in_another_project_is_of_pytest() -> None:
+    found = document(command=["pytest", "--conformance-level", "should"], report="")
+    assert from_the_start(found, "OCI-R014") == (
+        "pytest --conformance-level should --conformance-requirement OCI-R014 --conformance-seed 3 "
+        "--conformance-report conformance-report-OCI-R014"
+    )
+
+
+def test_a_warning_among_violations_is_marked() -> None:
+    only = violation("test_pull::test_missing", severity="warn")
+    assert "grade:    only a warning" in bug_report(document(), row("a", "fail"), only)
+    assert "grade:" not in bug_report(document(), row("a", "warn"), only)
+    assert "grade:" not in bug_report(document(), row("a", "fail"), SEEN)
 
 
 def test_seen_in() -> None:
     assert seen_in(violation("a", "b", "c", "d")) == "a, b, c and 1 more"
+    assert seen_in(violation("a", count=2)) == "a (2 times)"
     assert seen_in(violation("a", passive="error body")) == "a (once, passive check: error body)"
     assert seen_in(violation("a", passive="error body", count=4)) == "a (4 times, passive check: error body)"
     assert listed(["a", "b"], most=2) == "a, b"

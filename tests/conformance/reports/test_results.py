@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.catalogue.known_failures import KnownFailure
+from conformance.catalogue.requirements import catalogue
 from conformance.checks.verdict import Violation
 from conformance.config.description import PROFILES
 from conformance.config.settings import Settings
@@ -132,4 +133,54 @@ def test_verdict(facts: list[dict[str, Any]], conformant: bool) -> None:
 def test_known_failure_that_did_not_happen(line: KnownFailure, facts: list[dict[str, Any]], stale: bool) -> None:
     found = document(facts, known=(line,))
     assert [one["stale"] for one in found["known"]] == [stale]
-    assert found["summary"]["conformant"] is not stale
+    if found["summary"]["judged"]:
+        assert found["summary"]["conformant"] is not stale
+
+
+READ_ONLY = {"push": "absent: POST answered 405"}
+
+
+@pytest.mark.parametrize(
+    ("row", "facts", "outcome", "reason"),
+    [
+        ("OCI-R014", [fact("a", "unsupported", reason="push: 405", capabilities=READ_ONLY)], "untested", "push: 405"),
+        ("OCI-R026", [fact("a", "unsupported", reason="push: 405", capabilities=READ_ONLY, requirements=["OCI-R026"])],
+         "unsupported", "push: 405"),
+        ("OCI-R014", [fact("a", "unsupported", reason="no", capabilities={"mount": "absent: no"})],
+         "unsupported", "no"),
+        ("OCI-R014", [fact("a", "unsupported", reason="no", capabilities={"mount": "unknown: no"})], "untested", "no"),
+        ("OCI-R014", [fact("a", "not applicable", reason="none here")], "not applicable", "none here"),
+        ("OCI-R014", [fact("a", "not applicable"), fact("b", "skipped", reason="no identity")],
+         "untested", "no identity"),
+        ("OCI-R014", [fact("a", "not applicable"), fact("b")], "untested", "no scenario came to it"),
+        ("OCI-R014", [fact("a", "error", reason="oops\nfar down")], "untested", "oops"),
+        ("OCI-R011", [fact("a")], "untested", "no scenario about it was run"),
+    ],
+)  # fmt: skip
+def test_why_a_requirement_was_not_judged(row: str, facts: list[dict[str, Any]], outcome: str, reason: str) -> None:
+    found = rows(document(facts))[row]
+    assert (found["outcome"], found["reason"]) == (outcome, reason)
+
+
+def test_equal_findings_of_a_scenario_are_one() -> None:
+    again = [violation("OCI-R014"), violation("OCI-R014"), violation("OCI-R014", severity="warn")]
+    found = rows(document([fact("a", "fail", violations=again)]))["OCI-R014"]["violations"]
+    assert [(one["severity"], one["count"], one["scenarios"]) for one in found] == [
+        ("fail", 2, ["test_pull::a"]), ("warn", 1, ["test_pull::a"])]  # fmt: skip
+
+
+def test_a_run_without_all_scenarios_is_partial() -> None:
+    assert document(FACTS)["run"]["partial"]
+    every = [fact(key, requirements=[key], kept=[key]) for key, row in catalogue().items() if not row.untestable]
+    assert not document(every)["run"]["partial"]
+    assert document(every[1:])["run"]["partial"]
+
+
+def test_the_command_is_that_of_the_run() -> None:
+    given = {"target": "http://ann:hush@host", "level": "should", "strict": "true", "seed": "9", "report": "there"}
+    results = Results(Settings(target="http://***@host", given=given), "http://***@host", PROFILES["oci"])
+    assert results.document(started=STARTED, seconds=1)["run"]["command"] == [
+        "conformance", "http://host", "--level", "should", "--strict", "--username", "ann"]  # fmt: skip
+    results.take_over("my registry", PROFILES["oci"], ())
+    assert results.document(started=STARTED, seconds=1)["run"]["command"] == [
+        "pytest", "--conformance-level", "should", "--conformance-strict", "--conformance-username", "ann"]  # fmt: skip

@@ -20,11 +20,27 @@ def test_the_counts_come_first_and_the_verdict_last() -> None:
 def test_a_violation() -> None:
     lines = text(eventful())
     start = lines.index("OCI-R055 MUST FAIL: n=0 gives an empty list | and no Link.")
-    assert lines[start + 1 : start + 4] == [
-        "  in test_tags::test_n[0]", "    expected: status 404", "    got:      status 200"]  # fmt: skip
+    assert lines[start + 1 : start + 5] == [
+        "  in test_tags::test_n[0]",
+        "    expected: status 404",
+        "    got:      status 200",
+        "    request:  GET /v2/a/manifests/none",
+    ]
     assert "  in test_pull::test_missing, test_push::test_digest[sha256] (3 times, passive check: error body)" in lines
     assert start < lines.index("OCI-R010 SHOULD WARN: A manifest comes back with the Content-Type that it was pushed "
                                "with.")  # fmt: skip
+
+
+def test_a_warning_under_a_violated_requirement_is_marked() -> None:
+    found = document(requirements=[row("a", "fail", violation("x::y"), violation("x::z", severity="warn"))])
+    assert [line for line in text(found) if " in x::" in line] == ["  in x::y", "  only a warning, in x::z"]
+
+
+def test_what_was_not_judged_is_told_with_the_reason() -> None:
+    rows = [row(f"OCI-R{number:03}", "untested", reason="push: POST answered 405") for number in range(4)]
+    told = "not judged:   OCI-R000, OCI-R001, OCI-R002 and 1 more: push: POST answered 405"
+    assert told in text(document(requirements=[row(), *rows]))
+    assert told not in text(document(requirements=[row(), *rows], partial=True))
 
 
 def test_known_failures_and_those_that_did_not_happen() -> None:
@@ -51,9 +67,9 @@ def test_errors_with_the_same_reason_are_told_together() -> None:
     assert text(document(scenarios=broken))[3:9] == [
         "",
         "ERROR Oops: it broke",
-        "  in test_push::test_0",
-        "  in test_push::test_1",
-        "  in test_push::test_2",
+        "  in test_push::test_0 (OCI-R014)",
+        "  in test_push::test_1 (OCI-R014)",
+        "  in test_push::test_2 (OCI-R014)",
         "  and 2 more, in the report",
     ]
 
@@ -89,7 +105,7 @@ def test_a_registry_that_takes_no_pushes() -> None:
 
 
 def test_violations_end_with_how_to_see_them_again() -> None:
-    again = "again, with the other options of this run: conformance fake --requirement ID --seed 3"
+    again = "again: conformance fake --requirement OCI-R055 --seed 3 --report conformance-report-OCI-R055"
     assert again in text(document(requirements=[row("OCI-R055", "fail", violation("a::b"))]))
     assert again not in text(document(requirements=[row()]))
 

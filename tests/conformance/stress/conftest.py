@@ -10,6 +10,7 @@ from conformance.config.settings import Settings
 from conformance.stress.common.base import Budget, Stress
 from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
+from tests.guard import GUARD
 
 
 @pytest.fixture
@@ -19,6 +20,6 @@ def target() -> Iterator[Target]:
         yield target
 
 
-def stress_of(target: Target, *, seed: int = 1, seconds: float = 600) -> Stress:
+def stress_of(target: Target, *, seed: int = 1, seconds: float = 4 * GUARD) -> Stress:
     """A stress run that says nothing."""
     return Stress(target, seed, Budget(seconds), lambda line: None)

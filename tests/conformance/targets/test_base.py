@@ -19,10 +19,11 @@ from conformance.errors import ConfigurationError
 from conformance.targets.base import Target, UnusableTarget
 from conformance.targets.open import attached, target_of
 from tests.conformance.servers import answering, served
+from tests.guard import GUARD
 
 
 def target(name: str, **changes: object) -> Target:
-    return target_of(replace(Settings(target=name, timeout=2.0), **changes))  # type: ignore[arg-type]
+    return target_of(replace(Settings(target=name, timeout=GUARD), **changes))  # type: ignore[arg-type]
 
 
 def said_of(name: str, **changes: object) -> str:
@@ -54,7 +55,7 @@ def test_socket_is_closed_at_the_end() -> None:
     with target("socket") as usable:
         port = int(usable.transport().base_url.rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection(("127.0.0.1", port), timeout=GUARD).close()
 
 
 def test_url() -> None:

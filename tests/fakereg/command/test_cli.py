@@ -22,6 +22,7 @@ from fakereg.command import cli, foreground
 from fakereg.dialect import fields
 from fakereg.spec.names import Digest
 from tests.fakereg.conftest import ALL_SCOPES
+from tests.guard import GUARD
 
 
 def start(
@@ -40,7 +41,7 @@ def test_it_prints_its_url_logs_each_request_and_stops_cleanly(number: signal.Si
     assert url.startswith("http://127.0.0.1:")
     urllib3.request("GET", f"{url}/v2/?last=%0Aline&token=hidden", headers={"Authorization": "Basic c2VjcmV0"})
     process.send_signal(number)
-    _, log = process.communicate(timeout=20)
+    _, log = process.communicate(timeout=GUARD)
     assert process.returncode == 0
     assert log.count("\n") == 1
     assert '127.0.0.1 "GET /v2/?last=%0Aline&token=[redacted]" 200' in log
@@ -55,7 +56,7 @@ def test_a_line_of_the_log_that_is_cut_ends_nevertheless() -> None:
     for path in ("a" * 10_000, "short"):
         urllib3.request("GET", f"{url}/{path}")
     process.terminate()
-    long, short = process.communicate(timeout=20)[1].splitlines()
+    long, short = process.communicate(timeout=GUARD)[1].splitlines()
     assert "/aaa" in long
     assert '"GET /short"' in short
 
@@ -65,7 +66,7 @@ def test_quiet_logs_no_request() -> None:
     assert process.stdout
     urllib3.request("GET", process.stdout.readline().strip())
     process.terminate()
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=GUARD) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_file_and_the_environment_set_up_several_registries(tmp_path: Path) ->
     bearer = {"Authorization": "Bearer a secret of a test"}
     assert urllib3.request("GET", f"{url}/_fakereg/accounts", headers=bearer).json()["users"] == {"mona": {}}
     process.terminate()
-    assert process.communicate(timeout=20)[0] == ""
+    assert process.communicate(timeout=GUARD)[0] == ""
 
 
 def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
@@ -137,7 +138,7 @@ def test_without_a_file_it_says_how_to_log_in_with_the_sample() -> None:
     path = "/v2/octocat/octo-app/monalisa/blobs/uploads/"
     assert urllib3.request("POST", lines[0].strip() + path, headers=basic).status == 202
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_bad_file_gives_one_sentence_and_exit_code_2(text: str, message: str, 
     (tmp_path / "fakereg.toml").write_text(text)
     process = start("--config", str(tmp_path / "fakereg.toml"))
     try:
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=GUARD)
     finally:
         process.kill()
     assert process.returncode == 2
@@ -181,7 +182,7 @@ def test_a_token_server_prints_its_realm_and_writes_its_certificate(tmp_path: Pa
     assert "issuer: me\n" in hints
     assert f"root certificate bundle: {path}\n" in hints
     assert f"octocat, password {ALL_SCOPES}\n" in hints
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 def test_a_token_server_that_nobody_can_trust_says_so() -> None:
@@ -190,7 +191,7 @@ def test_a_token_server_that_nobody_can_trust_says_so() -> None:
     process.stdout.readline()
     process.terminate()
     assert "start again with --write-cert FILE" in process.stdout.read()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 def test_names_are_printed_as_a_line_for_the_hosts_file() -> None:
@@ -200,7 +201,7 @@ def test_names_are_printed_as_a_line_for_the_hosts_file() -> None:
     process.terminate()
     line = "To reach these names from this machine, add to /etc/hosts: 127.0.0.1 ghes.test docker.ghes.test "
     assert f"{line}containers.ghes.test\n" in process.stdout.read()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_no_temporary_file_is_left(number: signal.Signals, tmp_path: Path) -> No
     assert urllib3.request("PUT", f"{url}{session}?digest={digest}", body=content).status == 201
     assert list(tmp_path.iterdir())
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -255,7 +256,7 @@ def test_who_started_it_with_nohup_may_close_the_terminal() -> None:
     process.send_signal(signal.SIGHUP)
     assert urllib3.request("GET", f"{url}/v2/").status == 200
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
     assert process.returncode == 0
 
 
@@ -271,7 +272,7 @@ def test_a_log_that_nobody_reads_stops_nothing_and_tells_how_many_lines_are_miss
         assert http.request("GET", f"{url}/v2/").status == 200
     process.terminate()
     lines += process.stderr.readlines()
-    process.communicate(timeout=20)
+    process.communicate(timeout=GUARD)
     assert process.returncode == 0
     (told,) = [line for line in lines if "dropped" in line]
     dropped = int(told.split()[1])
@@ -309,7 +310,7 @@ def test_a_log_whose_reader_has_gone_stops_nothing() -> None:
     for _ in range(2):
         assert urllib3.request("GET", f"{url}/v2/").status == 200
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=GUARD) == 0
     process.stdout.close()
 
 
@@ -321,7 +322,7 @@ def test_a_line_of_the_log_is_cut_where_the_path_is_long(target: str) -> None:
     headers = {"X-Forwarded-For": "1" * 5_000}
     answer = urllib3.request("M" * 5_000, f"{url}/v2/{target}", headers=headers)
     process.terminate()
-    (line,) = process.communicate(timeout=20)[1].splitlines()
+    (line,) = process.communicate(timeout=GUARD)[1].splitlines()
     assert re.search(rf'" {answer.status} [0-9.]+ms$', line)
 
 
@@ -331,7 +332,7 @@ def test_a_signal_right_after_the_url_is_obeyed() -> None:
         assert process.stdout
         process.stdout.readline()
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=GUARD)
         assert process.returncode == 0
 
 

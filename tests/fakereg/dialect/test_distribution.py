@@ -27,6 +27,7 @@ from tests.fakereg import shapes
 from tests.fakereg.beside import SESSION, Server, Step, differences
 from tests.fakereg.client import DOCKER_LAYER, descriptor, docker_image, image, index
 from tests.fakereg.shapes import SHAPES
+from tests.guard import GUARD
 
 CONFIG, LAYER, NEVER = b"{}", b"layer", Digest.of(b"never pushed")
 CONFIG_DIGEST, LAYER_DIGEST, EMPTY_DIGEST = Digest.of(CONFIG), Digest.of(LAYER), Digest.of(b"")
@@ -483,7 +484,7 @@ def test_the_suite_finds_what_it_finds_in_the_real_one(tmp_path: Path) -> None:
     listed = tmp_path / "known.toml"
     listed.write_text("".join(map(table, known)), "utf-8")
     command = [sys.executable, "-m", "conformance", "fake:distribution", "--known", str(listed)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=2 * GUARD)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

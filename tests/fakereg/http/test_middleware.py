@@ -19,6 +19,7 @@ from fakereg.spec.errors import Code, RegistryError
 from fakereg.spec.names import Digest
 from tests.fakereg.client import RegistryClient
 from tests.fakereg.conftest import MakeClient
+from tests.guard import GUARD
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -152,7 +153,7 @@ def test_a_client_that_goes_away_leaves_what_it_sent_unless_a_middleware_reads_i
         with socket.create_connection((host, int(port))) as client:
             client.sendall(b"PATCH %b HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n" % location.encode())
             client.sendall(b"x" * 40)
-        registry.journal.wait(method="PATCH", status=400)
+        registry.journal.wait(method="PATCH", status=400, timeout=GUARD)
         assert http.request("GET", registry.url + location).headers["Range"] == "0-39"
 
 

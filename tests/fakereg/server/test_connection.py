@@ -15,6 +15,7 @@ from fakereg.server import Server
 from fakereg.server import listener as server_module
 from fakereg.server.connection import Connection
 from tests.fakereg.sockets import read_answer, read_some
+from tests.guard import GUARD
 
 
 def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -29,14 +30,21 @@ def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(echo, idle_timeout=2.0) as running:
+    with Server(echo, idle_timeout=GUARD) as running:
+        yield running
+
+
+@pytest.fixture
+def hasty() -> Iterator[Server]:
+    """A server that lets stalling clients go soon."""
+    with Server(echo, idle_timeout=0.5) as running:
         yield running
 
 
 @contextlib.contextmanager
 def connected(server: Server) -> Iterator[socket.socket]:
     host, _, port = server.host.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as client:
+    with socket.create_connection((host, int(port)), timeout=2 * GUARD) as client:
         yield client
 
 
@@ -241,7 +249,7 @@ def test_idle_connections_make_room_and_do_not_keep_the_server(monkeypatch: pyte
             stack.enter_context(connected(server))
         stopper = threading.Thread(target=server.stop)
         stopper.start()
-        stopper.join(10)
+        stopper.join(GUARD)
         assert not stopper.is_alive()
 
 
@@ -289,18 +297,19 @@ def test_a_failing_application_is_answered_for(server: Server, caplog: pytest.Lo
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"])
-def test_a_client_that_stalls_is_let_go(server: Server, sent: bytes) -> None:
-    with connected(server) as client:
+def test_a_client_that_stalls_is_let_go(hasty: Server, sent: bytes) -> None:
+    with connected(hasty) as client:
         client.sendall(sent)
         read_answer(client)  # the client's own time-out is longer than the server's, and would raise
 
 
-def test_headers_that_trickle_are_not_waited_for_longer(server: Server) -> None:
-    with connected(server) as client, contextlib.suppress(OSError):
-        for _ in range(60):
+def test_headers_that_trickle_are_not_waited_for_longer(hasty: Server) -> None:
+    """A server that waited for each piece anew would go on until the test gives up."""
+    with connected(hasty) as client, contextlib.suppress(OSError):
+        for _ in range(600):
             client.sendall(b"G")
             time.sleep(0.1)
-        pytest.fail("the server waited for more than twice its limit")
+        pytest.fail("the server waited for more than its limit")
 
 
 def test_stopping_lets_a_request_end_and_cuts_idle_connections() -> None:
@@ -308,20 +317,20 @@ def test_stopping_lets_a_request_end_and_cuts_idle_connections() -> None:
 
     def slow(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(GUARD)
         return echo(environ, start_response)
 
     server = Server(slow)
     server.start()
     with connected(server) as idle, connected(server) as busy:
         busy.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert begun.wait(5)
-        stopper = threading.Thread(target=server.stop, kwargs={"grace": 5.0})
+        assert begun.wait(GUARD)
+        stopper = threading.Thread(target=server.stop, kwargs={"grace": GUARD})
         stopper.start()
         assert read_answer(idle) == b""
         go_on.set()
         assert read_answer(busy).startswith(b"HTTP/1.1 200")
-        stopper.join(5)
+        stopper.join(GUARD)
         assert not stopper.is_alive()
     with pytest.raises(ConnectionRefusedError), connected(server):
         pass

@@ -38,6 +38,7 @@ from fakereg.storage.directory import DirectoryStorage
 from fakereg.storage.memory import MemoryStorage
 from fakereg.storage.repositories import Repositories
 from fakereg.storage.sqlite import SqliteStorage
+from tests.guard import GUARD
 
 MAKERS: dict[str, Callable[[Path], Storage]] = {
     "memory": lambda folder: MemoryStorage(),
@@ -404,5 +405,5 @@ if os.fork() == 0:
     os._exit(0)
 print(os.wait()[1])
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=GUARD)
     assert done.stdout == "0\n", done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakereg.storage.mutants import MUTANTS
+from tests.guard import GUARD
 
 _QUIETLY = ("-q", "--tb=no", "-rf", "-p", "no:cacheprovider", "-p", "no:unraisableexception")
 _FAILED = re.compile(r"^FAILED \S+::(\w+)\[mutant:(\w+)", re.MULTILINE)
@@ -21,7 +22,7 @@ def caught() -> dict[str, list[str]]:
     """The tests of the contract that fail, by the name of the mutant: all mutants in one run."""
     module = Path(__file__).with_name("mutants.py")
     command = [sys.executable, "-m", "pytest", *_QUIETLY, str(module)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * GUARD)
     found = defaultdict(list)
     for test, mutant in _FAILED.findall(done.stdout):
         found[mutant].append(test)

@@ -20,6 +20,7 @@ from conformance.targets.base import Target, UrlTarget
 from conformance.targets.fakes import SocketFake
 from tests.conformance.stress import bad_server
 from tests.conformance.stress.conftest import stress_of
+from tests.guard import GUARD
 
 MUTATIONS = 300
 TRIGGER = Shape("trigger", b"GET /v2/trigger HTTP/1.1\r\n{head}\r\n", EITHER)
@@ -84,7 +85,7 @@ def test_what_writes_is_spoiled_behind_its_target_only() -> None:
     assert len(lines) > 100
 
 
-def _broken(target: Target, kind: str, folder: Path, shape: Shape = TRIGGER, deadline: float = 5.0) -> Figures:
+def _broken(target: Target, kind: str, folder: Path, shape: Shape = TRIGGER, deadline: float = GUARD) -> Figures:
     command = [sys.executable, str(Path(bad_server.__file__)), kind, "{folder}"]
     return part.run(stress_of(target), command=command, shapes=[shape], sessions=3, mutations=0, deadline=deadline,
                        parent=folder)  # fmt: skip
@@ -118,12 +119,12 @@ def test_a_fault_is_found(target: Target, tmp_path: Path, kind: str, text: str) 
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
-        ("hangs", "trigger: neither answered nor closed within 0.7 s"),
+        ("hangs", "trigger: neither answered nor closed within 3 s"),
         ("turns-deaf", "after trigger: the server does not answer GET /v2/"),
     ],
 )
 def test_silence_is_found(target: Target, tmp_path: Path, kind: str, text: str) -> None:
-    found = [finding.text for finding in _broken(target, kind, tmp_path, deadline=0.7).findings]
+    found = [finding.text for finding in _broken(target, kind, tmp_path, deadline=3.0).findings]
     assert text in found
 
 

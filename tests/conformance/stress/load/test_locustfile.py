@@ -7,12 +7,14 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from threading import Timer
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -28,10 +30,12 @@ from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
 from fakereg import Registry
 from fakereg.server import Server
+from tests.guard import GUARD
 
 LOCUSTFILE = Path(__file__).parents[4] / "conformance/stress/load/locustfile.py"
-LIMIT = 60
-"""Seconds after which a process of Locust is ended that did not end."""
+USERS = 4
+FOREVER = "1h"
+"""The run time of a run that a test ends when it has seen what it waits for."""
 
 READS = {"GET tags", "GET manifest", "GET blob"}
 WRITES = {"HEAD blob", "POST upload", "PATCH upload", "PUT upload", "PUT manifest"}
@@ -305,10 +309,26 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The exit code and what was printed."""
     with process:
         try:
-            output, _ = process.communicate(timeout=LIMIT)
+            output, _ = process.communicate(timeout=GUARD)
         finally:
             process.kill()
     return process.returncode, output
+
+
+def stopped_after(process: subprocess.Popen[str], words: str, is_over: Callable[[], bool]) -> tuple[int, str]:
+    """End a run once it has printed these words and `is_over`, however long that takes; the exit code and output."""
+    too_late, printed = Timer(GUARD, process.kill), ""
+    too_late.start()
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed += line
+            if words in line:
+                while not is_over() and process.poll() is None:
+                    time.sleep(0.1)
+                process.terminate()
+    too_late.cancel()
+    return process.returncode, printed
 
 
 def figures(folder: Path) -> dict[str, tuple[int, int]]:
@@ -321,6 +341,13 @@ def figures(folder: Path) -> dict[str, tuple[int, int]]:
         }
 
 
+def figures_so_far(folder: Path) -> dict[str, tuple[int, int]]:
+    """The figures of a run that goes on; none while they are being written."""
+    with suppress(OSError, KeyError, ValueError, TypeError):
+        return figures(folder)
+    return {}
+
+
 def free_port() -> str:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return str(found.getsockname()[1])
@@ -330,11 +357,15 @@ def test_two_workers_load_the_fake_without_a_failure_and_remove_everything(tmp_p
     port = free_port()
     with fakereg.serve() as registry, ExitStack() as stack:
         master = ["--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--expect-workers", "2"]
-        master += ["--users", "4", "--run-time", "3s", "--csv", str(tmp_path / "load"), "--load-id", "named"]
+        master += ["--users", str(USERS), "--run-time", FOREVER, "--csv", str(tmp_path / "load"), "--load-id", "named"]
         worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
         started = [locust(*master, url=registry.url), locust(*worker), locust(*worker, file="-")]
         for process in started:
             stack.callback(process.kill)
+        end = time.monotonic() + GUARD
+        while not set(figures_so_far(tmp_path)) >= ALL and time.monotonic() < end:
+            time.sleep(0.1)
+        started[0].terminate()
         for code, output in map(ended, started):
             assert code == 0, output
         assert held_by(registry) == []
@@ -347,9 +378,13 @@ def test_two_workers_load_the_fake_without_a_failure_and_remove_everything(tmp_p
 
 
 def test_wrong_bytes_are_failures_of_the_run(tmp_path: Path) -> None:
+    def is_counted() -> bool:
+        return any(failures for _, failures in figures_so_far(tmp_path).values())
+
     registry = fakereg.Registry()
     with Server(breaking(on("GET", "/blobs/sha", flipped))(registry)) as server:
-        code, output = ended(locust("-u", "2", "-t", "2s", "--csv", str(tmp_path / "load"), url=server.url))
+        running = locust("-u", "2", "-t", FOREVER, "--csv", str(tmp_path / "load"), url=server.url)
+        code, output = stopped_after(running, "GET blob: the bytes do not match", is_counted)
     registry.close()
     assert code == 1, output
     assert "GET blob: the bytes do not match the digest" in output

@@ -3,11 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from conformance.client.exchange import Exchange, Request
+from conformance.command import stress as command
 from conformance.command.stress import main
 from conformance.config.settings import Settings
 from conformance.stress.common.base import Budget, Figures, Stress
@@ -16,7 +18,9 @@ from conformance.stress.machine.program import Arguments, Program, Step
 from conformance.targets.fakes import InProcessFake
 from tests.mutants.harness import Answer, Ask, Tamper, broken
 
-SECONDS = 6.0
+PROGRAMS = 60
+"""As many are played at most; the budget counts them instead of seconds."""
+
 KNOWN = comparison().known
 SAME = replace(comparison(), known=())
 """The rules of differences.toml without its known lines: for two targets that are meant to be the same."""
@@ -30,16 +34,21 @@ def fake(tamper: Tamper | None = None, dialect: str = "distribution") -> InProce
     return InProcessFake(f"fake:{dialect}", dialect, Settings(), wrap=wrap)
 
 
+def budget_of(looks: float) -> Budget:
+    """A budget that is spent after so many looks at it, one before each program."""
+    return Budget(looks, clock=count().__next__)
+
+
 def compared(
-    here: InProcessFake, there: InProcessFake, comparing: Comparison = SAME, seconds: float = SECONDS
+    here: InProcessFake, there: InProcessFake, comparing: Comparison = SAME, programs: int = PROGRAMS
 ) -> Figures:
     with here, there:
-        return compare(Stress(here, 1, Budget(seconds), lambda text: None), there, comparing)
+        return compare(Stress(here, 1, budget_of(programs), lambda text: None), there, comparing)
 
 
 def replayed(program: Program, tamper: Tamper | None = None, comparing: Comparison = SAME) -> Figures:
     with fake(tamper) as here, fake() as there:
-        return replay(program, Stress(here, 1, Budget(SECONDS), lambda text: None), there, comparing)
+        return replay(program, Stress(here, 1, budget_of(PROGRAMS), lambda text: None), there, comparing)
 
 
 def answer(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Exchange:
@@ -64,7 +73,7 @@ def test_two_fakes_of_one_dialect_do_not_differ() -> None:
 
 
 def test_a_broken_fake_is_found_with_a_short_program_that_can_be_played_again() -> None:
-    figures = compared(fake(without_digest), fake(), seconds=3 * SECONDS)
+    figures = compared(fake(without_digest), fake(), programs=3 * PROGRAMS)
     found = figures.findings[0]
     assert "Docker-Content-Digest is '' here and 'sha256:" in found.text
     program = Program.from_json(found.program)
@@ -83,7 +92,7 @@ def test_a_difference_that_does_not_come_again_is_found_and_said_to_be_one() -> 
         asked.append(ask.kind)
         return Answer(418) if len(asked) == 30 else None
 
-    (found,) = compared(fake(once), fake(), seconds=3).findings
+    (found,) = compared(fake(once), fake(), programs=20).findings
     assert "status is '418' here" in found.text
     assert found.text.endswith("(once: not reproduced)")
 
@@ -191,9 +200,10 @@ def test_every_known_line_has_a_reason_of_its_own_and_patterns_that_compile() ->
 
 
 def test_the_command_compares_two_targets_and_writes_what_it_did(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = ["fake:distribution", "--against", "fake:oci", "--seconds", "8", "--report", str(tmp_path)]
+    monkeypatch.setattr(command, "Budget", budget_of)
+    arguments = ["fake:distribution", "--against", "fake:oci", "--seconds", "30", "--report", str(tmp_path)]
     assert main(arguments) == 1
     shown = capsys.readouterr().out
     assert "differential: fake:distribution against fake:oci" in shown

@@ -16,7 +16,6 @@ from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Figures, Stress
 from conformance.stress.common.odd_members import ODD_MEMBERS
 from conformance.stress.machine import search
-from conformance.stress.machine.generate import programs
 from conformance.stress.machine.program import STANDARD, Arguments, Program, Recipe, Step
 from conformance.targets.base import Target
 from conformance.targets.fakes import InProcessFake
@@ -41,11 +40,6 @@ def searched(target: InProcessFake, programs: int) -> tuple[search.Failure | Non
         stress = stress_of(target, programs)
         stage = search.Stage.of(stress)
         return stage.search(stress.seed), stage.figures
-
-
-@pytest.fixture
-def without_shrinking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "SETTINGS", batches.DRAWN)
 
 
 @pytest.mark.parametrize("storage", ["memory", "directory", "sqlite"])
@@ -118,25 +112,6 @@ def short_blobs(ask: Ask) -> Answer | None:
     return answer
 
 
-@pytest.mark.usefixtures("without_shrinking")
-def test_a_failing_program_becomes_short() -> None:
-    failure, _ = searched(fake("oci", manifests_leave_tags), 100)
-    assert failure is not None
-    rules = [step.rule for step in failure.program.steps]
-    assert len(rules) <= 4, str(failure.program)
-    assert "delete_manifest" in rules
-    assert len(failure.machine.log) < 30
-
-
-def test_hypothesis_makes_the_steps_simple(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "programs", lambda: programs(steps=10))
-    failure, _ = searched(fake("oci", short_blobs), 300)
-    assert failure is not None
-    assert [step.rule for step in failure.program.steps] == ["push_blob"]
-    assert failure.program.recipes == ()
-
-
-@pytest.mark.usefixtures("without_shrinking")
 @pytest.mark.parametrize("dialect", [ASKING, "github-docker"])
 def test_a_report_has_seed_calls_and_curl_lines_and_no_secrets(dialect: str) -> None:
     target = fake(dialect, short_blobs)
@@ -156,7 +131,6 @@ def test_a_report_has_seed_calls_and_curl_lines_and_no_secrets(dialect: str) -> 
     assert Program.from_json(finding.program) == failure.program
 
 
-@pytest.mark.usefixtures("without_shrinking")
 @pytest.mark.parametrize("tamper", [short_blobs, manifests_leave_tags])
 def test_a_failing_program_fails_again_when_it_is_read_from_text(tamper: Tamper) -> None:
     failure, _ = searched(fake("oci", tamper), 200)
@@ -180,7 +154,7 @@ def test_the_same_seed_plays_the_same_programs() -> None:
 
 
 def test_the_search_goes_on_for_what_else_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "SETTINGS", settings(batches.DRAWN, max_examples=20))
+    monkeypatch.setattr(batches, "DRAWN", settings(batches.DRAWN, max_examples=20))
 
     def tamper(ask: Ask) -> Answer | None:
         return Answer(203) if ask.kind == "tags" else short_blobs(ask)

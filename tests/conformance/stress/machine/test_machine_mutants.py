@@ -11,7 +11,6 @@ import pytest
 
 import tests.mutants
 from conformance.config.settings import Settings
-from conformance.stress.common import batches
 from conformance.stress.common.base import Budget, Stress
 from conformance.stress.machine import search
 from conformance.targets.fakes import InProcessFake
@@ -73,7 +72,6 @@ class Lasting(InProcessFake):
 
 def said_by_the_machine(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> str:
     """What the machine finds in a broken fake within so many programs, as one line; empty if it finds nothing."""
-    monkeypatch.setattr(batches, "SETTINGS", batches.DRAWN)
     if mutant.patch:
         mutant.patch(monkeypatch)
     dialect, tamper = mutant.target.partition(":")[2] or "oci", mutant.tamper

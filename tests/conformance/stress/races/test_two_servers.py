@@ -15,13 +15,14 @@ import pytest
 from conformance.client.exchange import Exchange, Request
 from conformance.client.transport import Transport
 from conformance.config.settings import Settings
-from conformance.stress.common.base import Figures
+from conformance.stress.common.base import Budget, Figures
 from conformance.stress.common.server_process import Server
 from conformance.stress.races import part
 from conformance.targets.base import UrlTarget
 from tests.conformance.stress.conftest import stress_of
 
-SECONDS = 8.0
+ACTIONS = 3000
+"""As many are done at most; the budget counts them instead of seconds."""
 
 
 class Alternating:
@@ -64,16 +65,16 @@ def servers(folder: Path, *storages: str) -> Iterator[list[str]]:
         yield urls
 
 
-def race(urls: Sequence[str], seconds: float) -> Figures:
-    """Let threads race over the servers for some seconds."""
+def race(urls: Sequence[str]) -> Figures:
+    """Let threads race over the servers."""
     with Several(urls) as target:
-        return part.run(stress_of(target, seconds=seconds))
+        return part.run(replace(stress_of(target), budget=Budget(ACTIONS, clock=itertools.count().__next__)))
 
 
 def test_two_servers_on_one_storage_stand_a_race(tmp_path: Path) -> None:
     storage = f"sqlite:{tmp_path / 'store.db'}"
     with servers(tmp_path, storage, storage) as urls:
-        figures = race(urls, SECONDS)
+        figures = race(urls)
     assert [(finding.text, finding.evidence[:3000]) for finding in figures.findings] == []
     assert figures.numbers["operations"] > 300
     assert figures.numbers["undecided keys"] == figures.numbers["unanswered"] == 0
@@ -83,4 +84,4 @@ def test_two_servers_on_one_storage_stand_a_race(tmp_path: Path) -> None:
 def test_two_servers_that_share_nothing_are_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(part, "MOST_FINDINGS", 1)
     with servers(tmp_path, "memory", "memory") as urls:
-        assert race(urls, SECONDS).findings
+        assert race(urls).findings
