@@ -11,7 +11,7 @@ from conformance.client.client import Client
 from conformance.client.content import Blob, Content
 from conformance.client.exchange import Exchange
 from conformance.client.steps import Steps
-from conformance.scene.actors import unsupported
+from conformance.scene.actors import not_applicable
 from conformance.scene.requirement import requirement
 
 
@@ -94,7 +94,7 @@ def test_session_instead_of_a_mount(
     given.blob(another_repository, blob)
     answer = client.mount(repository, blob.digest, source=another_repository)
     if answer.status != 202:
-        unsupported(f"a mount answered {answer.status}")
+        not_applicable(f"a mount answered {answer.status}")
     go_on(client, check, answer, blob)
 
 

@@ -378,9 +378,8 @@ class MutatingServer:
         self._listener.close()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), connection, connection.makefile("rb") as reader:
             connection.settimeout(20)
-            reader = connection.makefile("rb")
             while request := self._request(reader):
                 if not self._answer(connection, request):
                     return

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import fakereg
 from conformance.config import options
 from conformance.config.options import OPTIONS
 from fakereg import conformance_plugin
@@ -125,7 +126,7 @@ def test_scenarios_beside_a_project_with_names_of_ours(pytester: pytest.Pytester
     others(pytester)
     scenarios = ("--pyargs", "conformance.scenarios.test_mount")
     result = pytester.runpytest_subprocess("test_own.py", *scenarios, "--conformance-target=fake", *spread)
-    result.stdout.fnmatch_lines(["scenarios:    9 passed, 0 failed, 0 warned, 0 unsupported"])
+    result.stdout.fnmatch_lines(["scenarios:    9 passed, 0 failed, 0 warned, 0 unsupported, 1 not applicable"])
     result.assert_outcomes(passed=NUMBER + 9)
 
 
@@ -138,7 +139,7 @@ def test_scenarios_among_the_tests_of_a_project_with_names_of_ours(
     others(pytester)
     pytester.makepyfile(test_own=f"{OWN}\n    {MOUNT}")
     result = pytester.runpytest_subprocess(*options, *spread)
-    result.stdout.fnmatch_lines(["scenarios:    9 passed, 0 failed, 0 warned, 0 unsupported"])
+    result.stdout.fnmatch_lines(["scenarios:    9 passed, 0 failed, 0 warned, 0 unsupported, 1 not applicable"])
     result.assert_outcomes(passed=NUMBER + 9)
 
 
@@ -183,8 +184,6 @@ def test_help_shows_one_option_until_a_run_is_asked_for(pytester: pytest.Pyteste
 @pytest.mark.parametrize("spread", SPREAD, ids=str)
 def test_a_run_takes_every_option(pytester: pytest.Pytester, tmp_path: Path, spread: tuple[str, ...]) -> None:
     values = {
-        "target": "fake",
-        "storage": "directory",
         "report": str(tmp_path / "report"),
         "profile": "oci",
         "requirement": "OCI-R049",
@@ -201,12 +200,14 @@ def test_a_run_takes_every_option(pytester: pytest.Pytester, tmp_path: Path, spr
     (tmp_path / "known.toml").write_text("")
     given = [f"--conformance-{name}={value}" for name, value in values.items()]
     rest = ["--conformance-full-size", "--conformance-insecure"]
-    result = pytester.runpytest_subprocess("--pyargs", "conformance.scenarios.test_mount", *given, *rest, *spread)
+    with fakereg.serve() as registry:
+        run = ("--pyargs", "conformance.scenarios.test_mount", f"--conformance-target={registry.url}")
+        result = pytester.runpytest_subprocess(*run, *given, *rest, *spread)
     assert result.ret == 0, result.stdout.str()
-    result.stdout.fnmatch_lines(["target fake, profile oci, specification 1.1, level should, seed 7"])
+    result.stdout.fnmatch_lines([f"target {registry.url}, profile oci, specification 1.1, level should, seed 7"])
     assert (tmp_path / "report" / "results.json").exists()
-    untested = {"references", "ca"}
-    assert {option.name for option in OPTIONS if not option.switch} - set(values) == untested
+    elsewhere = {"target", "storage", "references", "ca"}
+    assert {option.name for option in OPTIONS if not option.switch} - set(values) == elsewhere
 
 
 @pytest.mark.parametrize("where", ["variable", "ini", "override"])
@@ -258,7 +259,7 @@ def test_scenarios_of_another_project_with_a_target_of_its_own(pytester: pytest.
     """)
     pytester.makepyfile("from conformance.scenarios.test_mount import *")
     result = pytester.runpytest_subprocess()
-    result.stdout.fnmatch_lines(["scenarios:    6 passed, 0 failed, 0 warned, 3 unsupported"])
+    result.stdout.fnmatch_lines(["scenarios:    7 passed, 0 failed, 0 warned, 3 unsupported"])
     assert result.ret == 0
 
 

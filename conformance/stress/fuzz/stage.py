@@ -245,7 +245,9 @@ def _faults(exchange: Exchange) -> Iterator[Fault]:
 
 
 def _wants_errors(exchange: Exchange) -> bool:
-    return exchange.request.method != "HEAD" and parsed(exchange.request.url).path.startswith("/v2/")
+    """Whether the registry answered; a router in front of it answers unknown paths with a plain 404."""
+    routed = exchange.status == 404 and exchange.media_type == "text/plain"
+    return exchange.request.method != "HEAD" and parsed(exchange.request.url).path.startswith("/v2/") and not routed
 
 
 def _has_errors(exchange: Exchange) -> bool:

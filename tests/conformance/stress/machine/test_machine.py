@@ -77,7 +77,6 @@ def refusing(*parts: bytes) -> Tamper:
     return tamper
 
 
-@pytest.mark.usefixtures("without_shrinking")
 @pytest.mark.parametrize(
     "parts",
     [
