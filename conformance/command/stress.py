@@ -2,7 +2,7 @@
 
 Without a target it stresses our fake, in its main dialects on all its storages, each in its own process and as many at
 a time as there are cores. Exit codes: 0 no findings, 1 findings, 2 interrupted, 4 the target or the options cannot be
-used.
+used, 5 no findings, but a part had no time to do anything.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from conformance.stress.machine.program import Program
 
 FOUND = 1
+IDLE = 5
 REPORT = "stress-report"
 SECONDS = 300.0
 BETWEEN_LINES = 10.0
@@ -143,7 +144,12 @@ def _run(jobs: Sequence[Job], report: Path) -> int:
         complain("stress: interrupted; jobs that had not ended are left out")
         _conclude(report, done)
         return INTERRUPTED
-    return FOUND if _conclude(report, done) else 0
+    if _conclude(report, done):
+        return FOUND
+    if idle := [str(job) for job, figures in done.items() if not any(figures.numbers.values())]:
+        complain(f"nothing was done by {', '.join(idle)}: give more --seconds")
+        return IDLE
+    return 0
 
 
 def parser() -> Parser:
@@ -273,8 +279,8 @@ def _done(jobs: Sequence[Job]) -> Iterator[tuple[Job, Figures]]:
 def work(job: Job) -> Figures:
     """Run one job; its findings have no secrets, which only this process may know."""
     with target_of(job.settings) as target:
+        part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run  # takes a while
         stress = Stress(target, job.seed, Budget(job.seconds), _Progress(job))
-        part: Part = _compare(job) if job.against else import_module(PARTS[job.part]).run
         figures = _figures(job, partial(part, stress))
     findings = [
         replace(finding, text=told(finding.text), evidence=told(finding.evidence), replay=told(finding.replay))

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -145,10 +147,25 @@ class Browser:
     hostname: str
 
     def __call__(self, url: str, *options: str) -> Outcome:
-        """Open an address; its console goes to standard error."""
+        """Open an address, do what the options say, and end; its console goes to standard error."""
+        return run(self._command(url, *options))
+
+    @contextmanager
+    def opened(self, url: str) -> Iterator[None]:
+        """Keep an address open until the end of the block."""
+        command = self._command(url, "--remote-debugging-port=0")
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # all its processes
+            process.wait()
+
+    def _command(self, url: str, *options: str) -> tuple[str, ...]:
         fixed = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--enable-logging=stderr")
         rules = f"--host-resolver-rules=MAP {self.hostname} 127.0.0.1"
-        return run((self.path, *fixed, rules, f"--user-data-dir={self.profile}", *options, url))
+        return (self.path, *fixed, rules, f"--user-data-dir={self.profile}", *options, url)
 
 
 @dataclass(frozen=True)

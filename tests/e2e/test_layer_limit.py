@@ -51,8 +51,9 @@ class Uploader:
         return status == 204
 
     def kept_bytes(self) -> int:
-        """How much there is on the disk."""
-        return sum(file.stat().st_blocks * 512 for file in self.store.rglob("*") if file.is_file())
+        """How much there is on the disk of what clients have sent."""
+        files = (file for file in self.store.rglob("*") if file.is_file() and file.name not in {"format", "reserve"})
+        return sum(file.stat().st_blocks * 512 for file in files)
 
     def peak_memory(self) -> int:
         """The most bytes of memory that the server ever had."""

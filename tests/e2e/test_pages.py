@@ -17,6 +17,7 @@ import fakereg
 from fakereg.server import Server
 from tests.e2e.clients import Browser
 from tests.fakereg.ghes import HOSTNAME, Ghes
+from tests.guard import GUARD
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -68,7 +69,7 @@ def test_the_browser_runs_nothing_of_what_a_client_has_uploaded(
 ) -> None:
     """Without the headers that say so it does run a manifest of the type text/html.
 
-    The page is in a frame, since a browser that saves an address as a file shows no page.
+    The page is in a frame, since a browser that saves an address as a file shows no page, and may never end.
     """
     middleware = [framing, without_headers] if unguarded else [framing]
     with fakereg.serve(dialect="github-container,auth=none", middleware=middleware) as registry:
@@ -77,23 +78,25 @@ def test_the_browser_runs_nothing_of_what_a_client_has_uploaded(
         url = f"{registry.url}/v2/octocat/app/manifests"
         pushed = urllib3.request("PUT", f"{url}/hostile", body=manifest, headers={"Content-Type": "text/html"})
         assert pushed.status == 201
-        browser(f"{registry.url}/frame?{urlencode({'src': f'{url}/{reference}'})}", "--dump-dom")
-        registry.journal.wait(path="/v2/octocat/app/manifests/*", method="GET")
-        if unguarded and reference == "hostile":
-            registry.journal.wait(path="/v2/octocat/ran/*")
-        else:
-            assert not registry.journal.filter(path="/v2/octocat/ran/*")
+        with browser.opened(f"{registry.url}/frame?{urlencode({'src': f'{url}/{reference}'})}"):
+            registry.journal.wait(path="/v2/octocat/app/manifests/*", method="GET", timeout=GUARD)
+            registry.journal.wait(path="/v2/octocat/seen/tags/list", timeout=GUARD)
+            if unguarded and reference == "hostile":
+                registry.journal.wait(path="/v2/octocat/ran/tags/list", timeout=GUARD)
+            else:
+                assert not registry.journal.filter(path="/v2/octocat/ran/*")
 
 
 def framing(application: WSGIApplication) -> WSGIApplication:
-    """Serve a page at `/frame` that frames the address `?src=`."""
+    """Serve a page at `/frame` that frames the address `?src=`, and asks for `seen` a second later."""
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/frame":
             return application(environ, start_response)
         start_response("200 OK", [("Content-Type", "text/html")])
         (source,) = parse_qs(environ["QUERY_STRING"])["src"]
-        return [f'<!doctype html><iframe src="{html.escape(source)}"></iframe>'.encode()]
+        seen = "<script>setTimeout(() => fetch('/v2/octocat/seen/tags/list'), 1000)</script>"
+        return [f'<!doctype html><iframe src="{html.escape(source)}"></iframe>{seen}'.encode()]
 
     return wrapped
 

@@ -22,7 +22,7 @@ STYLES = {
     "pytest": [*PYTEST, "--conformance-target={url}", "--conformance-report=report", "--junitxml=own.xml"],
     "locals": [*PYTEST, "--conformance-target={url}", "-l", "-rA", "-vv", "--tb=long"],
     "probe": [*SUITE, "probe", "{url}"],
-    "stress": [*SUITE, "stress", "{url}", "--seconds", "6", "--parts", "machine,concurrency,hostile"],
+    "stress": [*SUITE, "stress", "{url}", "--seconds", "15", "--parts", "machine,concurrency,hostile"],
 }
 
 

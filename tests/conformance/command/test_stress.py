@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from itertools import count
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def test_storages_make_jobs(
 
     def work(job: Job) -> Figures:
         done.append(job)
-        return Figures(job.part)
+        return Figures(job.part, Counter(steps=1))
 
     monkeypatch.setattr(stress, "work", work)
     monkeypatch.setattr(stress, "_at_a_time", lambda settings: 1)
@@ -157,10 +158,19 @@ def test_a_target_of_the_environment_is_the_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CONFORMANCE_TARGET", "fake:oci-1.1")
+    monkeypatch.setattr(stress, "Budget", lambda programs: Budget(50, clock=count().__next__))
     assert main(["--parts", "machine", "--seconds", "1", "--report", str(tmp_path)]) == 0
     (first, last) = capsys.readouterr().out.splitlines()
     assert first.startswith("machine: fake:oci-1.1: ")
     assert last.startswith("0 findings")
+
+
+def test_a_part_that_did_nothing_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stress, "Budget", lambda seconds: Budget(0))
+    assert main(["fake:oci", "--parts", "machine", "--seconds", "1", "--report", str(tmp_path)]) == 5
+    assert "nothing was done by machine: fake:oci: give more --seconds" in capsys.readouterr().err
 
 
 def test_what_was_done_before_an_interruption_is_kept(
