@@ -218,11 +218,11 @@ def any_service_refreshes(patch: pytest.MonkeyPatch) -> None:
 def refresh_token_opens(patch: pytest.MonkeyPatch) -> None:
     verify = Tokens.verify
 
-    def lax(tokens: Tokens, text: str, *, service: str) -> Grant:
+    def lax(tokens: Tokens, text: str, *, service: str, leeway: float) -> Grant:
         try:
             subject = tokens.redeem(text, service=service)
         except TokenError:
-            return verify(tokens, text, service=service)
+            return verify(tokens, text, service=service, leeway=leeway)
         return Grant(subject, None, False)  # type: ignore[arg-type]  # no limit
 
     patch.setattr(Tokens, "verify", lax)
