@@ -143,6 +143,8 @@ class Layout:
         The log leads to the same state from the files before the fold, from those after it, and from one of each.
         """
         if not self._log_size and _signature(self.path / _INDEX) == self._seen:
+            with contextlib.suppress(OSError):  # it has at most a line that a kill cut off, never acknowledged
+                (self.path / LOG).unlink(missing_ok=True)
             return
         self._next_fold = time.monotonic() + FRESH_SECONDS
         try:

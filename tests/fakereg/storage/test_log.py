@@ -155,6 +155,16 @@ def test_what_was_acknowledged_is_there_after_a_kill(folder: Path, place: Path, 
             assert not (place / "changes.jsonl").exists()
 
 
+@pytest.mark.parametrize("torn", [b"", b'[["tag", "new", "sha256:'])
+def test_nothing_is_left_of_a_line_that_a_kill_cut_off(folder: Path, place: Path, torn: bytes) -> None:
+    with opened(folder) as repositories:
+        filled(repositories)
+    (place / "changes.jsonl").write_bytes(torn)
+    with opened(folder):
+        pass
+    assert not (place / "changes.jsonl").exists()
+
+
 def test_notes_are_in_a_file_of_their_own(folder: Path, place: Path) -> None:
     with opened(folder) as repositories:
         filled(repositories)
