@@ -82,6 +82,8 @@ def _without_tag(store: Store) -> None:
         (lambda store: store.blob.with_name("ab" * 32).touch(), ["a temporary file is left over"]),
         (lambda store: store.blob.with_name("index.json.partial").touch(), ["a temporary file is left over"]),
         (lambda store: (store.layout / "index.json.tmp").touch(), ["a temporary file is left over"]),
+        (lambda store: (store.layout / "changes.jsonl").write_text("[]\n"), ["a temporary file is left over"]),
+        (lambda store: (store.layout / "changes.jsonl").write_text("[["), []),
         (lambda store: (store.layout / "index.json").write_text('{"manifests": ['), ["is not an image layout"]),
         (lambda store: (store.layout / "oci-layout").unlink(), ["is not an image layout"]),
         (lambda store: (store.layout / "oci-layout").write_text("{}"), ["oci-layout of"]),
